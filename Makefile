@@ -1,0 +1,62 @@
+# `make demo` and `make test` need Python 3.10+ and make, and nothing else: everything is installed into .venv on first use.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest
+WORKERS ?= 2
+ARGS ?=
+DEMO := build/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint format bench dist clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# One stamp per set of packages; a changed pyproject.toml installs again.
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	$(PIP) install --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+demo: $(VENV)/.installed  ## convert fixtures/sample into build/demo and show what was made
+	@rm -rf $(DEMO)
+	@echo '$$ compose2fargate --project-directory fixtures/sample convert --output $(DEMO)'
+	@$(BIN)/compose2fargate --project-directory fixtures/sample convert --output $(DEMO)
+	@printf '\nFiles made in $(DEMO):\n'
+	@cd $(DEMO) && find . -type f | LC_ALL=C sort | sed 's|^\./|  |'
+	@printf '\ntask-definitions/web.json:\n'
+	@cat $(DEMO)/task-definitions/web.json
+
+test: $(VENV)/.installed-dev  ## the default suite; ARGS='-k name' narrows it
+	$(PYTEST) -n $(WORKERS) -m 'not slow and not conformance and not benchmark' $(ARGS)
+
+test-all: $(VENV)/.installed-dev  ## everything but the benchmark; conformance needs COMPOSE_CORPUS
+	$(PYTEST) -n $(WORKERS) -m 'not benchmark' $(ARGS)
+
+lint: $(VENV)/.installed-dev  ## ruff check, ruff format --check, mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev  ## let ruff rewrite the sources
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev  ## time and memory, as ratios
+	$(PYTEST) -s -p no:xdist tests/benchmark -m benchmark $(ARGS)
+
+dist: $(VENV)/.installed-dev  ## wheel and source archive into dist/
+	$(BIN)/python -m hatchling build
+
+clean:  ## remove everything that make made
+	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
