@@ -121,6 +121,12 @@ CODES: Mapping[str, str] = {
     # C2F100-C2F119: files and YAML (compose/source.py)
     # C2F120-C2F139: .env files and interpolation (compose/dotenv.py, compose/interpolation.py)
     # C2F140-C2F149: the compose schema (compose/schema.py)
+    "C2F140": "A value is of the wrong type",
+    "C2F141": "A key is not known",
+    "C2F142": "A key is missing",
+    "C2F143": "A value is not allowed",
+    "C2F144": "A name is not allowed",
+    "C2F145": "A list repeats an item",
     # C2F150-C2F179: the compose model (compose/merge.py, compose/syntax.py, compose/loader.py)
     # C2F180-C2F189: Dockerfiles (compose/dockerfile.py)
     # C2F190-C2F199: the command line and settings (cli/, settings.py)
