@@ -47,12 +47,12 @@ _TOKEN: Final = re.compile(r""""(?:[^"\\]|\\.)*"|'[^']*'|[\w$./@+-]+""")
 _MASK: Final = "********"
 _CREDENTIAL_NAME: Final = (
     r"[\w.-]*(?:passw|passphrase|secret|token|credential|api_?key|"
-    r"(?<![a-z0-9])(?:pass|pwd|auth|key|dsn|salt)(?![a-z0-9]))[\w.-]*"
+    r"(?<![a-z0-9])(?:pass|pwd|auth|dsn|salt)(?![a-z0-9])|(?<=[_-])key(?![a-z0-9]))[\w.-]*"
 )
 _CREDENTIAL: Final = re.compile(
     # `DB_PASSWORD: x`, `- DB_PASSWORD=x`, `"token": "x"`; or a flag: `--password x`, `["--requirepass", "x"]`
     rf"""(?P<name>{_CREDENTIAL_NAME}["']?\s*[:=]|--?[\w-]*(?:pass|secret|token|key)[\w-]*["']?[,\s])\s*"""
-    r"(?P<value>[^\s|>].*)",
+    r"(?=(?P<value>[^\s|>].*))",
     re.IGNORECASE,
 )
 _HARMLESS_NAME: Final = re.compile(r"""_FILE["']?\s*[:=]|^secrets\s*:""", re.IGNORECASE)

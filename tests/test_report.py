@@ -1,0 +1,221 @@
+"""The renderers of diagnostics."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from compose2fargate.diagnostics import Diagnostic, Location, Path, Severity
+from compose2fargate.report import RENDERERS, mask_credentials, render_json, render_text, summary
+
+SOURCE = """\
+services:
+  web:
+    imge: nginx
+    environment:
+      DB_PASSWORD: hunter2
+"""
+
+
+def finding(
+    message: str = "something is wrong",
+    *,
+    severity: Severity = Severity.ERROR,
+    line: int = 0,
+    column: int = 1,
+    path: Path = (),
+    hint: str = "",
+    url: str = "",
+    trail: tuple[str, ...] = (),
+) -> Diagnostic:
+    location = Location("compose.yaml", line, column) if line else None
+    return Diagnostic("C2F999", severity, message, path, location, hint, url, trail)
+
+
+def text_of(*diagnostics: Diagnostic, source: str | None = SOURCE, color: bool = False) -> str:
+    return render_text(diagnostics, lambda _file: source, color=color)
+
+
+def test_a_finding_shows_place_source_line_caret_trail_hint_and_link() -> None:
+    shown = text_of(
+        finding(
+            'unknown key "imge"',
+            line=3,
+            column=5,
+            path=("services", "web", "imge"),
+            hint="write `image`",
+            url="https://docs.example/c2f999",
+            trail=("included from main.yaml:2:3",),
+        )
+    )
+    assert shown == (
+        'error C2F999: unknown key "imge"\n'
+        "  --> compose.yaml:3:5 (services.web.imge)\n"
+        "    3 |     imge: nginx\n"
+        "      |     ^^^^\n"
+        "  included from main.yaml:2:3\n"
+        "  hint: write `image`\n"
+        "  see https://docs.example/c2f999\n"
+        "\n"
+        "1 error\n"
+    )
+
+
+def test_nothing_to_say_renders_as_nothing() -> None:
+    assert text_of() == ""
+    assert json.loads(render_json([], lambda _file: None)) == []
+
+
+def test_a_finding_without_a_readable_file_shows_no_excerpt() -> None:
+    shown = text_of(finding(line=3, column=5), source=None)
+    assert "--> compose.yaml:3:5" in shown
+    assert "|" not in shown
+
+
+def test_a_place_beyond_the_end_of_the_file_is_named_without_an_excerpt() -> None:
+    assert "|" not in text_of(finding(line=99))
+
+
+def test_errors_come_last_so_that_they_stand_above_the_prompt() -> None:
+    shown = text_of(
+        finding("first", line=1),
+        finding("second", severity=Severity.INFO, line=2),
+        finding("third", severity=Severity.WARNING, line=3),
+    )
+    assert shown.index("second") < shown.index("third") < shown.index("first")
+    assert shown.endswith("\n1 error, 1 warning, 1 note\n")
+
+
+def test_findings_that_say_the_same_are_told_once_with_all_their_places() -> None:
+    notes = [
+        finding("restarts always", severity=Severity.INFO, line=n, path=("services", f"s{n}", "restart"))
+        for n in (2, 3)
+    ]
+    shown = text_of(*notes)
+    assert shown.count("restarts always") == 1
+    assert "--> compose.yaml:2:1 (services.s2.restart)" in shown
+    assert "--> compose.yaml:3:1 (services.s3.restart)" in shown
+    assert shown.endswith("2 notes\n")
+
+
+def test_a_long_list_of_places_is_cut_and_says_so() -> None:
+    shown = text_of(*(finding("the same", severity=Severity.INFO, line=n) for n in range(1, 11)))
+    assert shown.count("-->") == 7
+    assert "and 4 more places" in shown
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "expected"),
+    [
+        ("\tkey: 1", 2, ["    1 |  key: 1", "      |  ^^^"]),
+        ('{a: "日本", bad: 1}', 11, ['    1 | {a: "日本", bad: 1}', "      |             ^^^"]),
+        ("key:", 5, ["    1 | key:", "      |     ^"]),
+        ('"a key": 1', 1, ['    1 | "a key": 1', "      | ^^^^^^^"]),
+    ],
+)
+def test_the_caret_stands_under_the_key(line: str, column: int, expected: list[str]) -> None:
+    assert text_of(finding(line=1, column=column), source=line).splitlines()[2:4] == expected
+
+
+def test_a_very_long_line_is_cut_around_the_caret() -> None:
+    shown = text_of(finding(line=1, column=5001), source="x " * 2500 + "here: 1 " + "y " * 2500)
+    excerpt, caret = shown.splitlines()[2:4]
+    assert len(excerpt) <= 110
+    assert excerpt[caret.index("^") :].startswith("here")
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r", "\u2028", "\x85"])
+def test_lines_are_counted_as_yaml_counts_them(line_break: str) -> None:
+    assert "wanted: 1" in text_of(finding(line=2), source=f"a:\x0b 1{line_break}wanted: 1{line_break}b: 2")
+
+
+def test_control_characters_of_the_input_do_not_reach_the_terminal() -> None:
+    shown = text_of(finding("named \x1b[2J\u202e", line=1), source="a\x1b[31m: 1")
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert r"named \x1b[2J\u202e" in shown
+
+
+def test_colour_is_used_only_where_asked_for() -> None:
+    assert "\x1b" not in text_of(finding(line=3))
+    assert "\x1b[1;31merror C2F999\x1b[0m" in text_of(finding(line=3), color=True)
+
+
+def test_json_lists_every_finding_with_every_key() -> None:
+    found = finding("bad", severity=Severity.WARNING, line=3, column=5, path=("services", "web", "ports", 0))
+    assert (
+        json.loads(render_json([found, found], lambda _file: SOURCE))
+        == [
+            {
+                "code": "C2F999",
+                "severity": "warning",
+                "message": "bad",
+                "path": ["services", "web", "ports", 0],
+                "location": {"file": "compose.yaml", "line": 3, "column": 5},
+                "hint": "",
+                "url": "",
+                "trail": [],
+            }
+        ]
+        * 2
+    )
+
+
+def test_json_of_a_finding_without_a_place_has_a_null_location() -> None:
+    assert json.loads(render_json([finding()], lambda _file: None))[0]["location"] is None
+
+
+def test_no_renderer_shows_the_value_of_a_credential() -> None:
+    found = finding(line=5, column=20)
+    for render in RENDERERS.values():
+        assert "hunter2" not in render([found], lambda _file: SOURCE, color=False)
+    shown = text_of(found).splitlines()
+    assert shown[2] == "    5 |       DB_PASSWORD: ********"
+    assert shown[3].index("^") == shown[2].index("*")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "DB_PASSWORD: hunter2",
+        "  - MYSQL_ROOT_PASSWORD=hunter2",
+        '"apiKey": "hunter2", "other": 1',
+        "export SECRET_KEY_BASE='hunter2'",
+        "{A: 1, REDIS_PASS: hunter2, B: 2}",
+        "SESSION_SECRET: ${UNSET:-hunter2}",
+        "command: redis-server --requirepass hunter2",
+        'command: ["redis-server", "--requirepass", "hunter2"]',
+        "DATABASE_URL: postgres://app:hunter2@db:5432/app",
+        "URL=amqp://:hunter2@mq",
+        "ENV GITHUB_TOKEN=hunter2",
+        "  hunter2hunter2hunter2hunter2hunter2hunter2hunter2",
+        "SECRETS_FILE: ok, DB_PASSWORD: hunter2",
+    ],
+)
+def test_values_that_look_like_credentials_are_masked(line: str) -> None:
+    assert "hunter2" not in mask_credentials(line)
+    assert "********" in mask_credentials(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "image: nginx:1.27",
+        "POSTGRES_PASSWORD: ${POSTGRES_PASSWORD}",
+        "- TOKEN=$TOKEN",
+        "POSTGRES_PASSWORD_FILE: /run/secrets/db_password",
+        "secrets: [db_password]",
+        "- db_password",
+        "DB_PASSWORD:",
+        "monkey: banana",
+        "image: app@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        "context: https://github.com/owner/repository.git#main",
+    ],
+)
+def test_lines_without_a_credential_stay_as_they_are(line: str) -> None:
+    assert mask_credentials(line) == line
+
+
+def test_the_summary_counts_by_severity() -> None:
+    assert summary([finding(), finding(), finding(severity=Severity.INFO)]) == "2 errors, 1 note"
