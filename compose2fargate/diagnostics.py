@@ -129,6 +129,14 @@ CODES: Mapping[str, str] = {
     "C2F145": "A list repeats an item",
     # C2F150-C2F179: the compose model (compose/merge.py, compose/syntax.py, compose/loader.py)
     # C2F180-C2F189: Dockerfiles (compose/dockerfile.py)
+    "C2F180": "The Dockerfile has an instruction that Docker refuses",
+    "C2F181": "The Dockerfile has an unknown instruction",
+    "C2F182": "The Dockerfile has no stage to build",
+    "C2F183": "The Dockerfile has no stage of the target's name",
+    "C2F184": "A variable in the Dockerfile cannot be substituted",
+    "C2F185": "A command in the Dockerfile looks like a JSON array and is none",
+    "C2F186": "A value in the Dockerfile depends on its base image",
+    "C2F187": "The Dockerfile is too large",
     # C2F190-C2F199: the command line and settings (cli/, settings.py)
     # C2F200-C2F299: mapping
     # C2F300-C2F399: emitting and writing
