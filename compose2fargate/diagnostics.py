@@ -119,6 +119,19 @@ def sort_key(diagnostic: Diagnostic) -> tuple[str, int, int, str, str]:
 
 CODES: Mapping[str, str] = {
     # C2F100-C2F119: files and YAML (compose/source.py)
+    "C2F100": "no compose file found",
+    "C2F101": "file cannot be read",
+    "C2F102": "file is not text",
+    "C2F103": "limit exceeded",
+    "C2F104": "not valid YAML",
+    "C2F105": "duplicate key",
+    "C2F106": "key is not a string",
+    "C2F107": "merge key without a mapping",
+    "C2F108": "document is not a mapping",
+    "C2F109": "value does not fit its tag",
+    "C2F110": "several candidate files",
+    "C2F111": "invalid project name",
+    "C2F112": "empty compose file",
     # C2F120-C2F139: .env files and interpolation (compose/dotenv.py, compose/interpolation.py)
     # C2F140-C2F149: the compose schema (compose/schema.py)
     "C2F140": "A value is of the wrong type",
