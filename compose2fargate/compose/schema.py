@@ -6,7 +6,7 @@ short forms: https://github.com/compose-spec/compose-go/blob/main/loader/loader.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -33,7 +33,11 @@ def validate(tree: object, marks: Marks, *, file: str = "") -> list[Diagnostic]:
     Returns:
         One error for each problem, in the order of the tree; empty when the tree is valid.
     """
-    problems = _compose_check()(tree)
+    return diagnose(_compose_check()(tree), marks, file=file)
+
+
+def diagnose(problems: Sequence[Problem], marks: Marks, *, file: str = "") -> list[Diagnostic]:
+    """Turn what a compiled schema found into located errors, with the nearest known word where one is wrong."""
     return [_diagnostic(problem, marks, file, search=n < _SEARCHED) for n, problem in enumerate(problems)]
 
 

@@ -1,0 +1,250 @@
+"""The pipeline as functions: load, translate, emit, write. The one place that puts the parts together.
+
+conversion = convert(LoadOptions(files=("compose.yaml",), environment=os.environ), {"region": "eu-central-1"})
+write(conversion.artifacts, "fargate")
+"""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, NamedTuple, TextIO
+
+from compose2fargate import __version__
+from compose2fargate.compose.dockerfile import ImageConfig, read_dockerfile
+from compose2fargate.compose.loader import Loaded, LoadOptions, load
+from compose2fargate.compose.model import Build, Project, bind
+from compose2fargate.compose.source import locate, read_text
+from compose2fargate.diagnostics import Diagnostic, LoadError, MapError, Path, Severity, has_errors, sort_key
+from compose2fargate.emitters import Artifacts, load_emitter
+from compose2fargate.mapping.coverage import Accounted
+from compose2fargate.mapping.extensions import check_extensions
+from compose2fargate.mapping.project import Translation, map_project
+from compose2fargate.output import MANIFEST, digest, manifest, write
+from compose2fargate.settings import Settings, from_flags_and_environment, resolve
+
+__all__ = ["Conversion", "LoadOptions", "Translated", "convert", "translate", "write"]
+
+MANIFEST_FORMAT = 1
+
+
+class Translated(NamedTuple):
+    """A project read and translated, errors included."""
+
+    loaded: Loaded
+    project: Project
+    settings: Settings
+    translation: Translation
+    inputs: tuple[str, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def accounted(self) -> tuple[Accounted, ...]:
+        """What became of each key of the files."""
+        return self.translation.accounted
+
+
+class Conversion(NamedTuple):
+    """The artefacts of one target, the manifest among them, and everything there is to say."""
+
+    project: str
+    artifacts: Artifacts
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def translate(
+    options: LoadOptions, flags: Mapping[str, Any] | None = None, *, stdin: TextIO | None = None
+) -> Translated:
+    """Read a project and translate it to a stack.
+
+    Args:
+        options: Which files to read, and how.
+        flags: Settings by name, see `settings.OPTIONS`; they win over the environment and `x-fargate`.
+        stdin: What the file `-` reads.
+
+    Raises:
+        InputError: The project cannot be read. What cannot be *translated* is among the diagnostics.
+    """
+    loaded = load(options, stdin=stdin)
+    project = bind(loaded.name, loaded.working_dir, loaded.tree, loaded.marks)
+    problems = check_extensions(project)
+    if problems:
+        raise LoadError([*problems, *loaded.diagnostics])
+    given = from_flags_and_environment(flags or {}, options.environment)
+    settings = resolve(given, project.extensions.get("x-fargate") or {})
+    images = _Images(loaded, options.cwd)
+    configs = {
+        name: config
+        for name, service in project.services.items()
+        if service.build and (config := images.read(name, service.build, service.platform)) is not None
+    }
+    translation = map_project(project, settings, configs)
+    found = sorted((*loaded.diagnostics, *images.report, *translation.diagnostics), key=sort_key)
+    inputs = (*loaded.files, *images.files)
+    return Translated(loaded, project, settings, translation, inputs, tuple(found))
+
+
+def convert(
+    options: LoadOptions,
+    flags: Mapping[str, Any] | None = None,
+    *,
+    target: str = "json",
+    folder: str = ".",
+    stdin: TextIO | None = None,
+) -> Conversion:
+    """Translate a project and render it for `target`; write nothing.
+
+    Args:
+        options: Which files to read, and how.
+        flags: Settings by name, see `settings.OPTIONS`.
+        target: The name of an emitter.
+        folder: Where the artefacts are going to stand: the manifest's paths are relative to it.
+        stdin: What the file `-` reads.
+
+    Raises:
+        InputError: The project cannot be read, or not be translated; with every finding.
+    """
+    emitter = load_emitter(target)
+    translated = translate(options, flags, stdin=stdin)
+    if has_errors(translated.diagnostics):
+        raise MapError(translated.diagnostics)
+    artifacts = dict(emitter.emit(translated.translation.stack, translated.settings))
+    text = manifest(_manifest(translated, options, flags or {}, target, folder), artifacts)
+    return Conversion(translated.project.name, {**artifacts, MANIFEST: text}, translated.diagnostics)
+
+
+class _Images:
+    """Reads the Dockerfiles of services that are built here; each file once."""
+
+    def __init__(self, loaded: Loaded, cwd: str) -> None:
+        self._loaded = loaded
+        self._cwd = cwd
+        self._texts: dict[str, str | None] = {}
+        self.report: list[Diagnostic] = []
+        self.files: list[str] = []
+
+    def read(self, service: str, build: Build, platform: str) -> ImageConfig | None:
+        """Give what the Dockerfile of `service` says, or None when it cannot be read; report why."""
+        path: Path = ("services", service, "build")
+        source = self._source(path, build)
+        if source is None:
+            return None
+        try:
+            config, found = read_dockerfile(
+                source.text,
+                file=source.file,
+                target=build.target,
+                args=build.args,
+                platform=platform or "linux/amd64",
+                first_line=source.first_line,
+            )
+        except LoadError as error:
+            self.report.extend(finding._replace(path=path) for finding in error.diagnostics)
+            return None
+        self.report.extend(finding._replace(path=path) for finding in found)
+        return config
+
+    def _source(self, path: Path, build: Build) -> _Source | None:
+        if build.dockerfile_inline is not None:
+            at = locate(self._loaded.marks, (*path, "dockerfile_inline"))
+            # The text of a block scalar begins on the line after its key.
+            return _Source(
+                at.file if at else "dockerfile_inline", build.dockerfile_inline, at.line + 1 if at else 1
+            )
+        if _is_remote(build.context):
+            self._report(
+                path,
+                "C2F188",
+                f"the Dockerfile in {build.context} is not fetched, so what it says is not known",
+            )
+            return None
+        file = os.path.join(self._loaded.working_dir, build.context, build.dockerfile)
+        text = self._text(file)
+        if text is None:
+            self._report(
+                path,
+                "C2F189",
+                f"there is no readable Dockerfile at {self._shown(file)}, so what it says is not known",
+            )
+            return None
+        return _Source(self._shown(file), text, 1)
+
+    def _text(self, file: str) -> str | None:
+        if file not in self._texts:
+            try:
+                self._texts[file] = read_text(file)
+                self.files.append(file)
+            except LoadError:
+                self._texts[file] = None
+        return self._texts[file]
+
+    def _report(self, path: Path, code: str, message: str) -> None:
+        self.report.append(
+            Diagnostic(
+                code,
+                Severity.WARNING,
+                message,
+                path,
+                locate(self._loaded.marks, path),
+                "the image's own entrypoint and command run; write command: in the compose file to show them",
+            )
+        )
+
+    def _shown(self, file: str) -> str:
+        relative = os.path.relpath(file, self._cwd)
+        return file if relative.startswith("..") else relative
+
+
+class _Source(NamedTuple):
+    file: str
+    text: str
+    first_line: int
+
+
+def _is_remote(context: str) -> bool:
+    return "://" in context or context.startswith(("git@", "github.com/"))
+
+
+def _manifest(
+    translated: Translated, options: LoadOptions, flags: Mapping[str, Any], target: str, folder: str
+) -> dict[str, Any]:
+    """What reproduces the artefacts: tool, inputs with their hashes, options, and variables without their values."""
+    base = os.path.join(options.cwd, folder)
+    given = from_flags_and_environment(flags, options.environment)
+    chosen = {
+        "files": [_relative(file, options.cwd, base) for file in options.files],
+        "project_name": options.project_name,
+        "project_directory": options.project_directory
+        and _relative(options.project_directory, options.cwd, base),
+        "profiles": list(options.profiles),
+        "env_files": [_relative(file, options.cwd, base) for file in options.env_files],
+    }
+    return {
+        "tool": "compose2fargate",
+        "version": __version__,
+        "format": MANIFEST_FORMAT,
+        "target": target,
+        "project": translated.project.name,
+        "options": {key: value for key, value in chosen.items() if value},
+        "settings": dict(sorted(given.items())),
+        "inputs": _inputs(translated.inputs, options.cwd, base),
+        "variables": {
+            name: value if value is None else digest(value)
+            for name, value in sorted(translated.loaded.variables.items())
+        },
+    }
+
+
+def _inputs(files: tuple[str, ...], cwd: str, base: str) -> dict[str, str]:
+    hashes: dict[str, str] = {}
+    for file in files:
+        if file != "-":
+            with open(os.path.join(cwd, file), "rb") as opened:
+                hashes[_relative(file, cwd, base)] = sha256(opened.read()).hexdigest()
+    return dict(sorted(hashes.items()))
+
+
+def _relative(file: str, cwd: str, base: str) -> str:
+    """A path as seen from the folder of the artefacts, with `/`, so that a checkout can stand anywhere."""
+    return file if file == "-" else os.path.relpath(os.path.join(cwd, file), base).replace(os.sep, "/")

@@ -1,0 +1,315 @@
+"""What Fargate accepts, as data: sizes, ranges, names; and the check that uses them.
+
+Linters and the AWS CLI do not know most of these limits: a task definition that breaks one is registered
+and fails when a task starts. Each constant names its source.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from compose2fargate.aws.resources import ContainerDefinition, EcsService, HealthCheck, TaskDefinition
+
+DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide"
+API = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference"
+TASK_SIZE_URL = f"{DOCS}/task-cpu-memory-error.html"
+CONTAINER_URL = f"{API}/API_ContainerDefinition.html"
+HEALTH_CHECK_URL = f"{API}/API_HealthCheck.html"
+
+
+def _steps(first: int, last: int, step: int) -> tuple[int, ...]:
+    return tuple(range(first, last + 1, step))
+
+
+SIZES: tuple[tuple[int, tuple[int, ...]], ...] = (
+    (256, (512, 1024, 2048)),
+    (512, _steps(1024, 4096, 1024)),
+    (1024, _steps(2048, 8192, 1024)),
+    (2048, _steps(4096, 16384, 1024)),
+    (4096, _steps(8192, 30720, 1024)),
+    (8192, _steps(16384, 61440, 4096)),
+    (16384, _steps(32768, 122880, 8192)),
+)
+"""CPU units and the memory sizes in MiB that go with them. Source: `TASK_SIZE_URL`."""
+
+
+class Size(NamedTuple):
+    """A task size: CPU units (1024 = one vCPU) and memory in MiB."""
+
+    cpu: int
+    memory: int
+
+    def __str__(self) -> str:
+        return f"{self.cpu / 1024:g} vCPU / {self.memory / 1024:g} GB"
+
+
+LARGEST = Size(SIZES[-1][0], SIZES[-1][1][-1])
+
+
+def smallest_size(cpu: int, memory: int) -> Size | None:
+    """Give the cheapest legal size with at least `cpu` units and `memory` MiB, or None beyond the largest.
+
+    The first row with enough of both is the cheapest: CPU is priced nine times as high as memory.
+    """
+    for units, memories in SIZES:
+        if units >= cpu:
+            for size in memories:
+                if size >= memory:
+                    return Size(units, size)
+    return None
+
+
+class Range(NamedTuple):
+    """An inclusive range of whole numbers."""
+
+    low: int
+    high: int
+
+    def clamp(self, value: int) -> int:
+        """Give the number in the range that is nearest to `value`."""
+        return min(max(value, self.low), self.high)
+
+
+# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html
+HEALTH_INTERVAL = Range(5, 300)
+HEALTH_TIMEOUT = Range(2, 60)
+HEALTH_RETRIES = Range(1, 10)
+HEALTH_START_PERIOD = Range(0, 300)
+# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html
+STOP_TIMEOUT = Range(2, 120)
+MIN_MEMORY = 6
+NOFILE_MAX = 1_048_576
+RESTART_PERIOD = Range(60, 1800)
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html
+MAX_CONTAINERS = 10
+MAX_TASK_DEFINITION_BYTES = 65_536
+MAX_SECURITY_GROUPS = 5
+MAX_SUBNETS = 16
+MAX_TAGS = 50
+# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_EphemeralStorage.html
+EPHEMERAL_GIB = Range(21, 200)
+
+ADDABLE_CAPABILITIES = frozenset({"SYS_PTRACE"})
+"""The only capability a Fargate task may add:
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html"""
+
+DEFAULT_CAPABILITIES = frozenset(
+    {
+        "AUDIT_WRITE",
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "FOWNER",
+        "FSETID",
+        "KILL",
+        "MKNOD",
+        "NET_BIND_SERVICE",
+        "NET_RAW",
+        "SETFCAP",
+        "SETGID",
+        "SETPCAP",
+        "SETUID",
+        "SYS_CHROOT",
+    }
+)
+"""Capabilities a container has anyway: https://docs.docker.com/engine/containers/run/#runtime-privilege-and-linux-capabilities"""
+
+SYSCTL = re.compile(
+    r"kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\..+|net\..+"
+)
+"""Kernel parameters that may be set:
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SystemControl.html"""
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
+"""Families, services, clusters, containers and volumes: `CONTAINER_URL`."""
+PORT_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}")
+"""https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PortMapping.html"""
+
+LOG_DRIVERS = frozenset({"awslogs", "splunk", "awsfirelens"})
+"""https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogConfiguration.html"""
+
+LOG_RETENTION_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)  # fmt: skip
+"""https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
+
+
+class Violation(NamedTuple):
+    """A rule of Fargate that a resource breaks; `member` is the API's path to the value."""
+
+    member: str
+    message: str
+    url: str
+
+
+def violations(definition: TaskDefinition) -> list[Violation]:
+    """Check a task definition against the rules that neither linters nor the AWS CLI check.
+
+    An empty list means that Fargate would run it, as far as can be told without an account.
+    """
+    return [
+        *_task_rules(definition),
+        *(
+            violation._replace(member=f"containerDefinitions[{index}].{violation.member}")
+            for index, container in enumerate(definition.container_definitions)
+            for rule in _CONTAINER_RULES
+            for violation in rule(container)
+        ),
+        *_reference_rules(definition),
+    ]
+
+
+def _task_rules(definition: TaskDefinition) -> Iterator[Violation]:
+    if not NAME.fullmatch(definition.family):
+        yield Violation("family", f"{definition.family!r} is not a legal family name", CONTAINER_URL)
+    if int(definition.memory) not in dict(SIZES).get(int(definition.cpu), ()):
+        yield Violation(
+            "memory", f"cpu {definition.cpu} does not go with {definition.memory} MiB", TASK_SIZE_URL
+        )
+    containers = definition.container_definitions
+    if not 1 <= len(containers) <= MAX_CONTAINERS:
+        yield Violation(
+            "containerDefinitions", f"{len(containers)} containers; 1 to 10 are allowed", CONTAINER_URL
+        )
+    if not any(c.essential for c in containers):
+        yield Violation("containerDefinitions", "no container is essential", CONTAINER_URL)
+    for member, total, limit in (
+        ("cpu", sum(c.cpu or 0 for c in containers), int(definition.cpu)),
+        ("memory", sum(c.memory or c.memory_reservation or 0 for c in containers), int(definition.memory)),
+    ):
+        if total > limit:
+            yield Violation(member, f"the containers ask for {total} of {limit}", TASK_SIZE_URL)
+    storage = definition.ephemeral_storage
+    if storage and storage.size_in_gib != EPHEMERAL_GIB.clamp(storage.size_in_gib):
+        yield Violation("ephemeralStorage.sizeInGiB", "must be 21 to 200", f"{API}/API_EphemeralStorage.html")
+    if len(definition.tags) > MAX_TAGS:
+        yield Violation("tags", f"{len(definition.tags)} tags; 50 are allowed", f"{API}/API_Tag.html")
+
+
+def _names(container: ContainerDefinition) -> Iterator[Violation]:
+    if not NAME.fullmatch(container.name):
+        yield Violation("name", f"{container.name!r} is not a legal container name", CONTAINER_URL)
+    for port in container.port_mappings:
+        if port.name is not None and not PORT_NAME.fullmatch(port.name):
+            yield Violation(
+                "portMappings", f"{port.name!r} is not a legal port name", f"{API}/API_PortMapping.html"
+            )
+
+
+def _memory(container: ContainerDefinition) -> Iterator[Violation]:
+    for member, value in (("memory", container.memory), ("memoryReservation", container.memory_reservation)):
+        if value is not None and value < MIN_MEMORY:
+            yield Violation(
+                member, f"{value} MiB is less than Docker's minimum of {MIN_MEMORY}", CONTAINER_URL
+            )
+    if container.memory and container.memory_reservation and container.memory <= container.memory_reservation:
+        yield Violation("memoryReservation", "must be less than memory", CONTAINER_URL)
+
+
+def _ports(container: ContainerDefinition) -> Iterator[Violation]:
+    url = f"{API}/API_PortMapping.html"
+    seen: set[int] = set()
+    for port in container.port_mappings:
+        if not 1 <= port.container_port <= 65535:
+            yield Violation("portMappings", f"{port.container_port} is no port", url)
+        if port.container_port in seen:
+            yield Violation("portMappings", f"port {port.container_port} is exposed twice", url)
+        seen.add(port.container_port)
+
+
+def _health(container: ContainerDefinition) -> Iterator[Violation]:
+    check = container.health_check
+    if check is None:
+        return
+    if not check.command or check.command[0] not in ("CMD", "CMD-SHELL"):
+        yield Violation("healthCheck.command", "must start with CMD or CMD-SHELL", HEALTH_CHECK_URL)
+    for member, value, allowed in _health_ranges(check):
+        if value is not None and value != allowed.clamp(value):
+            yield Violation(
+                f"healthCheck.{member}", f"must be {allowed.low} to {allowed.high}", HEALTH_CHECK_URL
+            )
+
+
+def _health_ranges(check: HealthCheck) -> tuple[tuple[str, int | None, Range], ...]:
+    return (
+        ("interval", check.interval, HEALTH_INTERVAL),
+        ("timeout", check.timeout, HEALTH_TIMEOUT),
+        ("retries", check.retries, HEALTH_RETRIES),
+        ("startPeriod", check.start_period, HEALTH_START_PERIOD),
+    )
+
+
+def _linux(container: ContainerDefinition) -> Iterator[Violation]:
+    linux = container.linux_parameters
+    if linux and linux.capabilities:
+        for name in set(linux.capabilities.add) - ADDABLE_CAPABILITIES:
+            yield Violation("linuxParameters.capabilities.add", f"{name} cannot be added", CONTAINER_URL)
+    for limit in container.ulimits:
+        if limit.name != "nofile" or not 0 <= limit.soft_limit <= limit.hard_limit <= NOFILE_MAX:
+            yield Violation("ulimits", f"{limit.name} {limit.soft_limit}:{limit.hard_limit}", CONTAINER_URL)
+    for control in container.system_controls:
+        if not SYSCTL.fullmatch(control.namespace):
+            yield Violation(
+                "systemControls", f"{control.namespace} cannot be set", f"{API}/API_SystemControl.html"
+            )
+
+
+def _lifecycle(container: ContainerDefinition) -> Iterator[Violation]:
+    for member, value in (("stopTimeout", container.stop_timeout), ("startTimeout", container.start_timeout)):
+        if value is not None and value != STOP_TIMEOUT.clamp(value):
+            yield Violation(member, "must be 2 to 120 seconds", CONTAINER_URL)
+    policy = container.restart_policy
+    period = policy.restart_attempt_period if policy else None
+    if period is not None and period != RESTART_PERIOD.clamp(period):
+        yield Violation("restartPolicy.restartAttemptPeriod", "must be 60 to 1800 seconds", CONTAINER_URL)
+    log = container.log_configuration
+    if log and log.log_driver not in LOG_DRIVERS:
+        yield Violation("logConfiguration.logDriver", f"{log.log_driver} is not on Fargate", CONTAINER_URL)
+
+
+_CONTAINER_RULES: tuple[Callable[[ContainerDefinition], Iterable[Violation]], ...] = (
+    _names, _memory, _ports, _health, _linux, _lifecycle,
+)  # fmt: skip
+
+
+def _reference_rules(definition: TaskDefinition) -> Iterator[Violation]:
+    """Names inside a task definition that point to nothing: AWS refuses them, no linter does."""
+    volumes = {volume.name for volume in definition.volumes}
+    containers = {container.name: container for container in definition.container_definitions}
+    if len(containers) != len(definition.container_definitions):
+        yield Violation("containerDefinitions", "two containers have the same name", CONTAINER_URL)
+    for container in definition.container_definitions:
+        for mount in container.mount_points:
+            if mount.source_volume not in volumes:
+                yield Violation("mountPoints", f"there is no volume {mount.source_volume!r}", CONTAINER_URL)
+        for dependency in container.depends_on:
+            target = containers.get(dependency.container_name)
+            if target is None:
+                yield Violation(
+                    "dependsOn", f"there is no container {dependency.container_name!r}", CONTAINER_URL
+                )
+            elif dependency.condition in ("COMPLETE", "SUCCESS") and target.essential:
+                yield Violation(
+                    "dependsOn", f"{target.name} is essential and cannot be awaited", CONTAINER_URL
+                )
+            elif dependency.condition == "HEALTHY" and target.health_check is None:
+                yield Violation("dependsOn", f"{target.name} has no health check", CONTAINER_URL)
+    ports = [p.container_port for c in definition.container_definitions for p in c.port_mappings]
+    if len(ports) != len(set(ports)):
+        yield Violation("portMappings", "two containers of a task listen on one port", CONTAINER_URL)
+
+
+def service_violations(service: EcsService) -> list[Violation]:
+    """Check a service against the rules of CreateService that depend on no other resource."""
+    url = f"{API}/API_CreateService.html"
+    network = service.network_configuration.awsvpc_configuration
+    found = []
+    if not NAME.fullmatch(service.service_name):
+        found.append(Violation("serviceName", f"{service.service_name!r} is not a legal service name", url))
+    if len(network.subnets) > MAX_SUBNETS or len(network.security_groups) > MAX_SECURITY_GROUPS:
+        found.append(Violation("networkConfiguration", "at most 16 subnets and 5 security groups", url))
+    percent = service.deployment_configuration
+    if percent.maximum_percent == percent.minimum_healthy_percent == 100:
+        found.append(Violation("deploymentConfiguration", "100 and 100 percent leave no room to deploy", url))
+    return found

@@ -1,0 +1,82 @@
+"""Values that resources are made of, and how they are spelled in an AWS API.
+
+A resource is a `NamedTuple` whose field names are the API's member names in snake case; `to_api` gives the
+API's own spelling back. So a new member is one line in `resources.py` and nothing anywhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+
+class Ref(NamedTuple):
+    """A link from one resource to an attribute (`name`, `arn`, `id`) of another: the only kind there is."""
+
+    logical_id: str
+    attribute: str
+
+
+class KeyValue(NamedTuple):
+    """One environment variable."""
+
+    name: str
+    value: str
+
+
+class Tag(NamedTuple):
+    """One tag, as ECS spells it."""
+
+    key: str
+    value: str
+
+
+Resolve = Callable[[Ref], Any]
+
+# Members whose API spelling is not the plain camel case of ours.
+_SPELLINGS = {
+    "enable_ecs_managed_tags": "enableECSManagedTags",
+    "size_in_gib": "sizeInGiB",
+}
+
+
+@cache
+def camel(name: str) -> str:
+    """Spell `port_mappings` as the API does: `portMappings`."""
+    if name in _SPELLINGS:
+        return _SPELLINGS[name]
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+@cache
+def pascal(name: str) -> str:
+    """Spell `port_mappings` as EventBridge Scheduler and CloudFormation do: `PortMappings`."""
+    spelled = camel(name)
+    # The one member that AWS itself leaves in camel case inside a Pascal-case API:
+    # https://docs.aws.amazon.com/scheduler/latest/APIReference/API_NetworkConfiguration.html
+    return spelled if spelled == "awsvpcConfiguration" else spelled[0].upper() + spelled[1:]
+
+
+def to_api(value: Any, resolve: Resolve, spell: Callable[[str], str] = camel) -> Any:
+    """Turn a value of `resources.py` into the plain JSON that an AWS API takes.
+
+    Members that are None and empty collections are left out, since AWS reads both as "not given"; empty
+    strings and zeros stay. `resolve` says what a `Ref` becomes. Keys of mappings (labels, log options) are
+    the user's and keep their spelling.
+    """
+    if isinstance(value, Ref):
+        return resolve(value)
+    if isinstance(value, Mapping):
+        return {key: to_api(item, resolve, spell) for key, item in value.items()}
+    if isinstance(value, tuple):
+        fields: tuple[str, ...] | None = getattr(value, "_fields", None)
+        if fields is None:
+            return [to_api(item, resolve, spell) for item in value]
+        return {
+            spell(name): to_api(item, resolve, spell)
+            for name, item in zip(fields, value)  # noqa: B905 - a NamedTuple has as many values as fields
+            if item is not None and item not in ((), {})
+        }
+    return value

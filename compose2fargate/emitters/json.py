@@ -1,0 +1,165 @@
+"""The json target: one file per AWS call, each taken as it is by `aws … --cli-input-json file://…`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from compose2fargate.aws.resources import (
+    Cluster,
+    EcsService,
+    ExecutionRole,
+    LogGroup,
+    Namespace,
+    Repository,
+    Resource,
+    RunTask,
+    Schedule,
+    SchedulerRole,
+    TaskDefinition,
+)
+from compose2fargate.aws.stack import Stack
+from compose2fargate.aws.values import Ref, Resolve, camel, pascal, to_api
+from compose2fargate.emitters import Artifacts
+from compose2fargate.settings import Settings
+
+# Resource type to folder and to the spelling of the API that takes it.
+_FILES: tuple[tuple[type[Any], str, Callable[[str], str]], ...] = (
+    (TaskDefinition, "task-definitions", camel),
+    (EcsService, "services", camel),
+    (RunTask, "run-tasks", camel),
+    (Schedule, "schedules", pascal),
+)
+
+
+class JsonEmitter:
+    """Writes the inputs of RegisterTaskDefinition, CreateService, RunTask and CreateSchedule."""
+
+    name = "json"
+    summary = (
+        "inputs for aws ecs register-task-definition, create-service, run-task and scheduler create-schedule"
+    )
+
+    def emit(self, stack: Stack, settings: Settings) -> Artifacts:
+        """Render each resource that one AWS call creates, and the calls themselves in `commands.sh`."""
+        resolve = _resolver(stack, settings)
+        files: dict[str, str] = {}
+        for kind, folder, spell in _FILES:
+            for logical_id, resource in stack.of_type(kind):
+                text = json.dumps(to_api(resource, resolve, spell), indent=2, ensure_ascii=False)
+                files[f"{folder}/{stack.files[logical_id]}.json"] = text + "\n"
+        return {**dict(sorted(files.items())), "commands.sh": _commands(stack, settings)}
+
+
+def _resolver(stack: Stack, settings: Settings) -> Resolve:
+    """Literals for Refs: names where the API takes names, ARNs built from region and account elsewhere."""
+
+    def resolve(ref: Ref) -> str:
+        return _literal(stack.get(ref), ref.attribute, settings)
+
+    return resolve
+
+
+def _literal(resource: Resource, attribute: str, settings: Settings) -> str:
+    name = resource.family if isinstance(resource, TaskDefinition) else getattr(resource, "name", "")
+    if attribute in ("name", "family") or name.startswith("arn:"):
+        return str(name)
+    if attribute == "arn":
+        return _arn(resource, str(name), settings)
+    raise LookupError(f"{type(resource).__name__} has no {attribute}")
+
+
+_ARNS: dict[type[Any], str] = {
+    Cluster: "ecs:{region}:{account}:cluster/{name}",
+    TaskDefinition: "ecs:{region}:{account}:task-definition/{name}",
+    ExecutionRole: "iam::{account}:role/{name}",
+    SchedulerRole: "iam::{account}:role/{name}",
+}
+
+
+def _arn(resource: Resource, name: str, settings: Settings) -> str:
+    region = settings.region or "us-east-1"
+    partition = next(
+        (p for prefix, p in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")) if region.startswith(prefix)),
+        "aws",
+    )
+    body = _ARNS[type(resource)].format(region=region, account=settings.account or "ACCOUNT_ID", name=name)
+    return f"arn:{partition}:{body}"
+
+
+def _commands(stack: Stack, settings: Settings) -> str:
+    """The calls in order, as a shell script to read, to copy from, or to run."""
+    region = settings.region or "us-east-1"
+    lines = [
+        "#!/bin/sh",
+        "# The AWS calls that use the files in this folder, in order. Read them first; run what you need.",
+        "# Creating something that exists already is an error that changes nothing.",
+        'cd "$(dirname "$0")" || exit 1',
+        f"export AWS_REGION={_quote(region)}",
+    ]
+    for title, calls in _sections(stack):
+        if calls:
+            lines += ["", f"# {title}", *calls]
+    return "\n".join(lines) + "\n"
+
+
+def _sections(stack: Stack) -> Iterator[tuple[str, list[str]]]:
+    """Yield each section's title and calls."""
+    cluster = next(r.name for _, r in stack.of_type(Cluster))
+    namespace = next(r.name for _, r in stack.of_type(Namespace))
+    yield (
+        "the cluster, with the namespace in which services find each other",
+        [
+            f"aws ecs create-cluster --cluster-name {_quote(cluster)} --service-connect-defaults namespace={_quote(namespace)}",
+        ],
+    )
+    yield (
+        "repositories for the images built here",
+        [
+            f"aws ecr create-repository --repository-name {_quote(r.name)} --image-scanning-configuration scanOnPush=true"
+            for _, r in stack.of_type(Repository)
+        ],
+    )
+    yield (
+        "log groups",
+        [
+            call
+            for _, group in stack.of_type(LogGroup)
+            for call in (
+                f"aws logs create-log-group --log-group-name {_quote(group.name)}",
+                f"aws logs put-retention-policy --log-group-name {_quote(group.name)} --retention-in-days {group.retention_in_days}",
+            )
+        ],
+    )
+    yield (
+        "task definitions: each call registers a new revision",
+        _calls(stack, TaskDefinition, "ecs register-task-definition", "task-definitions"),
+    )
+    yield (
+        "jobs: each call runs one",
+        _calls(stack, RunTask, "ecs run-task", "run-tasks", skip=_scheduled(stack)),
+    )
+    yield "services", _calls(stack, EcsService, "ecs create-service", "services")
+    yield "schedules", _calls(stack, Schedule, "scheduler create-schedule", "schedules")
+
+
+def _scheduled(stack: Stack) -> frozenset[str]:
+    """Files of the jobs that run by a schedule: nobody runs them by hand when deploying."""
+    return frozenset(stack.files[logical_id] for logical_id, _ in stack.of_type(Schedule))
+
+
+def _calls(
+    stack: Stack, kind: type[Any], call: str, folder: str, skip: frozenset[str] = frozenset()
+) -> list[str]:
+    return [
+        f"aws {call} --cli-input-json file://{folder}/{stack.files[logical_id]}.json"
+        for logical_id, _ in stack.of_type(kind)
+        if stack.files[logical_id] not in skip
+    ]
+
+
+def _quote(text: str) -> str:
+    """Quote for a POSIX shell where that is needed."""
+    plain = text.replace("-", "").replace("_", "").replace("/", "").replace(".", "").isalnum()
+    return text if plain and text.isascii() else "'" + text.replace("'", "'\\''") + "'"

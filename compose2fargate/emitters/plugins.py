@@ -1,0 +1,70 @@
+"""Emitters of other distributions, found by entry point."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+
+from compose2fargate.diagnostics import Diagnostic, EmitError, Severity
+from compose2fargate.emitters import BUILT_IN, GROUP, Emitter, Target, load_emitter, unknown
+
+
+def targets() -> list[Target]:
+    """List every target that can be loaded, the built-in ones first.
+
+    Raises:
+        EmitError: A plugin cannot be loaded, or two have the same name; it is named with its distribution.
+    """
+    found = [Target(name, load_emitter(name).summary, "built in") for name in BUILT_IN]
+    for name, point in sorted(_plugins().items()):
+        found.append(Target(name, _load(point).summary, _distribution(point)))
+    return found
+
+
+def load_plugin(name: str) -> Emitter:
+    """Give the emitter that a plugin registers under `name`.
+
+    Raises:
+        EmitError: There is none, or it cannot be loaded.
+    """
+    plugins = _plugins()
+    if name not in plugins:
+        raise unknown(name, [*BUILT_IN, *sorted(plugins)])
+    return _load(plugins[name])
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    plugins: dict[str, EntryPoint] = {}
+    for point in entry_points(group=GROUP):
+        if point.value.startswith("compose2fargate."):
+            continue  # our own registration of a built-in target
+        if point.name in plugins or point.name in BUILT_IN:
+            first = _distribution(plugins[point.name]) if point.name in plugins else "compose2fargate"
+            raise EmitError(
+                Diagnostic(
+                    "C2F302",
+                    Severity.ERROR,
+                    f"two distributions provide the target {point.name!r}: {first} and {_distribution(point)}",
+                    hint="uninstall one of them",
+                )
+            )
+        plugins[point.name] = point
+    return plugins
+
+
+def _load(point: EntryPoint) -> Emitter:
+    try:
+        emitter: Emitter = point.load()()
+    except Exception as error:
+        raise EmitError(
+            Diagnostic(
+                "C2F303",
+                Severity.ERROR,
+                f"the target {point.name!r} of {_distribution(point)} cannot be loaded: {type(error).__name__}: {error}",
+                hint=f"reinstall or remove {_distribution(point)}",
+            )
+        ) from error
+    return emitter
+
+
+def _distribution(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"

@@ -1,0 +1,58 @@
+"""What every part of the mapping looks at, and how it reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from compose2fargate.compose.dockerfile import ImageConfig
+from compose2fargate.compose.model import Project, Service
+from compose2fargate.diagnostics import Diagnostic, Path, Severity
+from compose2fargate.settings import Settings
+
+
+class Context(NamedTuple):
+    """One translation: the project, the choices, the names, and the list that findings are appended to.
+
+    Attributes:
+        project: The project without the services that are left out.
+        settings: The user's choices.
+        stack: Name of the cluster and prefix of all names: `<project>` or `<project>-<environment>`.
+        region: The region of every ARN and log configuration.
+        names: Compose service name to ECS name.
+        images: Service name to what its Dockerfile says, where it is built here and could be read.
+        jobs: Services that run to their end, with the reason.
+        report: Findings so far.
+    """
+
+    project: Project
+    settings: Settings
+    stack: str
+    region: str
+    names: Mapping[str, str]
+    images: Mapping[str, ImageConfig]
+    jobs: Mapping[str, str]
+    report: list[Diagnostic]
+
+    def add(
+        self, severity: Severity, code: str, path: Path, message: str, *, hint: str = "", url: str = ""
+    ) -> None:
+        """Report a finding about the key at `path`."""
+        self.report.append(Diagnostic(code, severity, message, path, self.project.at(*path), hint, url))
+
+    def info(self, code: str, path: Path, message: str, *, hint: str = "", url: str = "") -> None:
+        """Report something good to know that changes nothing the user relies on."""
+        self.add(Severity.INFO, code, path, message, hint=hint, url=url)
+
+    def warn(self, code: str, path: Path, message: str, *, hint: str = "", url: str = "") -> None:
+        """Report that something behaves differently on Fargate."""
+        self.add(Severity.WARNING, code, path, message, hint=hint, url=url)
+
+    def refuse(self, code: str, path: Path, message: str, *, hint: str = "", url: str = "") -> None:
+        """Report that something cannot run on Fargate as it is."""
+        self.add(Severity.ERROR, code, path, message, hint=hint, url=url)
+
+
+def options_of(service: Service) -> Mapping[str, Any]:
+    """Give the service's `x-fargate` mapping."""
+    return service.extensions.get("x-fargate") or {}

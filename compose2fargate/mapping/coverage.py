@@ -1,0 +1,452 @@
+"""What becomes of every key of a compose file: the table, and the accounting that uses it.
+
+A row stands for its key and everything below it, unless a longer row says more. A row whose outcome
+depends on the value has a rule in `DECIDED`. The rows that the mapping modules carry out have no message
+here: those modules report the particulars themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from compose2fargate.aws.fargate import API, CONTAINER_URL, DOCS
+from compose2fargate.compose.source import Marks
+from compose2fargate.diagnostics import Diagnostic, Location, Path, Severity
+
+
+class Outcome(str, Enum):
+    """What happens to a key on Fargate."""
+
+    MAPPED = "mapped"
+    APPROXIMATED = "approximated"
+    IGNORED = "ignored"
+    REFUSED = "refused"
+    PENDING = "not mapped yet"
+
+
+class Row(NamedTuple):
+    """One line of the table.
+
+    Attributes:
+        outcome: What happens to the key.
+        what: One sentence on what happens on Fargate, without the key's name.
+        hint: What to do about it; empty when there is nothing to do.
+        severity: None when nothing needs to be said, or when the mapping says it better itself.
+        code: The diagnostic's code.
+        url: Where it is documented.
+    """
+
+    outcome: Outcome
+    what: str
+    hint: str = ""
+    severity: Severity | None = None
+    code: str = ""
+    url: str = ""
+
+
+class Accounted(NamedTuple):
+    """One key of the user's files, and what became of it."""
+
+    path: Path
+    location: Location | None
+    row: Row
+
+
+def _mapped(what: str) -> Row:
+    return Row(Outcome.MAPPED, what)
+
+
+def _near(what: str, hint: str = "", *, say: Severity | None = None, url: str = "") -> Row:
+    return Row(Outcome.APPROXIMATED, what, hint, say, "C2F202", url)
+
+
+def _harmless(what: str, hint: str = "", url: str = "") -> Row:
+    return Row(Outcome.IGNORED, what, hint, Severity.INFO, "C2F200", url)
+
+
+def _lost(what: str, hint: str, url: str = CONTAINER_URL) -> Row:
+    return Row(Outcome.IGNORED, what, hint, Severity.WARNING, "C2F201", url)
+
+
+def _pending(what: str, hint: str = "") -> Row:
+    return Row(Outcome.PENDING, what, hint, Severity.WARNING, "C2F203")
+
+
+def _refused(code: str, what: str, hint: str, url: str = CONTAINER_URL) -> Row:
+    return Row(Outcome.REFUSED, what, hint, Severity.ERROR, code, url)
+
+
+_ELSEWHERE = "run this service on ECS with EC2 or Managed Instances, and leave it out here with --without"
+
+ROWS: Mapping[str, Row] = {
+    "name": _mapped("prefix of the names of cluster, task definitions and log groups"),
+    "version": _harmless("obsolete in compose itself"),
+    "include": _mapped("resolved when the files are read"),
+    "services.*.annotations": _harmless("metadata for the container runtime, which Fargate does not pass on"),
+    "services.*.attach": _harmless("concerns the output of docker compose up"),
+    "services.*.blkio_config": _lost("Fargate has no block I/O weights or limits", "remove it"),
+    "services.*.build": _mapped(
+        "the image's address in ECR; the Dockerfile supplies command, ports and health check"
+    ),
+    "services.*.build.additional_contexts": _mapped("used by whoever builds the image"),
+    "services.*.build.args": _mapped("used to read the Dockerfile, and by whoever builds the image"),
+    "services.*.build.context": _mapped("where the Dockerfile is"),
+    "services.*.build.dockerfile": _mapped("the Dockerfile that is read"),
+    "services.*.build.dockerfile_inline": _mapped("the Dockerfile that is read"),
+    "services.*.build.target": _mapped("the stage that is read"),
+    "services.*.build.*": _harmless(
+        "concerns building the image, which docker compose build or docker buildx does"
+    ),
+    "services.*.cap_add": _mapped(
+        "linuxParameters.capabilities.add; SYS_PTRACE is the only one Fargate adds"
+    ),
+    "services.*.cap_drop": _mapped("linuxParameters.capabilities.drop"),
+    "services.*.cgroup": _harmless("every Fargate task has control groups of its own"),
+    "services.*.cgroup_parent": _lost("Fargate has no field for it", "remove it"),
+    "services.*.command": _mapped("command, as an argument array"),
+    "services.*.configs": _pending(
+        "the config file will not be there", "copy the file into the image until configs are mapped"
+    ),
+    "services.*.container_name": _near("the container's name inside its task; tasks have names of their own"),
+    "services.*.cpu_count": _lost("counts processors on Windows only", "write cpus: instead"),
+    "services.*.cpu_percent": _lost("means something on Windows only", "write cpus: instead"),
+    "services.*.cpu_period": _mapped("with cpu_quota, the number of CPUs that decides the task's size"),
+    "services.*.cpu_quota": _mapped("with cpu_period, the number of CPUs that decides the task's size"),
+    "services.*.cpu_rt_period": _lost("Fargate has no real-time scheduling", "remove it"),
+    "services.*.cpu_rt_runtime": _lost("Fargate has no real-time scheduling", "remove it"),
+    "services.*.cpu_shares": _harmless(
+        "weighs containers of one host; here each container has its task to itself"
+    ),
+    "services.*.cpus": _mapped("the task's size, and the container's cpu"),
+    "services.*.cpuset": _lost("a task cannot be pinned to processors", "remove it"),
+    "services.*.credential_spec": _refused(
+        "C2F204", "Windows credential specifications do not work on Fargate", _ELSEWHERE
+    ),
+    "services.*.depends_on": _near(
+        "ECS starts services in no order; commands.sh creates them in this one",
+        "let the service retry its connections",
+        say=Severity.INFO,
+        url=f"{DOCS}/ecs_services.html",
+    ),
+    "services.*.deploy.endpoint_mode": _near(
+        "Service Connect balances in the client, which is neither mode exactly"
+    ),
+    "services.*.deploy.labels": _pending("labels of the service are not turned into tags yet"),
+    "services.*.deploy.mode": _mapped("replicated is an ECS service, replicated-job a task to run"),
+    "services.*.deploy.placement": _harmless("Fargate chooses hosts itself, spread over the subnets' zones"),
+    "services.*.deploy.replicas": _mapped("desiredCount"),
+    "services.*.deploy.resources.limits.cpus": _mapped("the task's size, and the container's cpu"),
+    "services.*.deploy.resources.limits.memory": _mapped("the container's memory, and the task's size"),
+    "services.*.deploy.resources.limits.pids": _lost("Fargate has no limit on processes", "remove it"),
+    "services.*.deploy.resources.reservations.cpus": _mapped("the task's size"),
+    "services.*.deploy.resources.reservations.devices": _refused(
+        "C2F205", "Fargate has no GPUs or other devices", _ELSEWHERE
+    ),
+    "services.*.deploy.resources.reservations.generic_resources": _refused(
+        "C2F205", "Fargate has no GPUs or other devices", _ELSEWHERE
+    ),
+    "services.*.deploy.resources.reservations.memory": _mapped("memoryReservation, and the task's size"),
+    "services.*.deploy.restart_policy.condition": _near("an ECS service replaces every task that ends"),
+    "services.*.deploy.restart_policy.delay": _harmless(
+        "ECS slows down restarts of a failing task by itself"
+    ),
+    "services.*.deploy.restart_policy.max_attempts": _lost(
+        "ECS goes on replacing tasks; the deployment circuit breaker is the nearest",
+        "remove it",
+        f"{DOCS}/ecs_services.html",
+    ),
+    "services.*.deploy.restart_policy.window": _mapped(
+        "restartPolicy.restartAttemptPeriod, 60 to 1800 seconds"
+    ),
+    "services.*.deploy.rollback_config": _harmless("a rollback uses the same percentages as an update"),
+    "services.*.deploy.update_config.delay": _harmless("ECS has no pause between batches"),
+    "services.*.deploy.update_config.failure_action": _mapped(
+        "the deployment circuit breaker, with rollback or without"
+    ),
+    "services.*.deploy.update_config.max_failure_ratio": _harmless(
+        "the circuit breaker has a threshold of its own"
+    ),
+    "services.*.deploy.update_config.monitor": _harmless("ECS watches each task until it is healthy"),
+    "services.*.deploy.update_config.order": _mapped("minimum and maximum percent"),
+    "services.*.deploy.update_config.parallelism": _mapped("minimum and maximum percent"),
+    "services.*.develop": _harmless("concerns docker compose watch"),
+    "services.*.device_cgroup_rules": _refused("C2F205", "Fargate has no devices", _ELSEWHERE),
+    "services.*.devices": _refused("C2F205", "Fargate has no devices", _ELSEWHERE),
+    "services.*.dns": _lost(
+        "a task's name servers are the VPC's",
+        "set them in the VPC's DHCP options, or use Route 53 Resolver rules",
+    ),
+    "services.*.dns_opt": _lost("a task's resolver options cannot be set", "remove it"),
+    "services.*.dns_search": _lost("a task's search domains cannot be set", "use full names"),
+    "services.*.domainname": _lost(
+        "the VPC names a task's host", "remove it, or pass the name as an environment variable"
+    ),
+    "services.*.entrypoint": _mapped("entryPoint, as an argument array"),
+    "services.*.env_file": _mapped("read now; its variables stand in the container's environment"),
+    "services.*.environment": _mapped("environment"),
+    "services.*.expose": _mapped("portMappings, and a Service Connect name"),
+    "services.*.extends": _mapped("resolved when the files are read"),
+    "services.*.external_links": _lost(
+        "containers of another project are not known by name here", "use the name in its namespace"
+    ),
+    "services.*.extra_hosts": _lost(
+        "a task's /etc/hosts cannot be extended", "add the name to a Route 53 private zone"
+    ),
+    "services.*.gpus": _refused("C2F205", "Fargate has no GPUs", _ELSEWHERE),
+    "services.*.group_add": _lost(
+        "a container cannot get further groups", "set user: uid:gid, or add the group in the image"
+    ),
+    "services.*.healthcheck": _mapped("healthCheck, with Docker's defaults"),
+    "services.*.healthcheck.start_interval": _harmless("ECS checks at the same interval from the start"),
+    "services.*.hostname": _lost(
+        "the VPC names a task's host", "remove it, or pass the name as an environment variable"
+    ),
+    "services.*.image": _mapped("image"),
+    "services.*.init": _mapped("linuxParameters.initProcessEnabled"),
+    "services.*.ipc": _refused("C2F206", "Fargate containers do not share IPC namespaces", _ELSEWHERE),
+    "services.*.isolation": _harmless("every Fargate task is isolated by a virtual machine of its own"),
+    "services.*.label_file": _mapped("dockerLabels"),
+    "services.*.labels": _mapped("dockerLabels"),
+    "services.*.links": _near(
+        "the linked service has its own name; an alias is not mapped yet", say=Severity.INFO
+    ),
+    "services.*.logging": _mapped("logConfiguration"),
+    "services.*.mac_address": _lost("a task's network interface has an address of AWS's choice", "remove it"),
+    "services.*.mem_limit": _mapped("the container's memory, and the task's size"),
+    "services.*.mem_reservation": _mapped("memoryReservation, and the task's size"),
+    "services.*.mem_swappiness": _harmless("Fargate has no swap"),
+    "services.*.memswap_limit": _harmless("Fargate has no swap"),
+    "services.*.models": _refused(
+        "C2F207",
+        "Fargate runs no models for a service",
+        "call Amazon Bedrock or an endpoint of yours, and remove models",
+    ),
+    "services.*.network_mode": _pending(
+        "the network mode is not mapped yet: the task has an address of its own"
+    ),
+    "services.*.networks": _near(
+        "all services of the project share the security groups of the settings", say=None
+    ),
+    "services.*.networks.*.aliases": _pending("the alias does not resolve", "use the service's name"),
+    "services.*.networks.*.driver_opts": _harmless("a task has one network interface"),
+    "services.*.networks.*.gw_priority": _harmless("a task has one network interface"),
+    "services.*.networks.*.interface_name": _harmless("a task has one network interface"),
+    "services.*.networks.*.ipv4_address": _lost(
+        "a task's address changes with every task", "use the service's name"
+    ),
+    "services.*.networks.*.ipv6_address": _lost(
+        "a task's address changes with every task", "use the service's name"
+    ),
+    "services.*.networks.*.link_local_ips": _lost(
+        "a task's address changes with every task", "use the service's name"
+    ),
+    "services.*.networks.*.mac_address": _lost(
+        "a task's network interface has an address of AWS's choice", "remove it"
+    ),
+    "services.*.networks.*.priority": _harmless("a task has one network interface"),
+    "services.*.oom_kill_disable": _lost(
+        "a container above its memory limit is ended", "give it enough memory"
+    ),
+    "services.*.oom_score_adj": _lost("a container above its memory limit is ended", "give it enough memory"),
+    "services.*.pid": _pending("the PID mode is not mapped yet: the container has process ids of its own"),
+    "services.*.pids_limit": _lost("Fargate has no limit on processes", "remove it"),
+    "services.*.platform": _mapped("runtimePlatform"),
+    "services.*.ports": _mapped("portMappings, and a Service Connect name"),
+    "services.*.post_start": _lost(
+        "nothing runs a command after the start", "move it into the image's entrypoint"
+    ),
+    "services.*.pre_stop": _lost("nothing runs a command before the stop", "catch SIGTERM in the entrypoint"),
+    "services.*.privileged": _refused("C2F208", "Fargate runs no privileged containers", _ELSEWHERE),
+    "services.*.profiles": _mapped("resolved when the files are read"),
+    "services.*.provider": _refused(
+        "C2F209",
+        "a provider runs on the machine of docker compose",
+        "use the AWS service instead, and leave this one out: --without",
+    ),
+    "services.*.pull_policy": _harmless("Fargate pulls the image whenever a task starts"),
+    "services.*.read_only": _mapped("readonlyRootFilesystem"),
+    "services.*.restart": _near(
+        "an ECS service replaces every task that ends; on-failure restarts the container in its task"
+    ),
+    "services.*.runtime": _lost("Fargate has one container runtime", "remove it"),
+    "services.*.scale": _mapped("desiredCount"),
+    "services.*.secrets": _pending(
+        "the secret's file will not be there",
+        "store it in SSM Parameter Store and read it as a variable: x-fargate: {secrets: {NAME: /parameter}}",
+    ),
+    "services.*.security_opt": _lost("Fargate has no security options", "remove it"),
+    "services.*.shm_size": _harmless(
+        "on Fargate /dev/shm may grow to the task's memory", url=f"{API}/API_LinuxParameters.html"
+    ),
+    "services.*.stdin_open": _mapped("interactive"),
+    "services.*.stop_grace_period": _mapped("stopTimeout, 2 to 120 seconds"),
+    "services.*.stop_signal": _lost(
+        "a task definition has no stop signal, but Fargate honours the image's",
+        "add STOPSIGNAL to the Dockerfile",
+        f"{API}/API_StopTask.html",
+    ),
+    "services.*.storage_opt": _pending("the size of the task's storage is not mapped yet: it has 20 GiB"),
+    "services.*.sysctls": _mapped("systemControls"),
+    "services.*.tmpfs": _mapped("linuxParameters.tmpfs, taken from the task's memory"),
+    "services.*.tty": _mapped("pseudoTerminal"),
+    "services.*.ulimits": _mapped("ulimits; nofile is the only one on Fargate"),
+    "services.*.use_api_socket": _refused(
+        "C2F210",
+        "there is no Docker engine behind a Fargate task",
+        "use the ECS API with a task role instead",
+    ),
+    "services.*.user": _mapped("user"),
+    "services.*.userns_mode": _harmless("every Fargate task is isolated by a virtual machine of its own"),
+    "services.*.uts": _lost("a task has host names of its own", "remove it"),
+    "services.*.volumes": _mapped("mountPoints and volumes"),
+    "services.*.volumes.*": _mapped("mountPoints and volumes"),
+    "services.*.volumes_from": _pending(
+        "the other service's volumes are not mounted yet", "name the volumes in both services"
+    ),
+    "services.*.working_dir": _mapped("workingDirectory"),
+    "services.*.x-fargate": _mapped("settings of this tool"),
+    "networks.*": _near("all services of the project share the security groups of the settings", say=None),
+    "networks.*.driver_opts": _harmless("a VPC's networks have no driver options"),
+    "networks.*.ipam": _harmless("the VPC and its subnets decide the addresses"),
+    "volumes.*": _mapped("a directory or an access point of an EFS file system"),
+    "volumes.*.driver": _pending("the volume driver is not mapped yet: the volume is on EFS"),
+    "volumes.*.driver_opts": _pending("the driver's options are not mapped yet: the volume is on EFS"),
+    "volumes.*.labels": _harmless("the file system exists already; tag it yourself"),
+    "volumes.*.x-fargate": _mapped("settings of this tool"),
+    "secrets.*": _pending(
+        "secrets are not mapped yet",
+        "store the value in SSM Parameter Store: x-fargate: {secrets: {NAME: /parameter}}",
+    ),
+    "configs.*": _pending("configs are not mapped yet", "copy the file into the image"),
+    "models.*": _refused(
+        "C2F207",
+        "Fargate runs no models for a service",
+        "call Amazon Bedrock or an endpoint of yours, and remove models",
+    ),
+    "x-fargate": _mapped("settings of this tool"),
+}
+"""Key path (with `*` for any name or list item) to what becomes of it."""
+
+EXTENSION = Row(
+    Outcome.IGNORED,
+    "an extension that this tool does not use; fragments of it count where they are merged in",
+)
+_FINE = _mapped("what Fargate does anyway")
+
+
+def _only(*harmless: object) -> Callable[[Any, Row], Row]:
+    """The row does not apply to the values that ask for nothing special."""
+    return lambda value, row: _FINE if value in harmless else row
+
+
+def _bind(value: Any, row: Row) -> Row:
+    kind = value.get("type") if isinstance(value, Mapping) else None
+    if kind in ("volume", "tmpfs", None):
+        return row
+    if kind != "bind":
+        return _pending(f"volumes of type {kind} are not mapped yet: {value.get('target')} will be empty")
+    source = str(value.get("source"))
+    if source.endswith("docker.sock"):
+        return _refused(
+            "C2F211",
+            "there is no Docker engine behind a Fargate task, so its socket cannot be mounted",
+            "use the ECS API with a task role instead, leave the service out with --without, or --allow C2F211",
+        )
+    return _pending(
+        f"bind mounts are not mapped yet: {value.get('target')} will be what the image has there",
+        "copy the files into the image, or use a named volume",
+    )
+
+
+def _network_mode(value: Any, row: Row) -> Row:
+    return _FINE if value in ("bridge", "default") else row
+
+
+DECIDED: Mapping[str, Callable[[Any, Row], Row]] = {
+    "services.*.cap_add": _only([]),
+    "services.*.ipc": _only("private", "none", ""),
+    "services.*.network_mode": _network_mode,
+    "services.*.privileged": _only(False),
+    "services.*.runtime": _only("runc", ""),
+    "services.*.security_opt": _only([]),
+    "services.*.stop_signal": _only("SIGTERM", "TERM", "15"),
+    "services.*.use_api_socket": _only(False),
+    "services.*.oom_kill_disable": _only(False),
+    "services.*.volumes.*": _bind,
+    "volumes.*.driver": _only("local"),
+}
+
+
+class _Node(NamedTuple):
+    pattern: str
+    children: dict[str, _Node]
+
+
+@lru_cache(maxsize=1)
+def _trie() -> _Node:
+    root = _Node("", {})
+    for pattern in ROWS:
+        node, walked = root, []
+        for part in pattern.split("."):
+            walked.append(part)
+            node = node.children.setdefault(part, _Node(".".join(walked), {}))
+    return root
+
+
+def account(tree: Mapping[str, Any], marks: Marks) -> Iterator[Accounted]:
+    """Yield what becomes of each key that the user wrote, in the order of the canonical tree.
+
+    Only keys with a mark of their own count: the rest are defaults that the loader filled in, or parts of
+    a short form that its key answers for.
+    """
+    yield from _walk(tree, marks, _trie(), None, ())
+
+
+def _walk(value: Any, marks: Marks | None, node: _Node, row: Row | None, path: Path) -> Iterator[Accounted]:
+    items = (
+        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for key, item in items:
+        mark = marks.get(key) if marks else None
+        if mark is None:
+            continue
+        at = (*path, key)
+        child = node.children.get(str(key)) or node.children.get("*")
+        own = _row(child, item, row)
+        if _is_extension(key) and (child is None or child.pattern.endswith("*")):
+            own, child = EXTENSION, None
+        inner = mark[3] if child is not None and child.children else None
+        found = list(_walk(item, inner, child, own, at)) if inner and child is not None else []
+        yield from found
+        if not found and own is not None:
+            yield Accounted(at, Location(*mark[:3]), own)
+
+
+def _row(node: _Node | None, value: Any, inherited: Row | None) -> Row | None:
+    row = ROWS.get(node.pattern, inherited) if node else inherited
+    decide = DECIDED.get(node.pattern) if node and row else None
+    return decide(value, row) if decide and row else row
+
+
+def _is_extension(key: str | int) -> bool:
+    return isinstance(key, str) and key.startswith("x-")
+
+
+def findings(accounted: Accounted) -> Diagnostic | None:
+    """Give the diagnostic about an accounted key, or None where there is nothing to say."""
+    row = accounted.row
+    if row.severity is None:
+        return None
+    key = _key(accounted.path)
+    return Diagnostic(
+        row.code, row.severity, f"{key}: {row.what}", accounted.path, accounted.location, row.hint, row.url
+    )
+
+
+def _key(path: Path) -> str:
+    """The key as a reader names it: `deploy.rollback_config`, `volumes[2]`, `networks.front.aliases`."""
+    parts = path[2:] if path[0] == "services" else path
+    return ".".join(str(part) for part in parts).replace("..", ".")

@@ -1,0 +1,175 @@
+"""Ports, names between services, and where tasks are placed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from compose2fargate.aws.fargate import API
+from compose2fargate.aws.resources import (
+    AwsvpcConfiguration,
+    NetworkConfiguration,
+    PortMapping,
+    ServiceConnectClientAlias,
+    ServiceConnectConfiguration,
+    ServiceConnectService,
+)
+from compose2fargate.aws.values import Ref
+from compose2fargate.compose.model import Port, Service
+from compose2fargate.diagnostics import Path
+from compose2fargate.mapping.context import Context
+from compose2fargate.mapping.names import dns_name, port_name
+
+PORT_URL = f"{API}/API_PortMapping.html"
+CONNECT_URL = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts.html"
+SUBNET_PLACEHOLDER = "subnet-REPLACE_ME"
+SECURITY_GROUP_PLACEHOLDER = "sg-REPLACE_ME"
+MAX_EXPANDED_PORTS = 100
+"""Ports of one container; far above what AWS's 64 KiB of task definition leave room for in practice."""
+
+
+class _Listed(NamedTuple):
+    """A port the container listens on, and the key that says so."""
+
+    number: int
+    protocol: str
+    path: Path
+    name: str = ""
+    app_protocol: str = ""
+
+
+def port_mappings(ctx: Context, service: Service) -> tuple[PortMapping, ...]:
+    """Collect the ports from `ports`, `expose` and, where the image is built here, its EXPOSE.
+
+    Fargate knows no host ports: a task has its own address, and a container port is open there when the
+    security group lets it in.
+    """
+    by_number: dict[int, _Listed] = {}
+    for listed in _listed(ctx, service):
+        first = by_number.setdefault(listed.number, listed)
+        if first.protocol != listed.protocol:
+            ctx.refuse(
+                "C2F221",
+                listed.path,
+                f"port {listed.number} is used for tcp and udp; a Fargate container port has one protocol",
+                hint="move one of them to another port, or --allow C2F221 to keep the first",
+                url=PORT_URL,
+            )
+    _report_published(ctx, service)
+    if len(by_number) > MAX_EXPANDED_PORTS:
+        ctx.refuse(
+            "C2F222",
+            ("services", service.name, "ports"),
+            f"{len(by_number)} ports; at most {MAX_EXPANDED_PORTS} are mapped for one container",
+            hint="list only the ports that other services use",
+            url=PORT_URL,
+        )
+    return tuple(_mapping(listed) for listed in by_number.values())
+
+
+def _mapping(listed: _Listed) -> PortMapping:
+    default = f"port-{listed.number}" + ("-udp" if listed.protocol == "udp" else "")
+    app = listed.app_protocol.lower()
+    return PortMapping(
+        container_port=listed.number,
+        protocol=listed.protocol,
+        name=port_name(listed.name) if listed.name else default,
+        app_protocol=app if app in ("http", "http2", "grpc") else None,
+    )
+
+
+def _listed(ctx: Context, service: Service) -> Iterator[_Listed]:
+    for index, port in enumerate(service.ports):
+        yield _Listed(
+            port.target,
+            port.protocol,
+            ("services", service.name, "ports", index),
+            port.name,
+            port.app_protocol,
+        )
+    for index, text in enumerate(service.expose):
+        yield from _exposed(ctx, text, ("services", service.name, "expose", index))
+    image = ctx.images.get(service.name)
+    for number, protocol in image.exposed if image else ():
+        yield _Listed(number, protocol, ("services", service.name, "build"))
+
+
+def _exposed(ctx: Context, text: str, path: Path) -> Iterator[_Listed]:
+    ports, _, protocol = text.partition("/")
+    first, _, last = ports.partition("-")
+    if not (first.isdigit() and (last or first).isdigit() and protocol in ("", "tcp", "udp")):
+        ctx.warn(
+            "C2F223",
+            path,
+            f"expose {text!r} is no port, and is left out",
+            hint="write a number, like 8000 or 53/udp",
+        )
+        return
+    for number in range(int(first), min(int(last or first), 65535) + 1):
+        yield _Listed(number, protocol or "tcp", path)
+
+
+def _report_published(ctx: Context, service: Service) -> None:
+    for index, port in enumerate(service.ports):
+        path: Path = ("services", service.name, "ports", index)
+        if _is_loopback(port):
+            ctx.info(
+                "C2F225", path, f"port {port.target} is bound to {port.host_ip}: it stays inside the VPC"
+            )
+        elif port.published:
+            ctx.warn(
+                "C2F220",
+                path,
+                f"published port {port.published} becomes port {port.target} of the task's own address, inside the VPC; "
+                "nothing is opened to the internet",
+                hint="put a load balancer in front of it, or let its security group in at this port",
+                url="https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-load-balancing.html",
+            )
+
+
+def _is_loopback(port: Port) -> bool:
+    return port.host_ip.startswith("127.") or port.host_ip in ("::1", "localhost")
+
+
+def service_connect(
+    ctx: Context, service: Service, ports: tuple[PortMapping, ...]
+) -> ServiceConnectConfiguration:
+    """Make the service reachable under its compose name, and let it reach the others under theirs."""
+    tcp = [port for port in ports if port.protocol == "tcp"]
+    for port in ports:
+        if port.protocol != "tcp":
+            ctx.warn(
+                "C2F224",
+                ("services", service.name),
+                f"port {port.container_port}/udp cannot be reached as {service.name}: Service Connect carries TCP only",
+                hint="reach it through a load balancer or a private DNS name",
+                url=CONNECT_URL,
+            )
+    name = dns_name(service.name)
+    return ServiceConnectConfiguration(
+        enabled=True,
+        namespace=Ref("namespace", "name"),
+        services=tuple(
+            ServiceConnectService(
+                port_name=port.name or "",
+                # Discovery names are unique in a namespace, so only a service's first port can have the plain one.
+                discovery_name=port_name(
+                    service.name if port is tcp[0] else f"{service.name}-{port.container_port}"
+                ),
+                client_aliases=(ServiceConnectClientAlias(port.container_port, name),),
+            )
+            for port in tcp
+        ),
+    )
+
+
+def network_configuration(ctx: Context) -> NetworkConfiguration:
+    """Place the tasks in the subnets and security groups of the settings, or in plain placeholders."""
+    settings = ctx.settings
+    return NetworkConfiguration(
+        AwsvpcConfiguration(
+            subnets=settings.subnets or (SUBNET_PLACEHOLDER,),
+            security_groups=settings.security_groups or (SECURITY_GROUP_PLACEHOLDER,),
+            assign_public_ip="ENABLED" if settings.assign_public_ip else "DISABLED",
+        )
+    )

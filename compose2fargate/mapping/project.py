@@ -1,0 +1,340 @@
+"""The whole project: which services become what, in which order, with which findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import ceil, floor
+from typing import NamedTuple
+
+from compose2fargate.aws.fargate import LOG_RETENTION_DAYS, service_violations, violations
+from compose2fargate.aws.resources import (
+    Cluster,
+    DeploymentCircuitBreaker,
+    DeploymentConfiguration,
+    EcsService,
+    ExecutionRole,
+    LogGroup,
+    Namespace,
+    NetworkConfiguration,
+    Repository,
+    Resource,
+    SchedulerRole,
+)
+from compose2fargate.aws.stack import Stack
+from compose2fargate.aws.values import Ref
+from compose2fargate.compose.dockerfile import ImageConfig
+from compose2fargate.compose.model import Project, Service
+from compose2fargate.diagnostics import Diagnostic, Severity
+from compose2fargate.mapping import jobs, names
+from compose2fargate.mapping.context import Context, options_of
+from compose2fargate.mapping.coverage import Accounted, account, findings
+from compose2fargate.mapping.networking import network_configuration, service_connect
+from compose2fargate.mapping.tasks import Task, log_group_name, repository_name, tags, task
+from compose2fargate.settings import Settings
+
+DEFAULT_REGION = "us-east-1"
+MINIMUM_PERCENT_URL = (
+    "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html"
+)
+
+
+class Translation(NamedTuple):
+    """A project on Fargate: the stack, what was found, and what became of each key."""
+
+    stack: Stack
+    diagnostics: tuple[Diagnostic, ...]
+    accounted: tuple[Accounted, ...]
+
+
+def map_project(project: Project, settings: Settings, images: Mapping[str, ImageConfig]) -> Translation:
+    """Translate a project to a stack.
+
+    Args:
+        project: The project as loaded.
+        settings: The user's choices.
+        images: What the Dockerfiles of services built here say, by service.
+
+    Returns:
+        The stack with all findings, errors included: the caller decides what an error stops.
+    """
+    report: list[Diagnostic] = []
+    kept = _without(project, settings, report)
+    accounted = tuple(account(kept.tree, kept.marks))
+    report.extend(found for found in map(findings, accounted) if found)
+    ctx = _context(kept, settings, images, report)
+    stack = _stack(ctx)
+    return Translation(stack, tuple(_allowed(report, settings.allow)), accounted)
+
+
+def _without(project: Project, settings: Settings, report: list[Diagnostic]) -> Project:
+    """Take out the services that the user leaves out, from the tree as well, so that nothing speaks of them."""
+    for name in settings.without:
+        if name not in project.services:
+            known = ", ".join(project.services) or "none"
+            report.append(
+                Diagnostic(
+                    "C2F212",
+                    Severity.ERROR,
+                    f"--without {name}: there is no such service",
+                    hint=f"services: {known}",
+                )
+            )
+    left_out = {
+        name
+        for name, service in project.services.items()
+        if name in settings.without or options_of(service).get("skip") is True
+    }
+    if not left_out:
+        return project
+    services = {
+        name: service._replace(depends_on=tuple(d for d in service.depends_on if d.service not in left_out))
+        for name, service in project.services.items()
+        if name not in left_out
+    }
+    tree = {
+        **project.tree,
+        "services": {n: s for n, s in project.tree["services"].items() if n not in left_out},
+    }
+    return project._replace(services=services, tree=tree)
+
+
+def _context(
+    project: Project, settings: Settings, images: Mapping[str, ImageConfig], report: list[Diagnostic]
+) -> Context:
+    stack = names.ecs_name(settings.cluster or "-".join(filter(None, (project.name, settings.environment))))
+    ctx = Context(
+        project=project,
+        settings=settings,
+        stack=stack,
+        region=settings.region or DEFAULT_REGION,
+        names=names.unique(project.services),
+        images=images,
+        jobs=jobs.find_jobs(project),
+        report=report,
+    )
+    _report_settings(ctx)
+    return ctx
+
+
+def _report_settings(ctx: Context) -> None:
+    """Say once what only the user or AWS knows, and how to supply it."""
+    settings = ctx.settings
+    if not settings.region:
+        ctx.warn(
+            "C2F290",
+            (),
+            f"no region is set: {DEFAULT_REGION} is assumed",
+            hint="--region REGION, or AWS_REGION",
+        )
+    if not (settings.subnets and settings.security_groups):
+        ctx.warn(
+            "C2F291",
+            (),
+            "no subnets or security groups are set: placeholders stand in their place",
+            hint="--subnet subnet-… --security-group sg-… (the task definitions are complete without them)",
+        )
+    needs_account = any(s.build for s in ctx.project.services.values()) and not settings.registry
+    if not settings.account and (
+        needs_account or any(options_of(s).get("schedule") for s in ctx.project.services.values())
+    ):
+        ctx.warn(
+            "C2F292",
+            (),
+            "no account is set: ACCOUNT_ID stands in image addresses and ARNs",
+            hint="--account 123456789012, or --registry URI",
+        )
+    if settings.log_retention not in LOG_RETENTION_DAYS:
+        allowed = ", ".join(map(str, LOG_RETENTION_DAYS))
+        ctx.refuse(
+            "C2F293",
+            ("x-fargate", "log_retention"),
+            f"CloudWatch keeps logs for {allowed} days, not {settings.log_retention}",
+        )
+    for name in (*settings.images, *settings.without):
+        if name in settings.images and name not in ctx.project.services:
+            ctx.refuse(
+                "C2F212",
+                (),
+                f"--image {name}=…: there is no such service",
+                hint=f"services: {', '.join(ctx.project.services)}",
+            )
+
+
+class _Builder:
+    """Collects the resources of a stack in the order in which they are to be created."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._file_names = names.file_names(ctx.names)
+        self.resources: dict[str, Resource] = {}
+        self.origins: dict[str, str] = {}
+        self.files: dict[str, str] = {}
+
+    def shared(self, logical_id: str, resource: Resource) -> None:
+        """Add a resource of the whole project."""
+        self.resources[logical_id] = resource
+
+    def put(self, kind: str, service: Service, resource: Resource) -> str:
+        """Add a resource that comes from `service`; give its logical id."""
+        logical_id = f"{kind}/{self._ctx.names[service.name]}"
+        self.resources[logical_id] = resource
+        self.origins[logical_id] = service.name
+        self.files[logical_id] = self._file_names[service.name]
+        return logical_id
+
+    def build(self) -> Stack:
+        """Give the finished stack."""
+        return Stack(self._ctx.stack, self.resources, self.origins, self.files)
+
+
+def _stack(ctx: Context) -> Stack:
+    builder = _Builder(ctx)
+    services = _in_order(ctx.project)
+    builder.shared("cluster", Cluster(ctx.stack))
+    builder.shared("namespace", Namespace(ctx.settings.namespace or ctx.stack))
+    builder.shared("execution-role", ExecutionRole(ctx.settings.execution_role))
+    if any(options_of(service).get("schedule") for service in services):
+        builder.shared("scheduler-role", SchedulerRole(ctx.settings.scheduler_role))
+    tasks = [(service, *_task(ctx, builder, service)) for service in services]
+    network = network_configuration(ctx)
+    for service, made, definition in tasks:
+        if service.name in ctx.jobs:
+            _put_job(ctx, builder, service, definition, network)
+        else:
+            ecs_service = _ecs_service(ctx, service, made, definition, network)
+            _validate_service(ctx, service, ecs_service)
+            builder.put("service", service, ecs_service)
+    return builder.build()
+
+
+def _task(ctx: Context, builder: _Builder, service: Service) -> tuple[Task, str]:
+    """Add the task definition of a service, and what it needs to exist first."""
+    made = task(ctx, service)
+    _validate(ctx, service, made)
+    if made.definition.container_definitions[0].log_configuration:
+        builder.put("log-group", service, LogGroup(log_group_name(ctx, service), ctx.settings.log_retention))
+    if service.build:
+        repository = repository_name(ctx, service)
+        if repository:
+            builder.put("repository", service, Repository(repository))
+    return made, builder.put("task-definition", service, made.definition)
+
+
+def _put_job(
+    ctx: Context, builder: _Builder, service: Service, definition: str, network: NetworkConfiguration
+) -> None:
+    ctx.info(
+        "C2F271",
+        ("services", service.name),
+        f"{service.name} is a job ({ctx.jobs[service.name]}): a task to run, not a service that is kept alive",
+        url=jobs.RUN_TASK_URL,
+    )
+    scheduled = jobs.schedule(ctx, service, definition, network)
+    builder.put("run-task", service, jobs.run_task(definition, network))
+    if scheduled:
+        builder.put("schedule", service, scheduled)
+
+
+def _validate(ctx: Context, service: Service, made: Task) -> None:
+    """Check the result against Fargate's rules. What is found here the mapping should have refused by name."""
+    for found in violations(made.definition):
+        ctx.refuse(
+            "C2F294",
+            ("services", service.name),
+            f"the task definition of {service.name} is not legal: {found.member}: {found.message}",
+            hint=f"change the service, or leave it out: --without {service.name}",
+            url=found.url,
+        )
+
+
+def _validate_service(ctx: Context, service: Service, made: EcsService) -> None:
+    for found in service_violations(made):
+        ctx.refuse(
+            "C2F294",
+            ("services", service.name),
+            f"{service.name}: {found.member}: {found.message}",
+            url=found.url,
+        )
+
+
+def _in_order(project: Project) -> list[Service]:
+    """Services with what they depend on first; otherwise by name. The loader has refused cycles."""
+    ordered: dict[str, Service] = {}
+    for first in project.services:
+        waiting = [first]
+        while waiting:
+            service = project.services[waiting[-1]]
+            missing = sorted(
+                d.service
+                for d in service.depends_on
+                if d.service not in ordered and d.service in project.services and d.service not in waiting
+            )
+            if missing:
+                waiting.append(missing[0])
+                continue
+            ordered.setdefault(waiting.pop(), service)
+    return list(ordered.values())
+
+
+# -- services ------------------------------------------------------------------------------------------------
+
+
+def _ecs_service(
+    ctx: Context, service: Service, made: Task, definition: str, network: NetworkConfiguration
+) -> EcsService:
+    count = _desired_count(service)
+    deployment = _deployment(service, count)
+    return EcsService(
+        cluster=Ref("cluster", "name"),
+        service_name=ctx.names[service.name],
+        task_definition=Ref(definition, "family"),
+        desired_count=count,
+        deployment_configuration=deployment,
+        network_configuration=network,
+        service_connect_configuration=service_connect(ctx, service, made.ports),
+        # Rebalancing starts a task elsewhere before it stops one, which stop-first does not allow.
+        availability_zone_rebalancing="DISABLED" if deployment.maximum_percent <= 100 else None,
+        tags=tags(ctx, service),
+    )
+
+
+def _desired_count(service: Service) -> int:
+    for asked in (service.scale, service.deploy.replicas):
+        if asked is not None:
+            return asked
+    return 1
+
+
+def _deployment(service: Service, replicas: int) -> DeploymentConfiguration:
+    """Turn `update_config` into percentages that give exactly its batch size.
+
+    The scheduler rounds the minimum up and the maximum down: `MINIMUM_PERCENT_URL`.
+    """
+    update = service.deploy.update
+    rollback = update is None or update.failure_action in ("", "rollback")
+    breaker = DeploymentCircuitBreaker(
+        enable=rollback or (update is not None and update.failure_action == "pause"), rollback=rollback
+    )
+    if update is None:
+        return DeploymentConfiguration(breaker, maximum_percent=200, minimum_healthy_percent=100)
+    count = max(replicas, 1)
+    batch = min(update.parallelism or count, count)
+    if update.order == "start-first":
+        return DeploymentConfiguration(
+            breaker, maximum_percent=ceil(100 * (count + batch) / count), minimum_healthy_percent=100
+        )
+    return DeploymentConfiguration(
+        breaker, maximum_percent=100, minimum_healthy_percent=floor(100 * (count - batch) / count)
+    )
+
+
+# -- findings ------------------------------------------------------------------------------------------------
+
+
+def _allowed(report: Iterable[Diagnostic], allow: tuple[str, ...]) -> Iterable[Diagnostic]:
+    """What the user allows by its code is a warning: the rest is translated without the refused part."""
+    for found in report:
+        if found.severity is Severity.ERROR and found.code in allow:
+            yield found._replace(severity=Severity.WARNING, hint=f"allowed by --allow {found.code}")
+        else:
+            yield found

@@ -1,0 +1,167 @@
+"""How big a task is: the smallest legal Fargate size that is never below what was asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from math import ceil
+from typing import NamedTuple
+
+from compose2fargate.aws.fargate import LARGEST, MIN_MEMORY, TASK_SIZE_URL, Size, smallest_size
+from compose2fargate.compose.model import Service
+from compose2fargate.diagnostics import Path
+from compose2fargate.mapping.context import Context, options_of
+
+MIB = 1024 * 1024
+SERVICE_CONNECT_MIB = 64
+"""Memory that the Service Connect proxy needs on top of the containers:
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts-deploy.html"""
+
+
+class Kind(NamedTuple):
+    """A kind of service, and the size it gets when the file asks for none: CPU units and MiB."""
+
+    name: str
+    images: frozenset[str]
+    cpu: int
+    memory: int
+
+
+# What each kind needs to start and serve a little: the vendors' own minimum, or the default heap plus the
+# process around it, rounded up to a Fargate size.
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        "search engine or JVM store",
+        frozenset({"elasticsearch", "opensearch", "solr", "cassandra", "neo4j", "kibana", "logstash", "sonarqube"}),
+        1024, 4096,
+    ),
+    Kind(
+        "JVM broker or server",
+        frozenset({
+            "kafka", "cp-kafka", "cp-zookeeper", "cp-schema-registry", "cp-server", "zookeeper", "activemq", "tomcat",
+            "jenkins", "keycloak", "debezium", "connect", "nexus3", "openjdk", "eclipse-temurin", "amazoncorretto", "pulsar",
+        }),
+        512, 2048,
+    ),
+    Kind(
+        "database",
+        frozenset({
+            "postgres", "postgresql", "postgis", "timescaledb", "mysql", "mariadb", "mongo", "mongodb", "percona", "couchdb",
+            "cockroach", "clickhouse-server", "influxdb", "rabbitmq", "minio", "arangodb", "rethinkdb",
+        }),
+        512, 1024,
+    ),
+    Kind("large database", frozenset({"mssql/server", "mssql-server", "oracle-xe", "database/free"}), 1024, 2048),
+    Kind("cache", frozenset({"redis", "valkey", "memcached", "keydb", "dragonfly"}), 256, 512),
+    Kind("web server", frozenset({"nginx", "httpd", "caddy", "traefik", "haproxy", "envoy"}), 256, 512),
+)  # fmt: skip
+OTHER = Kind("service of no known kind", frozenset(), 256, 512)
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
+_FACTORS = {"": 1, "k": 1024, "m": MIB, "g": 1024 * MIB, "t": 1024 * 1024 * MIB}
+
+
+class Demand(NamedTuple):
+    """What one container asks for: CPU units and MiB; None where the file is silent."""
+
+    cpu: int | None
+    memory: int | None
+    reservation: int | None
+
+
+def kind_of(service: Service, base: str | None) -> Kind:
+    """Tell what kind of service this is by the end of its image's name (or its Dockerfile's base)."""
+    reference = ((base if service.build else service.image) or "").split("@")[0].lower()
+    *_, folder, last = ("", "", *reference.split("/"))
+    repository = last.split(":")[0]
+    return next((kind for kind in KINDS if {repository, f"{folder}/{repository}"} & kind.images), OTHER)
+
+
+def demand(service: Service) -> Demand:
+    """Collect what the service asks for under all the keys that can say it.
+
+    Limits and reservations count alike for the task, so that it is never below what was asked.
+    `memory` and `reservation` are what the container itself gets as hard and soft limit.
+    """
+    deploy = service.deploy
+    own = options_of(service)
+    cores = [
+        value
+        for value in (
+            own.get("cpu"),
+            service.cpus,
+            deploy.limits.cpus,
+            deploy.reservations.cpus,
+            service.cpu_quota,
+        )
+        if value
+    ]
+    limit = _largest((_bytes(own.get("memory")), service.mem_limit, deploy.limits.memory))
+    soft = _largest((service.mem_reservation, deploy.reservations.memory))
+    if limit and soft and soft >= limit:  # ECS wants the reservation strictly below the limit
+        limit, soft = max(limit, soft), None
+    return Demand(ceil(max(cores) * 1024 - 1e-6) if cores else None, limit, soft)
+
+
+def size_task(ctx: Context, service: Service, asked: Demand, tmpfs_mib: int, *, connected: bool) -> Size:
+    """Pick the task's size and say what decided it.
+
+    Args:
+        ctx: The translation.
+        service: The service whose task this is.
+        asked: What its container asks for.
+        tmpfs_mib: Memory that in-memory file systems may fill.
+        connected: Whether a Service Connect proxy runs in the task.
+    """
+    image = ctx.images.get(service.name)
+    kind = kind_of(service, image.base if image else None)
+    memory = asked.memory or asked.reservation
+    # A tmpfs counts towards the container's limit where there is one, and towards the task where there is none.
+    extra = (0 if asked.memory else tmpfs_mib) + (SERVICE_CONNECT_MIB if connected and memory else 0)
+    need_cpu = asked.cpu or kind.cpu
+    need_memory = (memory or kind.memory) + extra
+    size = smallest_size(need_cpu, need_memory)
+    path: Path = ("services", service.name)
+    if size is None:
+        ctx.refuse(
+            "C2F251",
+            _sizing_path(service),
+            f"{service.name} asks for {need_cpu / 1024:g} vCPU and {need_memory / 1024:g} GB; a Fargate task has at most {LARGEST}",
+            hint="ask for less, or run this service on ECS with EC2 or Managed Instances and leave it out here: "
+            f"--without {service.name}",
+            url=TASK_SIZE_URL,
+        )
+        return LARGEST
+    ctx.info("C2F250", path, _explain(service.name, size, asked, kind, extra), url=TASK_SIZE_URL)
+    return size
+
+
+def _explain(name: str, size: Size, asked: Demand, kind: Kind, extra: int) -> str:
+    said = []
+    if asked.cpu:
+        said.append(f"{asked.cpu / 1024:g} vCPU asked")
+    if asked.memory or asked.reservation:
+        said.append(f"{asked.memory or asked.reservation} MiB asked")
+    if not said:
+        said.append(f"nothing asked, default for a {kind.name}")
+    if extra:
+        said.append(f"{extra} MiB more for tmpfs and the Service Connect proxy")
+    return f"{name} runs and is billed as {size} ({'; '.join(said)})"
+
+
+def _sizing_path(service: Service) -> Path:
+    if service.deploy.limits != (None, None):
+        return ("services", service.name, "deploy", "resources", "limits")
+    return ("services", service.name, "mem_limit" if service.mem_limit else "cpus")
+
+
+def _largest(values: Iterable[int | None]) -> int | None:
+    """The largest of some byte counts, in MiB rounded up, or None."""
+    given = [value for value in values if value]
+    return max(MIN_MEMORY, ceil(max(given) / MIB)) if given else None
+
+
+def _bytes(value: str | int | None) -> int | None:
+    """Read the size that `x-fargate.memory` gives; the schema has checked its form."""
+    match = _SIZE.fullmatch(str(value).strip()) if value is not None else None
+    return int(float(match[1]) * _FACTORS[match[2].lower()]) if match else None

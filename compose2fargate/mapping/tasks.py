@@ -1,0 +1,498 @@
+"""One compose service to one container, and the task definition around it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from math import ceil
+from typing import NamedTuple
+
+from compose2fargate.aws.fargate import (
+    ADDABLE_CAPABILITIES,
+    API,
+    CONTAINER_URL,
+    DEFAULT_CAPABILITIES,
+    DOCS,
+    HEALTH_CHECK_URL,
+    HEALTH_INTERVAL,
+    HEALTH_RETRIES,
+    HEALTH_START_PERIOD,
+    HEALTH_TIMEOUT,
+    NOFILE_MAX,
+    RESTART_PERIOD,
+    STOP_TIMEOUT,
+    SYSCTL,
+    Range,
+)
+from compose2fargate.aws.resources import (
+    ContainerDefinition,
+    ContainerRestartPolicy,
+    HealthCheck,
+    KernelCapabilities,
+    LinuxParameters,
+    LogConfiguration,
+    PortMapping,
+    RuntimePlatform,
+    Secret,
+    SystemControl,
+    TaskDefinition,
+    Ulimit,
+)
+from compose2fargate.aws.values import KeyValue, Ref, Tag
+from compose2fargate.compose import model
+from compose2fargate.compose.dockerfile import runtime_command
+from compose2fargate.compose.model import Service
+from compose2fargate.diagnostics import Path
+from compose2fargate.mapping.context import Context, options_of
+from compose2fargate.mapping.longrunning import judge
+from compose2fargate.mapping.names import ecs_name
+from compose2fargate.mapping.networking import port_mappings
+from compose2fargate.mapping.sizing import demand, size_task
+from compose2fargate.mapping.storage import storage
+
+CREDENTIAL = re.compile(
+    r"(?:^|_)(?:PASSWORD|PASSWD|PASS|PWD|SECRET|TOKEN|CREDENTIALS?|(?:API|ACCESS|PRIVATE|SECRET|ENCRYPTION|SIGNING)_?KEY)(?:$|_)",
+    re.IGNORECASE,
+)
+"""Names of environment variables whose values are credentials more often than not."""
+_NOT_CREDENTIAL = re.compile(
+    r"_(?:FILE|PATH|DIR|EXPIRY|EXPIRES|EXPIRATION|TTL|LENGTH|NAME|ENABLED|URL|TYPE)$", re.IGNORECASE
+)
+_URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
+
+_ARCHITECTURES = {"amd64": "X86_64", "x86_64": "X86_64", "arm64": "ARM64", "aarch64": "ARM64"}
+_UNLIMITED_LOG_DRIVERS = frozenset({"", "json-file", "local", "journald", "awslogs"})
+_AWSLOGS_OPTIONS = frozenset(
+    {
+        "awslogs-datetime-format",
+        "awslogs-multiline-pattern",
+        "mode",
+        "max-buffer-size",
+    }
+)
+LOGS_URL = f"{DOCS}/using_awslogs.html"
+DOCKER_HEALTH = (30.0, 30.0, 3)
+"""Docker's interval, timeout and retries, where ECS would take 30, 5 and 3:
+https://docs.docker.com/reference/dockerfile/#healthcheck"""
+
+
+class Task(NamedTuple):
+    """A task definition, and the ports of its container for whoever puts a service around it."""
+
+    definition: TaskDefinition
+    ports: tuple[PortMapping, ...]
+
+
+def task(ctx: Context, service: Service) -> Task:
+    """Map one service to the task definition that runs it."""
+    mapped = storage(ctx, service)
+    ports = port_mappings(ctx, service)
+    asked = demand(service)
+    is_job = service.name in ctx.jobs
+    size = size_task(ctx, service, asked, mapped.tmpfs_mib, connected=not is_job)
+    entry_point, command = _command(ctx, service)
+    path: Path = ("services", service.name)
+    container = ContainerDefinition(
+        name=ecs_name(service.container_name or service.name),
+        image=image_uri(ctx, service),
+        cpu=asked.cpu,
+        memory=asked.memory,
+        memory_reservation=asked.reservation,
+        entry_point=entry_point,
+        command=command,
+        working_directory=service.working_dir or None,
+        user=_user(service),
+        environment=_environment(ctx, service),
+        secrets=_secrets(service),
+        port_mappings=ports,
+        mount_points=mapped.mount_points,
+        health_check=_health_check(ctx, service),
+        log_configuration=_logging(ctx, service),
+        linux_parameters=_linux_parameters(ctx, service, mapped.tmpfs),
+        restart_policy=None if is_job else _restart_policy(ctx, service),
+        stop_timeout=_stop_timeout(ctx, service),
+        readonly_root_filesystem=True if service.read_only else None,
+        interactive=True if service.stdin_open else None,
+        pseudo_terminal=True if service.tty else None,
+        ulimits=tuple(_ulimits(ctx, service)),
+        system_controls=tuple(_system_controls(ctx, service)),
+        docker_labels=dict(sorted((k, str(v)) for k, v in service.labels.items())),
+    )
+    if not is_job:
+        _check_long_running(ctx, service, container)
+    role = options_of(service).get("task_role") or ctx.settings.task_role
+    definition = TaskDefinition(
+        family=ecs_name(f"{ctx.stack}-{ctx.names[service.name]}"),
+        cpu=str(size.cpu),
+        memory=str(size.memory),
+        container_definitions=(container,),
+        execution_role_arn=Ref("execution-role", "name"),
+        task_role_arn=role or None,
+        runtime_platform=RuntimePlatform(_architecture(ctx, service, (*path, "platform"))),
+        volumes=mapped.volumes,
+        tags=tags(ctx, service),
+    )
+    return Task(definition, ports)
+
+
+def tags(ctx: Context, service: Service) -> tuple[Tag, ...]:
+    """Give the tags by which everything of a project, a service and an environment is found again."""
+    given = [
+        Tag("compose2fargate:project", ctx.project.name),
+        Tag("compose2fargate:service", ctx.names[service.name]),
+    ]
+    if ctx.settings.environment:
+        given.append(Tag("compose2fargate:environment", ctx.settings.environment))
+    return tuple(given)
+
+
+# -- image and command ---------------------------------------------------------------------------------------
+
+
+def image_uri(ctx: Context, service: Service) -> str:
+    """Give the image's address: the user's choice, the one in the file, or the ECR repository it is pushed to."""
+    chosen = ctx.settings.images.get(service.name)
+    if chosen:
+        return chosen
+    repository = repository_name(ctx, service)
+    if not repository:
+        return service.image or ""
+    tag = _tag(service.image or "") or ctx.settings.tag
+    uri = f"{registry(ctx)}/{repository}:{tag}"
+    ctx.info(
+        "C2F231",
+        ("services", service.name, "build"),
+        f"{service.name} is built here and runs as {uri}, which has to be pushed before it can start",
+        hint=f"--registry URI and --tag TAG choose the address; --image {service.name}=URI the whole image",
+        url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/docker-push-ecr-image.html",
+    )
+    return uri
+
+
+def repository_name(ctx: Context, service: Service) -> str:
+    """Give the repository that a service's own image is pushed to, or "" when its image comes from elsewhere."""
+    image = service.image or ""
+    if service.build is None or service.name in ctx.settings.images:
+        return ""
+    if _names_a_registry(image) and not ctx.settings.registry:
+        return ""
+    path = image.split("@")[0].removesuffix(f":{_tag(image)}")
+    if _names_a_registry(path):
+        path = path.partition("/")[2]
+    return path or f"{ctx.project.name}/{service.name}".lower()
+
+
+def _tag(image: str) -> str:
+    """The tag of an image reference: what follows a colon after the last slash."""
+    return image.split("@", maxsplit=1)[0].rsplit("/", 1)[-1].partition(":")[2]
+
+
+def registry(ctx: Context) -> str:
+    """Give the registry of images built here: the setting, or the account's ECR in the region."""
+    suffix = ".cn" if ctx.region.startswith("cn-") else ""
+    account = ctx.settings.account or "ACCOUNT_ID"
+    return ctx.settings.registry.rstrip("/") or f"{account}.dkr.ecr.{ctx.region}.amazonaws.com{suffix}"
+
+
+def _names_a_registry(image: str) -> bool:
+    """Whether the reference starts with a host, by Docker's rule: a dot, a port or `localhost` before the first slash."""
+    host, slash, _ = image.partition("/")
+    return bool(slash) and ("." in host or ":" in host or host == "localhost")
+
+
+def _command(ctx: Context, service: Service) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give entryPoint and command. Fargate reads an empty list as "not given", so a cleared one is spelled out."""
+    image = ctx.images.get(service.name)
+    entry_point, command = runtime_command(image, service.entrypoint, service.command)
+    if service.entrypoint is not None and entry_point == () and command:
+        return command, ()  # no entrypoint, and this command: as an entrypoint it says just that
+    cleared = [key for key in ("entrypoint", "command") if getattr(service, key) == ()]
+    if cleared and not entry_point and not command:
+        ctx.warn(
+            "C2F232",
+            ("services", service.name, cleared[0]),
+            f"an empty {cleared[0]} cannot be expressed on ECS: the image's own one runs",
+            hint="write out the entrypoint and command that are meant to run",
+            url=CONTAINER_URL,
+        )
+    return entry_point or (), command or ()
+
+
+def _check_long_running(ctx: Context, service: Service, container: ContainerDefinition) -> None:
+    argv = (*container.entry_point, *container.command)
+    verdict = judge(argv, service.image) if argv else None
+    if verdict is None:
+        return
+    key = "command" if service.command else "entrypoint" if service.entrypoint else "build"
+    path: Path = ("services", service.name, key)
+    ctx.warn("C2F240", path, f"{verdict.reason}: ECS would restart the task for ever", hint=verdict.fix)
+
+
+# -- environment ---------------------------------------------------------------------------------------------
+
+
+def _environment(ctx: Context, service: Service) -> tuple[KeyValue, ...]:
+    secret = options_of(service).get("secrets") or {}
+    given = []
+    for name, value in sorted(service.environment.items()):
+        path: Path = ("services", service.name, "environment", name)
+        if name in secret:
+            continue
+        if value is None:
+            ctx.info(
+                "C2F233",
+                path,
+                f"{name} has no value here and is left out",
+                hint=f"export {name} before converting, or add it to .env",
+            )
+            continue
+        if _is_credential(name, str(value)):
+            ctx.warn(
+                "C2F230",
+                path,
+                f"{name} looks like a credential, and stands in plain text in the task definition",
+                hint=f"store it in SSM Parameter Store and write under {service.name}: "
+                f"x-fargate: {{secrets: {{{name}: /{ctx.stack}/{ctx.names[service.name]}/{name}}}}}",
+                url=f"{DOCS}/secrets-envvar-ssm-paramstore.html",
+            )
+        given.append(KeyValue(name, str(value)))
+    return tuple(given)
+
+
+def _is_credential(name: str, value: str) -> bool:
+    named = CREDENTIAL.search(name) and not _NOT_CREDENTIAL.search(name)
+    return bool(value and (named or _URL_PASSWORD.match(value)))
+
+
+def _secrets(service: Service) -> tuple[Secret, ...]:
+    chosen = options_of(service).get("secrets") or {}
+    return tuple(Secret(name, str(value)) for name, value in sorted(chosen.items()))
+
+
+# -- health, restart, stop -----------------------------------------------------------------------------------
+
+
+def _health_check(ctx: Context, service: Service) -> HealthCheck | None:
+    """Map compose's health check, or else the one of the Dockerfile: ECS does not look at the image's."""
+    check = service.healthcheck
+    image = ctx.images.get(service.name)
+    built = image.healthcheck if image else None
+    path: Path = ("services", service.name, "healthcheck")
+    test = check.test if check and check.test else built.test if built else ()
+    if (check and check.disable) or (test and test[0] == "NONE"):
+        return None
+    if not test:
+        if check:
+            ctx.warn(
+                "C2F236",
+                path,
+                "the health check has no test of its own, and ECS does not see the image's HEALTHCHECK",
+                hint="add test: with the command that the image runs",
+                url=HEALTH_CHECK_URL,
+            )
+        return None
+    if not check:
+        path = ("services", service.name, "build")
+        ctx.info(
+            "C2F237",
+            path,
+            "the Dockerfile's HEALTHCHECK is repeated in the task definition, where ECS looks for it",
+        )
+    return _fit_health(ctx, path, test, check, built if not (check and check.test) else None)
+
+
+def _fit_health(
+    ctx: Context, path: Path, test: tuple[str, ...], check: model.HealthCheck | None, built: object
+) -> HealthCheck:
+    def asked(name: str) -> float | None:
+        value = getattr(check, name, None)
+        return getattr(built, name, None) if value is None else value
+
+    def fit(name: str, default: float, allowed: Range) -> int:
+        value = asked(name)
+        wanted = ceil(default if not value and name != "start_period" else value or 0)
+        fitted = allowed.clamp(wanted)
+        if fitted != wanted or (value and value != wanted):
+            ctx.warn(
+                "C2F234",
+                (*path, name),
+                f"{name} {_plain(value)} becomes {fitted}: ECS takes whole numbers from {allowed.low} to {allowed.high}",
+                hint=f"write a {name} in that range",
+                url=HEALTH_CHECK_URL,
+            )
+        return fitted
+
+    interval, timeout, retries = DOCKER_HEALTH
+    return HealthCheck(
+        command=test,
+        interval=fit("interval", interval, HEALTH_INTERVAL),
+        timeout=fit("timeout", timeout, HEALTH_TIMEOUT),
+        retries=fit("retries", retries, HEALTH_RETRIES),
+        start_period=fit("start_period", 0, HEALTH_START_PERIOD) or None,
+    )
+
+
+def _plain(value: float | None) -> str:
+    return f"{value:g}" if value is not None else "unset"
+
+
+def _restart_policy(ctx: Context, service: Service) -> ContainerRestartPolicy | None:
+    """`on-failure` restarts the container inside its task; everything else is what an ECS service does anyway."""
+    condition = service.deploy.restart_condition or service.restart.partition(":")[0]
+    key: tuple[str, ...] = ("deploy", "restart_policy") if service.deploy.restart_condition else ("restart",)
+    path: Path = ("services", service.name, *key)
+    if condition in ("no", "none"):
+        ctx.warn(
+            "C2F235",
+            path,
+            f"{service.name} is a service: ECS starts a new task whenever this one ends, whatever {key[-1]} says",
+            hint="if it is meant to run once, add x-fargate: {job: true}",
+            url=f"{DOCS}/ecs_services.html",
+        )
+    if condition != "on-failure":
+        return None
+    window = service.deploy.restart_window
+    period = RESTART_PERIOD.clamp(ceil(window)) if window else None
+    return ContainerRestartPolicy(enabled=True, ignored_exit_codes=(0,), restart_attempt_period=period)
+
+
+def _stop_timeout(ctx: Context, service: Service) -> int | None:
+    if service.stop_grace_period is None:
+        return None
+    asked = ceil(service.stop_grace_period)
+    fitted = STOP_TIMEOUT.clamp(asked)
+    if fitted != asked:
+        ctx.warn(
+            "C2F238",
+            ("services", service.name, "stop_grace_period"),
+            f"stop_grace_period {asked} s becomes {fitted} s: Fargate waits 2 to 120 seconds",
+            hint="make the service stop within 120 seconds",
+            url=CONTAINER_URL,
+        )
+    return fitted
+
+
+# -- the rest of the container -------------------------------------------------------------------------------
+
+
+def _user(service: Service) -> str | None:
+    """Give the user; ECS wants positive ids (`CONTAINER_URL`), so 0 is spelled `root`."""
+    return {"0": "root", "0:0": "root:root"}.get(service.user, service.user) or None
+
+
+def _architecture(ctx: Context, service: Service, path: Path) -> str:
+    if not service.platform:
+        return ctx.settings.architecture
+    system, _, machine = service.platform.lower().partition("/")
+    architecture = _ARCHITECTURES.get((machine or system).split("/")[0])
+    if architecture is None or (machine and system != "linux"):
+        ctx.refuse(
+            "C2F239",
+            path,
+            f"platform {service.platform} does not run on Fargate; linux/amd64 and linux/arm64 do",
+            hint="build the image for linux/amd64 or linux/arm64",
+            url=f"{API}/API_RuntimePlatform.html",
+        )
+        return ctx.settings.architecture
+    return architecture
+
+
+def _logging(ctx: Context, service: Service) -> LogConfiguration | None:
+    given = service.logging
+    driver = given.driver if given else ""
+    path: Path = ("services", service.name, "logging")
+    if driver == "none":
+        return None
+    if driver not in _UNLIMITED_LOG_DRIVERS:
+        ctx.warn(
+            "C2F245",
+            (*path, "driver"),
+            f"logging driver {driver} is not mapped yet: the output goes to CloudWatch Logs",
+            hint="leave the driver out to agree",
+            url=LOGS_URL,
+        )
+    own = {} if driver not in ("awslogs", "") or given is None else given.options
+    options = {
+        "awslogs-group": str(own.get("awslogs-group") or log_group_name(ctx, service)),
+        "awslogs-region": str(own.get("awslogs-region") or ctx.region),
+        "awslogs-stream-prefix": str(own.get("awslogs-stream-prefix") or ctx.names[service.name]),
+        "mode": "non-blocking",
+        **{key: str(value) for key, value in sorted(own.items()) if key in _AWSLOGS_OPTIONS},
+    }
+    return LogConfiguration("awslogs", options)
+
+
+def log_group_name(ctx: Context, service: Service) -> str:
+    """Give the log group of a service: one each, so that retention and access can differ."""
+    return f"/ecs/{ctx.stack}/{ctx.names[service.name]}"
+
+
+def _linux_parameters(ctx: Context, service: Service, tmpfs: tuple[object, ...]) -> LinuxParameters | None:
+    capabilities = KernelCapabilities(
+        add=tuple(_added(ctx, service)), drop=tuple(sorted(map(_capability, service.cap_drop)))
+    )
+    given = LinuxParameters(
+        capabilities=capabilities if any(capabilities) else None,
+        init_process_enabled=True if service.init else None,
+        tmpfs=tmpfs,  # type: ignore[arg-type]  # typed by storage
+    )
+    return given if any(given) else None
+
+
+def _capability(name: str) -> str:
+    return name.upper().removeprefix("CAP_")
+
+
+def _added(ctx: Context, service: Service) -> Iterator[str]:
+    for index, text in enumerate(service.cap_add):
+        name = _capability(text)
+        path: Path = ("services", service.name, "cap_add", index)
+        if name in ADDABLE_CAPABILITIES:
+            yield name
+        elif name in DEFAULT_CAPABILITIES:
+            ctx.info("C2F241", path, f"{name} is a capability that every container has anyway")
+        else:
+            ctx.refuse(
+                "C2F242",
+                path,
+                f"Fargate does not add the capability {name}; SYS_PTRACE is the only one it does",
+                hint=f"remove it, or run without it: --allow C2F242, or leave the service out: --without {service.name}",
+                url=f"{API}/API_KernelCapabilities.html",
+            )
+
+
+def _ulimits(ctx: Context, service: Service) -> Iterator[Ulimit]:
+    for limit in service.ulimits:
+        path: Path = ("services", service.name, "ulimits", limit.name)
+        if limit.name != "nofile":
+            ctx.warn(
+                "C2F243",
+                path,
+                f"ulimit {limit.name} has no effect on Fargate, which takes nofile only",
+                hint="remove it, or set it in the image's entrypoint",
+                url=f"{API}/API_Ulimit.html",
+            )
+            continue
+        soft, hard = (NOFILE_MAX if v < 0 else min(v, NOFILE_MAX) for v in (limit.soft, limit.hard))
+        if (soft, hard) != (limit.soft, limit.hard):
+            ctx.warn(
+                "C2F246",
+                path,
+                f"nofile becomes {soft}:{hard}, the most that Fargate allows",
+                url=f"{API}/API_Ulimit.html",
+            )
+        yield Ulimit("nofile", soft, hard)
+
+
+def _system_controls(ctx: Context, service: Service) -> Iterator[SystemControl]:
+    for name, value in sorted(service.sysctls.items()):
+        if SYSCTL.fullmatch(name):
+            yield SystemControl(name, value)
+            continue
+        ctx.refuse(
+            "C2F244",
+            ("services", service.name, "sysctls", name),
+            f"Fargate does not let a task set {name}",
+            hint="for Elasticsearch's vm.max_map_count set node.store.allow_mmap=false instead; otherwise --allow C2F244",
+            url=f"{API}/API_SystemControl.html",
+        )

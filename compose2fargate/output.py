@@ -1,0 +1,186 @@
+"""Writes artefacts to a folder: all of them or none, and never over files that are somebody else's.
+
+A folder of ours holds a manifest (`compose2fargate.json`) with the hash of every file we wrote. New files are
+staged inside the folder, old ones are kept aside until all new ones stand, and the manifest comes last. A run
+that dies in between is undone by the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import sha256
+from typing import Any
+
+from compose2fargate.diagnostics import Diagnostic, EmitError, Severity
+
+MANIFEST = "compose2fargate.json"
+_STAGED = ".compose2fargate.new"
+_ASIDE = ".compose2fargate.old"
+
+
+def digest(text: str) -> str:
+    """Give the sha256 of a text as it stands in a file."""
+    return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def write(artifacts: Mapping[str, str], folder: str, *, force: bool = False) -> list[str]:
+    """Write `artifacts`, the manifest among them, to `folder`.
+
+    Files that an earlier run wrote and this one does not are removed; files that are not ours are left alone.
+
+    Returns:
+        The paths, relative to `folder`, that were created, changed or removed.
+
+    Raises:
+        EmitError: The folder holds files that are not ours or were edited by hand (and `force` is False), or
+            it cannot be written; then everything is as it was.
+    """
+    try:
+        _undo(folder)
+        before = _owned(folder, force=force)
+        if not force:
+            _refuse_foreign(artifacts, folder, before)
+        changed = [
+            path
+            for path, text in artifacts.items()
+            if _content(folder, path) != text.encode("utf-8", "surrogateescape")
+        ]
+        stale = [
+            path for path in before if path not in artifacts and os.path.lexists(os.path.join(folder, path))
+        ]
+        _commit({path: artifacts[path] for path in changed}, stale, folder)
+    except OSError as error:
+        raise EmitError(
+            Diagnostic(
+                "C2F310",
+                Severity.ERROR,
+                f"cannot write to {folder}: {error.strerror or error}",
+                hint="nothing was changed; choose another folder with --output",
+            )
+        ) from error
+    return sorted([*changed, *stale])
+
+
+def _owned(folder: str, *, force: bool) -> Mapping[str, str]:
+    """Path and hash of each file that the manifest in `folder` lists.
+
+    Raises:
+        EmitError: There are files but no manifest, or it cannot be read.
+    """
+    if not os.path.isdir(folder) or not os.listdir(folder):
+        return {}
+    try:
+        with open(os.path.join(folder, MANIFEST), encoding="utf-8") as file:
+            files = json.load(file)["files"]
+        return {path: str(hash_) for path, hash_ in files.items() if _is_inside(path)} | {MANIFEST: ""}
+    except FileNotFoundError:
+        problem = f"{folder} holds files that compose2fargate did not write"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        problem = f"{folder}/{MANIFEST} is damaged"
+    if force:
+        return {}
+    raise EmitError(
+        Diagnostic(
+            "C2F311",
+            Severity.ERROR,
+            problem,
+            hint="choose another folder with --output, or write there anyway with --force",
+        )
+    )
+
+
+def _is_inside(path: str) -> bool:
+    return not os.path.isabs(path) and ".." not in path.split("/")
+
+
+def _refuse_foreign(artifacts: Mapping[str, str], folder: str, before: Mapping[str, str]) -> None:
+    """Raise when a file that is about to be replaced or removed is not as we wrote it."""
+    findings = [
+        Diagnostic(
+            "C2F312",
+            Severity.ERROR,
+            f"{folder}/{path} {problem}",
+            hint="move it away, or replace it with --force",
+        )
+        for path, problem in _foreign(artifacts, folder, before)
+    ]
+    if findings:
+        raise EmitError(findings)
+
+
+def _foreign(
+    artifacts: Mapping[str, str], folder: str, before: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    for path in sorted({*artifacts, *before} - {MANIFEST}):
+        content = _content(folder, path)
+        if content is None:
+            continue
+        if path not in before:
+            yield path, "was not written by compose2fargate"
+        elif sha256(content).hexdigest() != before[path] and content != artifacts.get(path, "").encode(
+            "utf-8", "surrogateescape"
+        ):
+            yield path, "was edited by hand since it was written"
+
+
+def _content(folder: str, path: str) -> bytes | None:
+    try:
+        with open(os.path.join(folder, path), "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def _commit(changed: Mapping[str, str], stale: Iterable[str], folder: str) -> None:
+    """Stage the new files, then swap them in, the manifest last."""
+    staged, aside = os.path.join(folder, _STAGED), os.path.join(folder, _ASIDE)
+    try:
+        _stage(changed, staged)
+        order = sorted(changed, key=lambda path: path == MANIFEST)
+        for path in (*stale, *order):
+            _move(os.path.join(folder, path), os.path.join(aside, path))
+        for path in order:
+            _move(os.path.join(staged, path), os.path.join(folder, path))
+    except BaseException:
+        _undo(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(staged, ignore_errors=True)
+
+
+def _stage(changed: Mapping[str, str], staged: str) -> None:
+    made: set[str] = set()
+    for path, text in changed.items():
+        target = os.path.join(staged, path)
+        parent = os.path.dirname(target)
+        if parent not in made:
+            os.makedirs(parent, exist_ok=True)
+            made.add(parent)
+        with open(target, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            file.write(text)
+
+
+def _move(source: str, target: str) -> None:
+    if os.path.lexists(source):
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.replace(source, target)
+
+
+def _undo(folder: str) -> None:
+    """Put the files that stand aside back: an earlier run, or this one, did not come to its end."""
+    aside = os.path.join(folder, _ASIDE)
+    for parent, _, files in os.walk(aside):
+        for name in files:
+            source = os.path.join(parent, name)
+            _move(source, os.path.join(folder, os.path.relpath(source, aside)))
+    shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(os.path.join(folder, _STAGED), ignore_errors=True)
+
+
+def manifest(content: Mapping[str, Any], artifacts: Mapping[str, str]) -> str:
+    """Give the text of the manifest: `content`, and the hash of each artefact."""
+    files = {path: digest(text) for path, text in sorted(artifacts.items())}
+    return json.dumps({**content, "files": files}, indent=2, ensure_ascii=False, sort_keys=False) + "\n"

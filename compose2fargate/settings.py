@@ -1,0 +1,158 @@
+"""What the user chose: flags, then environment variables, then `x-fargate` in the compose file, then defaults.
+
+`OPTIONS` is the one table of settings. The command line makes its flags from it, `resolve` reads the
+environment and `x-fargate` by it, and the manifest records what deviates from the defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
+
+
+class Settings(NamedTuple):
+    """Everything about the target that the compose file itself does not say."""
+
+    region: str = ""
+    account: str = ""
+    environment: str = ""
+    cluster: str = ""
+    namespace: str = ""
+    registry: str = ""
+    tag: str = "latest"
+    images: Mapping[str, str] = {}
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    assign_public_ip: bool = False
+    execution_role: str = "ecsTaskExecutionRole"
+    task_role: str = ""
+    scheduler_role: str = "ecsSchedulerRole"
+    log_retention: int = 30
+    file_system: str = ""
+    volumes: Mapping[str, str] = {}
+    architecture: str = "X86_64"
+    without: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+
+
+class Option(NamedTuple):
+    """One setting: `kind` is text, flag, integer, list or pairs (`NAME=VALUE`, repeatable)."""
+
+    name: str
+    flag: str
+    kind: str
+    metavar: str
+    help: str
+    variables: tuple[str, ...] = ()
+    in_file: bool = True
+    choices: tuple[str, ...] = ()
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option("region", "--region", "text", "REGION", "AWS region.", ("AWS_REGION", "AWS_DEFAULT_REGION")),
+    Option("account", "--account", "text", "ID", "AWS account id, for image addresses and ARNs."),
+    Option(
+        "environment", "--environment", "text", "NAME", "Name of the environment: names become PROJECT-NAME.",
+        in_file=False,
+    ),
+    Option("cluster", "--cluster", "text", "NAME", "ECS cluster (default: the project's name)."),
+    Option("namespace", "--namespace", "text", "NAME", "Service Connect namespace (default: the cluster's name)."),
+    Option("registry", "--registry", "text", "URI", "Registry of images built here (default: the account's ECR)."),
+    Option("tag", "--tag", "text", "TAG", "Tag of images built here (default: latest)."),
+    Option("images", "--image", "pairs", "SERVICE=URI", "Image of one service; repeatable.", in_file=False),
+    Option("subnets", "--subnet", "list", "ID", "Subnet of the tasks; repeatable."),
+    Option("security_groups", "--security-group", "list", "ID", "Security group of the tasks; repeatable."),
+    Option("assign_public_ip", "--assign-public-ip", "flag", "", "Give tasks a public address."),
+    Option("execution_role", "--execution-role", "text", "ROLE", "Task execution role (default: ecsTaskExecutionRole)."),
+    Option("task_role", "--task-role", "text", "ROLE", "Role that the containers have (default: none)."),
+    Option("scheduler_role", "--scheduler-role", "text", "ROLE", "Role that schedules run tasks with."),
+    Option("log_retention", "--log-retention", "integer", "DAYS", "Days that logs are kept (default: 30)."),
+    Option("file_system", "--file-system", "text", "ID", "EFS file system of the named volumes."),
+    Option(
+        "volumes", "--volume", "pairs", "NAME=FS[/AP]", "EFS file system and access point of one volume; repeatable.",
+        in_file=False,
+    ),
+    Option(
+        "architecture", "--architecture", "text", "ARCH", "Processor where `platform` is not set (default: X86_64).",
+        choices=("X86_64", "ARM64"),
+    ),
+    Option("without", "--without", "list", "SERVICE", "Leave a service out; repeatable.", in_file=False),
+    Option("allow", "--allow", "list", "CODE", "Go on without what CODE refuses; repeatable.", in_file=False),
+)  # fmt: skip
+
+
+def from_flags_and_environment(flags: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Collect what was chosen outside the compose file, by option name; flags win.
+
+    Args:
+        flags: Values from the command line by option name; None, False, () and {} mean "not given".
+        environment: The process environment; besides AWS's own variables, `COMPOSE2FARGATE_<NAME>`.
+
+    Raises:
+        UsageError: A value does not have the form that the option needs.
+    """
+    given = {
+        option.name: flags.get(option.name) or _from_environment(option, environment) for option in OPTIONS
+    }
+    return {option.name: _convert(option, given[option.name]) for option in OPTIONS if given[option.name]}
+
+
+def resolve(given: Mapping[str, Any], in_file: Mapping[str, Any]) -> Settings:
+    """Combine what `from_flags_and_environment` gave with the compose file's top-level `x-fargate`.
+
+    Args:
+        given: Chosen outside the file; wins.
+        in_file: The `x-fargate` mapping, already checked against its schema.
+    """
+    options = {option.name: option for option in OPTIONS}
+    own = {name: _convert(options[name], value) for name, value in in_file.items() if value is not None}
+    return Settings(**{**own, **given})
+
+
+def _from_environment(option: Option, environment: Mapping[str, str]) -> str | None:
+    for name in (f"COMPOSE2FARGATE_{option.name.upper()}", *option.variables):
+        if environment.get(name):
+            return environment[name]
+    return None
+
+
+def _convert(option: Option, value: Any) -> Any:
+    if option.kind == "list":
+        return tuple(value.split(",")) if isinstance(value, str) else tuple(map(str, value))
+    if option.kind == "pairs":
+        items = value.split(",") if isinstance(value, str) else value
+        return value if isinstance(value, Mapping) else dict(_pair(option, item) for item in items)
+    if option.kind == "flag":
+        return value if isinstance(value, bool) else str(value).lower() in ("1", "true", "yes")
+    if option.kind == "integer":
+        return _integer(option, value)
+    if option.choices and str(value) not in option.choices:
+        raise _refused(option, value, f"one of {', '.join(option.choices)}")
+    return str(value)
+
+
+def _pair(option: Option, item: str) -> tuple[str, str]:
+    name, separator, value = item.partition("=")
+    if not (name and separator and value):
+        raise _refused(option, item, option.metavar)
+    return name, value
+
+
+def _integer(option: Option, value: Any) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise _refused(option, value, "a whole number") from None
+
+
+def _refused(option: Option, value: Any, expected: str) -> UsageError:
+    return UsageError(
+        Diagnostic(
+            "C2F195",
+            Severity.ERROR,
+            f"{option.flag}: {value!r} is not {expected}",
+            hint=f"{option.flag} {option.metavar}",
+        )
+    )
