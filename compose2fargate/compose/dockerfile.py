@@ -30,7 +30,7 @@ MAX_SIZE = 4 * 1024 * 1024
 """Characters that a Dockerfile may have."""
 
 
-def read_dockerfile(  # noqa: PLR0913 - what a build takes, by name
+def read_dockerfile(
     text: str,
     *,
     file: str,

@@ -22,6 +22,7 @@ Place = Callable[[int], Location]
 """From a line of the Dockerfile to its place in the file that holds it."""
 
 _MAX_WORK = 32 * 1024 * 1024  # characters substituted and ports expanded over a whole file
+_PORT_WORK = 16  # a port takes as long as this many characters
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DEFAULT_SHELLS: Mapping[str, tuple[str, ...]] = {"windows": ("cmd", "/S", "/C")}
 _POSIX_SHELL = ("/bin/sh", "-c")
@@ -480,7 +481,7 @@ def _apply_expose(build: Build, instruction: Instruction) -> None:
             continue
         for written in expansion.words:
             first, last, protocol = _port_range(instruction.line, written)
-            build.work.spend(instruction.line, last - first)
+            build.work.spend(instruction.line, (last - first) * _PORT_WORK)
             build.exposed.update(((port, protocol), None) for port in range(first, last + 1))
     build.lines["exposed"] = instruction.line
 
