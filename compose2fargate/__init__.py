@@ -1,3 +1,61 @@
-"""Compile docker-compose files to AWS ECS on Fargate."""
+"""Compile docker-compose files to AWS ECS on Fargate.
+
+The command line is `compose2fargate`; the same pipeline as functions:
+
+    import os
+    import compose2fargate as c2f
+
+    conversion = c2f.convert(c2f.LoadOptions(environment=os.environ), {"region": "eu-central-1"})
+    c2f.write(conversion.artifacts, "fargate")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from compose2fargate.api import Conversion, LoadOptions, Translated, convert, translate, write
+    from compose2fargate.diagnostics import (
+        AwsError,
+        Compose2FargateError,
+        Diagnostic,
+        EmitError,
+        InputError,
+        LoadError,
+        Location,
+        MapError,
+        Severity,
+        UsageError,
+    )
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AwsError",
+    "Compose2FargateError",
+    "Conversion",
+    "Diagnostic",
+    "EmitError",
+    "InputError",
+    "LoadError",
+    "LoadOptions",
+    "Location",
+    "MapError",
+    "Severity",
+    "Translated",
+    "UsageError",
+    "convert",
+    "translate",
+    "write",
+]
+
+_FROM_API = frozenset({"Conversion", "LoadOptions", "Translated", "convert", "translate", "write"})
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: `compose2fargate --help` needs none of them."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{'api' if name in _FROM_API else 'diagnostics'}"), name)

@@ -28,7 +28,7 @@ from compose2fargate.diagnostics import Diagnostic, Severity
 from compose2fargate.mapping import jobs, names
 from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.coverage import Accounted, account, findings
-from compose2fargate.mapping.networking import network_configuration, service_connect
+from compose2fargate.mapping.networking import CONNECT_URL, network_configuration, service_connect
 from compose2fargate.mapping.tasks import Task, log_group_name, repository_name, tags, task
 from compose2fargate.settings import Settings
 
@@ -204,7 +204,9 @@ def _stack(ctx: Context) -> Stack:
             ecs_service = _ecs_service(ctx, service, made, definition, network)
             _validate_service(ctx, service, ecs_service)
             builder.put("service", service, ecs_service)
-    return builder.build()
+    stack = builder.build()
+    _validate_names(ctx, stack)
+    return stack
 
 
 def _task(ctx: Context, builder: _Builder, service: Service) -> tuple[Task, str]:
@@ -255,6 +257,24 @@ def _validate_service(ctx: Context, service: Service, made: EcsService) -> None:
             f"{service.name}: {found.member}: {found.message}",
             url=found.url,
         )
+
+
+def _validate_names(ctx: Context, stack: Stack) -> None:
+    """Refuse two services that would answer to one name: DNS does not tell upper from lower case."""
+    taken: dict[str, str] = {}
+    for logical_id, service in stack.of_type(EcsService):
+        origin = stack.origins[logical_id]
+        connect = service.service_connect_configuration
+        for offered in connect.services if connect else ():
+            first = taken.setdefault(offered.discovery_name, origin)
+            if first != origin:
+                ctx.refuse(
+                    "C2F226",
+                    ("services", origin),
+                    f"{first} and {origin} would both be called {offered.discovery_name} in Service Connect",
+                    hint="rename one of them",
+                    url=CONNECT_URL,
+                )
 
 
 def _in_order(project: Project) -> list[Service]:
