@@ -1,0 +1,77 @@
+"""The program's entry: runs the command line and turns whatever happens into an exit code.
+
+Exit codes: 0 done; 1 findings (`--strict` with warnings); 2 bad usage or invalid input; 3 AWS refused or could
+not be reached; 70 an error of the program itself; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+INTERNAL_ERROR = 70
+INTERRUPTED = 130
+
+
+def main() -> NoReturn:
+    """Run the command line on `sys.argv` and exit."""
+    # A run only builds trees and then ends, so there is nothing for the cyclic collector to find; it would walk
+    # the growing tree again and again (libyaml builds a large one in half the time without it). Freezing at the
+    # end keeps the interpreter's own last collection from walking everything once more.
+    gc.disable()
+    status = run(sys.argv[1:])
+    gc.freeze()
+    sys.exit(status)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line on `arguments` and give the exit code; no exception comes out."""
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (`| head`) has what it wanted. Python flushes stdout once more when it exits, so that must
+        # not go to the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - whatever was not foreseen must not reach the user as a traceback
+        return _internal_error(error, debug="--debug" in arguments)
+    return status
+
+
+def _run(arguments: Sequence[str]) -> int:
+    import click
+
+    from compose2fargate.cli.application import application
+
+    # Not click's own `main`: that exits with 1 on a closed pipe and on an interrupt, codes that mean something else here.
+    try:
+        with application.make_context("compose2fargate", list(arguments)) as context:
+            application.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.Abort:
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return 2
+    return 0
+
+
+def _internal_error(error: Exception, *, debug: bool) -> int:
+    if debug:
+        from traceback import print_exception
+
+        print_exception(type(error), error, error.__traceback__)
+    advice = "" if debug else ", with what the same command prints with --debug"
+    sys.stderr.write(f"internal error: {type(error).__name__}: {error}. Please report this{advice}.\n")
+    return INTERNAL_ERROR
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The `compose2fargate` command: finds the subcommand, and ends it with the exit code of what it raised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final
+
+import click
+
+from compose2fargate import __version__
+from compose2fargate.cli.console import Console
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS
+from compose2fargate.diagnostics import Compose2FargateError
+
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "config": ("compose2fargate.cli.config:command", "Print the canonical compose model."),
+    "convert": ("compose2fargate.cli.convert:command", "Translate a compose project and write the files."),
+    "explain": ("compose2fargate.cli.explain:command", "Say what becomes of each key of a compose file."),
+    "targets": ("compose2fargate.cli.targets:command", "List the output formats."),
+}
+"""Each command's object, which is imported when the command runs, and its line in the help."""
+
+
+class Application(click.Group):
+    """A group whose commands are imported when they are called: starting must not cost what is not used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Name the commands in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        """Import the command; None when there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that `args` begins with, or fail with the one that may have been meant."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, COMMANDS, n=1)
+            ctx.fail(f"No such command '{name}'." + (f" Did you mean '{near[0]}'?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """Write the commands' lines of the help from the table, importing none."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Run the command; an error of ours is printed and becomes its exit code."""
+        try:
+            super().invoke(ctx)
+        except Compose2FargateError as error:
+            Console.of(ctx).report(error.diagnostics)
+            ctx.exit(error.exit_code)
+
+
+application = Application(
+    name="compose2fargate",
+    params=[*COMPOSE_OPTIONS, *OUTPUT_OPTIONS],
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Compile docker-compose files to AWS ECS on Fargate.",
+    epilog="Options that say which compose project is meant may also follow the command.",
+)
+click.version_option(__version__, prog_name="compose2fargate", message="%(prog)s %(version)s")(application)

@@ -1,0 +1,83 @@
+"""What goes to the terminal: data to stdout, diagnostics to stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from io import TextIOWrapper
+from typing import Final, NamedTuple, TextIO
+
+import click
+
+from compose2fargate.cli.options import chosen
+from compose2fargate.diagnostics import Diagnostic, Severity
+from compose2fargate.report import RENDERERS
+
+_LARGEST_SOURCE: Final = 16_000_000
+
+
+class Console(NamedTuple):
+    """How diagnostics are printed; made from the options of a run."""
+
+    color: bool
+    quiet: bool
+    format: str
+
+    @classmethod
+    def of(cls, ctx: click.Context) -> Console:
+        """Read the output options that were chosen so far."""
+        options = chosen(ctx)
+        color = options.get("color")
+        return cls(
+            color=_terminal_has_color() if color is None else color,
+            quiet=options.get("quiet", False),
+            format=options.get("diagnostics", "text"),
+        )
+
+    def report(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Print `diagnostics` to stderr; with `--quiet` the errors only."""
+        shown = [d for d in diagnostics if not self.quiet or d.severity is Severity.ERROR]
+        sys.stderr.write(RENDERERS[self.format](shown, read_source, color=self.color))
+
+    def say(self, line: str) -> None:
+        """Print a line about what was done; nothing with `--quiet`, or where stderr is to hold one JSON document."""
+        if not self.quiet and self.format == "text":
+            sys.stderr.write(f"{line}\n")
+
+
+def write(text: str) -> None:
+    """Write data to stdout: the same UTF-8 bytes on every platform and in every locale."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+    sys.stdout.buffer.flush()
+
+
+def table(rows: Sequence[Sequence[str]], *, narrowest: int = 0) -> str:
+    """Lay `rows` out in columns, three blanks apart and at least `narrowest` wide; the last is as wide as it is."""
+    widths = [max(narrowest, 3 + max(map(len, column))) for column in zip(*rows, strict=True)]
+    widths[-1] = 0
+    return "".join("".join(map(str.ljust, row, widths)) + "\n" for row in rows)
+
+
+def standard_input() -> TextIO:
+    """Give stdin as the UTF-8 text that compose files are, whatever the locale says."""
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="strict", newline="")
+    return sys.stdin
+
+
+def read_source(file: str) -> str | None:
+    """Read a source file to show a line of it; None for what is not a regular file (a pipe can be read once only)."""
+    try:
+        if not os.path.isfile(file) or os.path.getsize(file) > _LARGEST_SOURCE:
+            return None
+        with open(file, encoding="utf-8", errors="replace", newline="") as stream:
+            return stream.read()
+    except OSError:
+        return None
+
+
+def _terminal_has_color() -> bool:
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return not plain and sys.stderr.isatty()

@@ -1,0 +1,68 @@
+"""`compose2fargate convert`: translates a compose project and writes the files of one target."""
+
+from __future__ import annotations
+
+import json
+import os.path
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from compose2fargate import api
+from compose2fargate.cli.console import Console, standard_input, write
+from compose2fargate.cli.options import (
+    COMPOSE_OPTIONS,
+    DIAGNOSTICS_OPTION,
+    OUTPUT_OPTIONS,
+    SETTINGS_OPTIONS,
+    load_options,
+    settings_flags,
+)
+from compose2fargate.diagnostics import Severity
+
+FINDINGS = 1
+
+_OPTIONS = (
+    click.Option(["-t", "--target"], default="json", metavar="NAME", help="Output format; see `targets` (default: json)."),
+    click.Option(["-o", "--output"], metavar="DIR", help="Folder to write (default: fargate/TARGET); - prints one JSON document."),
+    click.Option(["--force"], is_flag=True, help="Replace files that were edited, or are not ours."),
+    click.Option(["--strict"], is_flag=True, help="Write nothing, and exit with 1, when there are warnings."),
+)  # fmt: skip
+
+
+@click.command(
+    "convert", params=[*_OPTIONS, *SETTINGS_OPTIONS, *COMPOSE_OPTIONS, DIAGNOSTICS_OPTION, *OUTPUT_OPTIONS]
+)
+@click.pass_context
+def command(
+    ctx: click.Context, /, target: str, output: str | None, *, force: bool, strict: bool, **values: Any
+) -> None:
+    """Translate a compose project and write the files.
+
+    Diagnostics go to stderr. What you set here wins over COMPOSE2FARGATE_* variables, and those over x-fargate in
+    the compose file.
+    """
+    folder = output or os.path.join("fargate", target)
+    conversion = api.convert(
+        load_options(ctx),
+        settings_flags(values),
+        target=target,
+        folder="." if folder == "-" else folder,
+        stdin=standard_input(),
+    )
+    console = Console.of(ctx)
+    console.report(conversion.diagnostics)
+    if strict and any(d.severity is Severity.WARNING for d in conversion.diagnostics):
+        ctx.exit(FINDINGS)
+    if folder == "-":
+        write(_one_document(conversion.artifacts))
+        return
+    changed = api.write(conversion.artifacts, folder, force=force)
+    console.say(f"{folder}: {len(conversion.artifacts)} files, {len(changed)} changed")
+
+
+def _one_document(artifacts: Mapping[str, str]) -> str:
+    """Put all files into one JSON object by path; those that are JSON themselves as values, the others as text."""
+    values = {path: json.loads(text) if path.endswith(".json") else text for path, text in artifacts.items()}
+    return json.dumps(values, indent=2, ensure_ascii=False) + "\n"

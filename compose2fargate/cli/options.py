@@ -1,0 +1,101 @@
+"""Options that several commands share, and what was chosen with them.
+
+The compose options and the output options work before and after the command's name. Each shared option keeps its
+value in `ctx.meta`, which click shares between the group and the command: lists are joined, single values are
+replaced by the later one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+import click
+from click.core import ParameterSource
+
+from compose2fargate.compose.loader import LoadOptions
+from compose2fargate.report import RENDERERS
+from compose2fargate.settings import OPTIONS as SETTINGS
+from compose2fargate.settings import Option as Setting
+
+_CHOSEN: Final = "compose2fargate.chosen"
+
+
+def chosen(ctx: click.Context) -> Mapping[str, Any]:
+    """Give the values of the shared options that the user has set, by parameter name."""
+    values: dict[str, Any] = ctx.meta.setdefault(_CHOSEN, {})
+    return values
+
+
+def _choose(ctx: click.Context, option: click.Parameter, value: Any) -> None:
+    assert option.name is not None  # noqa: S101 - click names every parameter when it is made
+    if ctx.get_parameter_source(option.name) is ParameterSource.DEFAULT:
+        return
+    values: dict[str, Any] = ctx.meta.setdefault(_CHOSEN, {})
+    values[option.name] = (*values.get(option.name, ()), *value) if option.multiple else value
+
+
+def shared(*declarations: str, **attributes: Any) -> click.Option:
+    """Make an option whose value is found in `chosen(ctx)`; the arguments are those of `click.Option`."""
+    return click.Option(declarations, callback=_choose, expose_value=False, **attributes)
+
+
+COMPOSE_OPTIONS: Final = (
+    shared(
+        "files", "-f", "--file", multiple=True, metavar="FILE", help="Compose file; - is stdin; repeatable."
+    ),
+    shared("project_name", "-p", "--project-name", metavar="NAME", help="Project name."),
+    shared(
+        "project_directory", "--project-directory", metavar="DIR", help="Directory that paths start from."
+    ),
+    shared("profiles", "--profile", multiple=True, metavar="NAME", help="Profile to enable; repeatable."),
+    shared("env_files", "--env-file", multiple=True, metavar="FILE", help="Environment file; repeatable."),
+)
+"""Which compose project is meant, as in Docker Compose."""
+
+COLOR_OPTIONS: Final = (
+    shared("color", "--color/--no-color", default=None, help="Colour diagnostics (default: on a terminal)."),
+    shared("debug", "--debug", is_flag=True, help="Show the traceback of an internal error."),
+)
+OUTPUT_OPTIONS: Final = (
+    shared("quiet", "-q", "--quiet", is_flag=True, help="Print errors only."),
+    *COLOR_OPTIONS,
+)
+"""How diagnostics are printed."""
+
+
+DIAGNOSTICS_OPTION: Final = shared(
+    "diagnostics",
+    "--diagnostics",
+    type=click.Choice(list(RENDERERS)),
+    default="text",
+    help="Format of the diagnostics on stderr (default: text).",
+)
+
+
+def _setting(setting: Setting) -> click.Option:
+    # Values stay text here: settings.py checks those of flags and of the environment alike.
+    return click.Option(
+        [setting.name, setting.flag],
+        is_flag=setting.kind == "flag",
+        multiple=setting.kind in ("list", "pairs"),
+        metavar=setting.metavar or None,
+        help=setting.help,
+    )
+
+
+SETTINGS_OPTIONS: Final = tuple(_setting(setting) for setting in SETTINGS)
+"""What the user can choose about the target; made from the table of settings."""
+
+
+def settings_flags(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Pick the settings out of a command's parameters."""
+    return {setting.name: values[setting.name] for setting in SETTINGS}
+
+
+def load_options(ctx: click.Context, **attributes: Any) -> LoadOptions:
+    """Make the loader's options from the compose options, the process's surroundings and `attributes`."""
+    names = [option.name for option in COMPOSE_OPTIONS]
+    given = {name: value for name, value in chosen(ctx).items() if name in names}
+    return LoadOptions(environment=dict(os.environ), cwd=os.getcwd(), **given, **attributes)

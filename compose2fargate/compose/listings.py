@@ -1,0 +1,138 @@
+"""Short lists about a loaded project: what the listing options of `docker compose config` print."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from compose2fargate.compose.loader import Loaded
+from compose2fargate.compose.service_hash import service_hash
+from compose2fargate.diagnostics import Diagnostic, LoadError, Severity
+
+_NAME: Final = "[A-Za-z_][A-Za-z0-9_]*"
+_TOKEN: Final = re.compile(
+    rf"\$(?:\$|(?P<name>{_NAME})|(?P<open>\{{)(?P<braced>{_NAME})?(?::?(?P<operator>[-?+]))?)|(?P<close>\}})"
+)
+_DEEPEST: Final = 50
+
+
+class Variable(NamedTuple):
+    """A variable that the files mention: `${NAME:-default}`, `${NAME:+alternate}`, `${NAME:?}` (required)."""
+
+    name: str
+    default: str = ""
+    alternate: str = ""
+    required: bool = False
+
+
+def services(loaded: Loaded) -> list[str]:
+    """Name the services, each after those it depends on."""
+    return list(_in_order(_services(loaded)))
+
+
+def section(loaded: Loaded, name: str) -> list[str]:
+    """Name the entries of a top-level section, such as `volumes`."""
+    return sorted(loaded.tree.get(name) or ())
+
+
+def images(loaded: Loaded) -> list[str]:
+    """Give each service's image, in the order of the services' names."""
+    return [
+        service.get("image") or f"{loaded.name}-{name}" for name, service in sorted(_services(loaded).items())
+    ]
+
+
+def profiles(loaded: Loaded) -> list[str]:
+    """Name the profiles that any service has, whether it is enabled or not."""
+    every = [*_services(loaded).values(), *loaded.disabled.values()]
+    return sorted({profile for service in every for profile in service.get("profiles") or ()})
+
+
+def hashes(loaded: Loaded, names: str) -> list[str]:
+    """Give `SERVICE HASH` for each of the comma-separated `names`, or for all services when it is `*`.
+
+    Raises:
+        LoadError: One of them is no enabled service.
+    """
+    known = _services(loaded)
+    wanted = sorted(known) if names == "*" else sorted(names.split(","))
+    missing = [name for name in wanted if name not in known]
+    if missing:
+        raise LoadError(Diagnostic("C2F193", Severity.ERROR, f"no such service: {missing[0]}"))
+    return [f"{name} {service_hash(known[name])}" for name in wanted]
+
+
+def variables(loaded: Loaded) -> list[Variable]:
+    """List the variables in the values of a tree that was loaded without interpolation.
+
+    Where a variable is mentioned more than once, the last value that mentions it counts.
+    """
+    found: dict[str, Variable] = {}
+    for text in _texts(loaded.tree):
+        mentions = list(_references(text))
+        # Within one value a mention that says more than the name goes before a bare one.
+        found.update(
+            (variable.name, variable) for variable in mentions if variable == Variable(variable.name)
+        )
+        found.update(
+            (variable.name, variable) for variable in mentions if variable != Variable(variable.name)
+        )
+    return sorted(found.values())
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        if "$" in value:
+            yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _references(text: str) -> Iterator[Variable]:
+    """Find the variables in `text`: those in a default or an alternate too, those in an error message not."""
+    open_braces: list[tuple[str, str, int]] = []
+    in_messages = 0
+    for token in _TOKEN.finditer(text):
+        if token["open"]:
+            open_braces.append((token["braced"] or "", token["operator"] or "", token.end()))
+            in_messages += token["operator"] == "?"
+        elif token["close"] and open_braces:
+            name, operator, start = open_braces.pop()
+            in_messages -= operator == "?"
+            if name and not in_messages and len(open_braces) < _DEEPEST:
+                yield _variable(name, operator, text[start : token.start()])
+        elif token["name"] and not in_messages:
+            yield Variable(token["name"])
+
+
+def _variable(name: str, operator: str, operand: str) -> Variable:
+    return Variable(
+        name,
+        default=operand if operator == "-" else "",
+        alternate=operand if operator == "+" else "",
+        required=operator == "?",
+    )
+
+
+def _services(loaded: Loaded) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = loaded.tree.get("services") or {}
+    return found
+
+
+def _in_order(known: Mapping[str, Any]) -> Iterator[str]:
+    met: set[str] = set()
+    waiting = [(name, False) for name in sorted(known, reverse=True)]
+    while waiting:
+        name, complete = waiting.pop()
+        if complete:
+            yield name
+        elif name not in met:
+            met.add(name)
+            waiting.append((name, True))
+            needed = (known[name] or {}).get("depends_on") or ()
+            waiting.extend((other, False) for other in sorted(needed, reverse=True) if other in known)
