@@ -153,6 +153,10 @@ CODES: Mapping[str, str] = {
     "C2F188": "The Dockerfile is in a remote context",
     "C2F189": "The Dockerfile cannot be read",
     # C2F190-C2F199: the command line and settings (cli/, settings.py)
+    "C2F190": "An option needs a registry",
+    "C2F191": "A file cannot be written",
+    "C2F192": "There is no such service or key to explain",
+    "C2F193": "There is no such service to hash",
     "C2F195": "A setting has a wrong value",
     # C2F200-C2F299: mapping
     "C2F200": "A key is ignored without consequence",
