@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
@@ -19,6 +20,7 @@ from compose2fargate.diagnostics import Diagnostic, EmitError, Severity
 MANIFEST = "compose2fargate.json"
 _STAGED = ".compose2fargate.new"
 _ASIDE = ".compose2fargate.old"
+_CREATED = ".created"
 
 
 def digest(text: str) -> str:
@@ -140,6 +142,8 @@ def _commit(changed: Mapping[str, str], stale: Iterable[str], folder: str) -> No
     try:
         _stage(changed, staged)
         order = sorted(changed, key=lambda path: path == MANIFEST)
+        created = [path for path in order if not os.path.lexists(os.path.join(folder, path))]
+        _stage({_CREATED: json.dumps(created)}, aside)
         for path in (*stale, *order):
             _move(os.path.join(folder, path), os.path.join(aside, path))
         for path in order:
@@ -170,14 +174,27 @@ def _move(source: str, target: str) -> None:
 
 
 def _undo(folder: str) -> None:
-    """Put the files that stand aside back: an earlier run, or this one, did not come to its end."""
+    """Bring the old files back: an earlier run, or this one, did not come to its end."""
     aside = os.path.join(folder, _ASIDE)
+    for path in _created(aside):
+        with suppress(FileNotFoundError):
+            os.remove(os.path.join(folder, path))
     for parent, _, files in os.walk(aside):
         for name in files:
             source = os.path.join(parent, name)
-            _move(source, os.path.join(folder, os.path.relpath(source, aside)))
+            if name != _CREATED:
+                _move(source, os.path.join(folder, os.path.relpath(source, aside)))
     shutil.rmtree(aside, ignore_errors=True)
     shutil.rmtree(os.path.join(folder, _STAGED), ignore_errors=True)
+
+
+def _created(aside: str) -> list[str]:
+    """The files that did not exist before the run that `aside` is left from."""
+    try:
+        with open(os.path.join(aside, _CREATED), encoding="utf-8") as file:
+            return [path for path in json.load(file) if _is_inside(path)]
+    except (FileNotFoundError, ValueError):  # it died before it moved anything
+        return []
 
 
 def manifest(content: Mapping[str, Any], artifacts: Mapping[str, str]) -> str:
