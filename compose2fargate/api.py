@@ -18,13 +18,13 @@ from compose2fargate.compose.model import Build, Project, bind
 from compose2fargate.compose.source import locate, read_text
 from compose2fargate.diagnostics import Diagnostic, LoadError, MapError, Path, Severity, has_errors, sort_key
 from compose2fargate.emitters import Artifacts, load_emitter
-from compose2fargate.mapping.coverage import Accounted
+from compose2fargate.mapping.coverage import Accounted, Outcome, Row
 from compose2fargate.mapping.extensions import check_extensions
 from compose2fargate.mapping.project import Translation, map_project
 from compose2fargate.output import MANIFEST, digest, manifest, write
 from compose2fargate.settings import Settings, from_flags_and_environment, resolve
 
-__all__ = ["Conversion", "LoadOptions", "Translated", "convert", "translate", "write"]
+__all__ = ["Accounted", "Conversion", "LoadOptions", "Translated", "convert", "translate", "write"]
 
 MANIFEST_FORMAT = 1
 
@@ -41,8 +41,9 @@ class Translated(NamedTuple):
 
     @property
     def accounted(self) -> tuple[Accounted, ...]:
-        """What became of each key of the files."""
-        return self.translation.accounted
+        """What became of each key of the files, those that reading them consumed included."""
+        consumed = (Accounted(d.path, d.location, Row(Outcome.IGNORED, d.reason)) for d in self.loaded.dropped)
+        return (*self.translation.accounted, *consumed)
 
 
 class Conversion(NamedTuple):

@@ -85,6 +85,8 @@ ROWS: Mapping[str, Row] = {
     "name": _mapped("prefix of the names of cluster, task definitions and log groups"),
     "version": _harmless("obsolete in compose itself"),
     "include": _mapped("resolved when the files are read"),
+    "services": _mapped("a task definition for each service, and an ECS service or a job around it"),
+    "services.*": _mapped("a task definition, and an ECS service or a job around it"),
     "services.*.annotations": _harmless("metadata for the container runtime, which Fargate does not pass on"),
     "services.*.attach": _harmless("concerns the output of docker compose up"),
     "services.*.blkio_config": _lost("Fargate has no block I/O weights or limits", "remove it"),
@@ -131,6 +133,7 @@ ROWS: Mapping[str, Row] = {
         say=Severity.INFO,
         url=f"{DOCS}/ecs_services.html",
     ),
+    "services.*.deploy": _mapped("the keys below it say what becomes of each"),
     "services.*.deploy.endpoint_mode": _near(
         "Service Connect balances in the client, which is neither mode exactly"
     ),
@@ -138,9 +141,12 @@ ROWS: Mapping[str, Row] = {
     "services.*.deploy.mode": _mapped("replicated is an ECS service, replicated-job a task to run"),
     "services.*.deploy.placement": _harmless("Fargate chooses hosts itself, spread over the subnets' zones"),
     "services.*.deploy.replicas": _mapped("desiredCount"),
+    "services.*.deploy.resources": _mapped("the task's size"),
+    "services.*.deploy.resources.limits": _mapped("the task's size"),
     "services.*.deploy.resources.limits.cpus": _mapped("the task's size, and the container's cpu"),
     "services.*.deploy.resources.limits.memory": _mapped("the container's memory, and the task's size"),
     "services.*.deploy.resources.limits.pids": _lost("Fargate has no limit on processes", "remove it"),
+    "services.*.deploy.resources.reservations": _mapped("the task's size"),
     "services.*.deploy.resources.reservations.cpus": _mapped("the task's size"),
     "services.*.deploy.resources.reservations.devices": _refused(
         "C2F205", "Fargate has no GPUs or other devices", _ELSEWHERE
@@ -149,6 +155,7 @@ ROWS: Mapping[str, Row] = {
         "C2F205", "Fargate has no GPUs or other devices", _ELSEWHERE
     ),
     "services.*.deploy.resources.reservations.memory": _mapped("memoryReservation, and the task's size"),
+    "services.*.deploy.restart_policy": _near("an ECS service replaces every task that ends"),
     "services.*.deploy.restart_policy.condition": _near("an ECS service replaces every task that ends"),
     "services.*.deploy.restart_policy.delay": _harmless(
         "ECS slows down restarts of a failing task by itself"
@@ -162,6 +169,9 @@ ROWS: Mapping[str, Row] = {
         "restartPolicy.restartAttemptPeriod, 60 to 1800 seconds"
     ),
     "services.*.deploy.rollback_config": _harmless("a rollback uses the same percentages as an update"),
+    "services.*.deploy.update_config": _mapped(
+        "minimum and maximum percent, and the deployment circuit breaker"
+    ),
     "services.*.deploy.update_config.delay": _harmless("ECS has no pause between batches"),
     "services.*.deploy.update_config.failure_action": _mapped(
         "the deployment circuit breaker, with rollback or without"
@@ -267,6 +277,7 @@ ROWS: Mapping[str, Row] = {
         "use the AWS service instead, and leave this one out: --without",
     ),
     "services.*.pull_policy": _harmless("Fargate pulls the image whenever a task starts"),
+    "services.*.pull_refresh_after": _harmless("Fargate pulls the image whenever a task starts"),
     "services.*.read_only": _mapped("readonlyRootFilesystem"),
     "services.*.restart": _near(
         "an ECS service replaces every task that ends; on-failure restarts the container in its task"
@@ -308,19 +319,24 @@ ROWS: Mapping[str, Row] = {
     ),
     "services.*.working_dir": _mapped("workingDirectory"),
     "services.*.x-fargate": _mapped("settings of this tool"),
+    "networks": _near("all services of the project share the security groups of the settings", say=None),
     "networks.*": _near("all services of the project share the security groups of the settings", say=None),
     "networks.*.driver_opts": _harmless("a VPC's networks have no driver options"),
     "networks.*.ipam": _harmless("the VPC and its subnets decide the addresses"),
+    "volumes": _mapped("directories or access points of an EFS file system"),
     "volumes.*": _mapped("a directory or an access point of an EFS file system"),
     "volumes.*.driver": _pending("the volume driver is not mapped yet: the volume is on EFS"),
     "volumes.*.driver_opts": _pending("the driver's options are not mapped yet: the volume is on EFS"),
     "volumes.*.labels": _harmless("the file system exists already; tag it yourself"),
     "volumes.*.x-fargate": _mapped("settings of this tool"),
+    "secrets": _mapped("the keys below it say what becomes of each"),
     "secrets.*": _pending(
         "secrets are not mapped yet",
         "store the value in SSM Parameter Store: x-fargate: {secrets: {NAME: /parameter}}",
     ),
+    "configs": _mapped("the keys below it say what becomes of each"),
     "configs.*": _pending("configs are not mapped yet", "copy the file into the image"),
+    "models": _mapped("the keys below it say what becomes of each"),
     "models.*": _refused(
         "C2F207",
         "Fargate runs no models for a service",

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import pytest
+
+from compose2fargate.compose.schema import key_paths
+from compose2fargate.diagnostics import CODES, Severity
+from compose2fargate.mapping.coverage import DECIDED, ROWS, Outcome
+from compose2fargate.schema_files import read_schema
+from tests.mapping.conftest import Translate
+
+PATHS = {".".join(path) for path in key_paths(read_schema("compose"))}
+
+NAMES = {
+    f"{section}.*" for section in ("services", "networks", "volumes", "secrets", "configs", "models")
+} | {"services.*.volumes.*"}
+"""Rows for what the user names, or lists: the schema has no key there."""
+OURS = {"x-fargate", "services.*.x-fargate", "volumes.*.x-fargate", "services.*.build.*"}
+"""Rows for our own extension, and the one that answers for whatever else a build has."""
+
+
+def row_of(path: str) -> str | None:
+    parts = path.split(".")
+    return next((p for n in range(len(parts), 0, -1) if (p := ".".join(parts[:n])) in ROWS), None)
+
+
+@pytest.mark.parametrize("path", sorted(PATHS))
+def test_every_key_of_the_schema_has_a_row(path: str) -> None:
+    assert row_of(path) is not None
+
+
+def test_every_row_is_for_a_key_of_the_schema() -> None:
+    assert set(ROWS) - PATHS == NAMES | OURS
+
+
+def test_every_rule_for_values_belongs_to_a_row() -> None:
+    assert set(DECIDED) <= set(ROWS)
+
+
+def test_what_is_said_has_a_code_and_what_is_lost_has_a_way_out() -> None:
+    for path, row in ROWS.items():
+        if row.severity is not None:
+            assert row.code in CODES, path
+        if row.outcome is Outcome.REFUSED or row.severity is Severity.WARNING:
+            assert row.hint or row.outcome is Outcome.PENDING, path
+
+
+def test_every_code_in_use_has_a_title() -> None:
+    assert all(code.startswith("C2F") and title for code, title in CODES.items())
+
+
+FILE = """\
+version: "3"
+x-common: &common {restart: always}
+services:
+  web:
+    <<: *common
+    image: nginx
+    build: ./web
+    ports: ["80:80"]
+    networks: {front: {aliases: [www]}}
+    deploy: {resources: {limits: {pids: 5}}, labels: {a: b}}
+    hostname: www
+    volumes: [".:/app", "data:/data"]
+    x-note: mine
+networks: {front: {}}
+volumes: {data: {driver: local}}
+"""
+
+
+def test_each_key_the_user_wrote_has_one_outcome_with_its_line(translated: Translate) -> None:
+    made = translated(FILE)
+    found = {
+        ".".join(map(str, a.path)): (a.location and a.location.line, a.row.outcome) for a in made.accounted
+    }
+    assert len(found) == len(made.accounted)
+    assert found["services.web.ports.0"] == (8, Outcome.MAPPED) or found["services.web.ports"] == (
+        8,
+        Outcome.MAPPED,
+    )
+    assert found["services.web.restart"] == (2, Outcome.APPROXIMATED)
+    assert found["services.web.networks.front.aliases"] == (9, Outcome.PENDING)
+    assert found["services.web.deploy.resources.limits.pids"] == (10, Outcome.IGNORED)
+    assert found["services.web.deploy.labels"] == (10, Outcome.PENDING)
+    assert found["services.web.hostname"] == (11, Outcome.IGNORED)
+    assert found["services.web.volumes.0"] == (12, Outcome.PENDING)
+    assert found["services.web.volumes.1"] == (12, Outcome.MAPPED)
+    assert found["services.web.x-note"] == (13, Outcome.IGNORED)
+    assert found["x-common"] == (2, Outcome.IGNORED)
+    assert found["volumes.data.driver"] == (15, Outcome.MAPPED)
+    assert found["version"][0] == 1
+
+
+def test_defaults_that_nobody_wrote_are_not_accounted_for(translated: Translate) -> None:
+    made = translated("services: {web: {image: nginx}}")
+    assert {a.path for a in made.accounted} == {("services", "web", "image")}
