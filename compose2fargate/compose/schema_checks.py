@@ -64,7 +64,7 @@ _WORDS = {
     "string": "a string",
     "integer": "a whole number",
     "number": "a number",
-    "boolean": "true or false",
+    "boolean": "a boolean",
     "null": "null",
     "array": "a list",
     "object": "a mapping",
@@ -74,6 +74,7 @@ _AS_LIST = "Write it as a list: each item on a line of its own, after '- '."
 _AS_MAPPING = "Write it as a mapping: 'name: value' on each line, without '- '."
 
 _ADVICE: Mapping[tuple[type, str], str] = {
+    (int, "boolean"): "Write true or false.",
     (int, "string"): 'Put quotes around it: "{}".',
     (bool, "string"): 'Put quotes around it: "{}".',
     (float, "string"): "Put quotes around it.",
