@@ -96,7 +96,8 @@ def _commands(stack: Stack, settings: Settings) -> str:
         "# The AWS calls that use the files in this folder, in order. Read them first; run what you need.",
         "# Creating something that exists already is an error that changes nothing.",
         'cd "$(dirname "$0")" || exit 1',
-        f"export AWS_REGION={_quote(region)}",
+        # Version 1 of the AWS CLI reads the second name only.
+        f"export AWS_REGION={_quote(region)} AWS_DEFAULT_REGION={_quote(region)}",
     ]
     for title, calls in _sections(stack):
         if calls:
