@@ -133,6 +133,12 @@ CODES: Mapping[str, str] = {
     "C2F111": "invalid project name",
     "C2F112": "empty compose file",
     # C2F120-C2F139: .env files and interpolation (compose/dotenv.py, compose/interpolation.py)
+    "C2F120": "variable is not set",
+    "C2F121": "wrong variable reference",
+    "C2F122": "required variable has no value",
+    "C2F123": "variable gives a value of the wrong type",
+    "C2F124": "boolean word of YAML 1.1",
+    "C2F125": "wrong line in an env file",
     # C2F140-C2F149: the compose schema (compose/schema.py)
     "C2F140": "A value is of the wrong type",
     "C2F141": "A key is not known",

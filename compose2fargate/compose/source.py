@@ -23,7 +23,14 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import yaml
 from yaml.composer import ComposerError
-from yaml.events import AliasEvent, CollectionEndEvent, DocumentStartEvent, ScalarEvent, SequenceStartEvent
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from compose2fargate.diagnostics import Diagnostic, LoadError, Location, Path, Severity
@@ -163,7 +170,7 @@ def _compose(text: str, file: str) -> list[Node]:
         try:
             roots = _compose_once(text, file)
         except yaml.MarkedYAMLError as error:  # noqa: PERF203 - the loop goes round for the error's sake
-            repaired = _without_escaped_apostrophes(text, error)
+            repaired = _repair(text, error)
             if repaired is None or not repairs_left:
                 raise LoadError(_syntax_error(error, text, file)) from error
             text = repaired
@@ -222,7 +229,7 @@ def _compose_node(parser: Any, anchors: dict[str, Node], file: str, depth: int) 
         anchors[event.anchor] = node
     if isinstance(node, CollectionNode):
         items = []
-        while not parser.check_event(CollectionEndEvent):
+        while not parser.check_event(MappingEndEvent, SequenceEndEvent):
             items.append(_compose_node(parser, anchors, file, depth + 1))
         parser.get_event()
         node.value = (
@@ -237,7 +244,7 @@ def _node_of(event: Any) -> Node:
         # A plain scalar's style is "" from libyaml, and None from PyYAML's own parser.
         return ScalarNode(tag, event.value, event.start_mark, event.end_mark, event.style or "")  # type: ignore[arg-type]
     kind = SequenceNode if isinstance(event, SequenceStartEvent) else MappingNode
-    return kind(tag, [], event.start_mark, event.end_mark)  # type: ignore[arg-type]
+    return kind(tag, [], event.start_mark, event.end_mark, event.flow_style)  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -309,7 +316,7 @@ def _integer(plain: str) -> int | None:
 
 _DATE = re.compile(
     r"(?P<year>[0-9]{4})-(?P<month>[0-9]{1,2})-(?P<day>[0-9]{1,2})"
-    r"(?:(?P<t>[Tt ])(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{1,2}):(?P<second>[0-9]{1,2})"
+    r"(?:(?P<t>[Tt]| +)(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{1,2}):(?P<second>[0-9]{1,2})"
     r"(?:[.,](?P<fraction>[0-9]+))?(?P<zone>Z|[-+][0-9]{2}:[0-9]{2})?)?"
 )
 _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -448,7 +455,7 @@ class _Builder:
                 tree[key] = value_node.value if value_node.style else plain[value_node.value]
             marks[key] = (file, mark.line + 1, mark.column + 1, child)
         if merge is not None:
-            self.merge(tree, marks, merge[1])
+            self.merge(tree, marks, merge)
         return tree, marks
 
     def sequence(self, node: Node) -> tuple[list[Any], Marks]:
@@ -468,7 +475,7 @@ class _Builder:
             marks[index] = (file, mark.line + 1, mark.column + 1, child)
         return tree, marks
 
-    def key(self, node: Node) -> Any:
+    def key(self, node: Any) -> Any:
         """Give a string, `_Merge`, or the value that cannot be a key (a node for a collection)."""
         if isinstance(node, CollectionNode):
             return node
@@ -483,15 +490,18 @@ class _Builder:
         elif key is not _REFUSED:
             self.findings.append(_not_a_string(key, node, place))
 
-    def tagged(self, node: Node) -> Any:
+    def tagged(self, node: Any) -> Any:
         try:
             return _tagged(node.tag, node.value)
         except ValueError:
             self.findings.append(_wrong_tag(node, _place(node.start_mark, self.file)))
             return _REFUSED
 
-    def merge(self, tree: dict[str, Any], marks: Marks, node: Node) -> None:
+    def merge(self, tree: dict[str, Any], marks: Marks, entry: tuple[Node, Node]) -> None:
         """Add what `<<` names to a mapping: its own keys come first, then those of earlier sources."""
+        key_node, node = entry
+        if "<<" in tree:
+            self.findings.append(_duplicate("<<", _place(key_node.start_mark, self.file), marks["<<"][1]))
         for source in node.value if type(node) is SequenceNode else [node]:
             if type(source) is not MappingNode:
                 self.findings.append(_wrong_merge(_place(source.start_mark, self.file)))
@@ -690,16 +700,31 @@ _STRING_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _DOUBLE_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
-def _without_escaped_apostrophes(text: str, error: yaml.MarkedYAMLError) -> str | None:
-    r"""Rewrite a string that holds `\'`, which go-yaml reads and libyaml does not; None if that is not it."""
+def _repair(text: str, error: yaml.MarkedYAMLError) -> str | None:
+    """Rewrite what go-yaml reads and libyaml does not; None if that is not what `error` is about."""
     mark, start = error.problem_mark, error.context_mark
-    if mark is None or start is None or not str(error.problem).startswith("found unknown escape"):
+    if mark is None or start is None:
         return None
-    string = _DOUBLE_QUOTED.match(text, start.index)
-    if string is None or text[mark.index : mark.index + 2] != "\\'":
+    if error.problem == "found unexpected ':'":
+        return _quote_scalar(text, start.index, mark.index + 1)
+    if text[mark.index : mark.index + 2] == "\\'" and str(error.problem).startswith("found unknown escape"):
+        return _unescape_apostrophes(text, start.index)
+    return None
+
+
+def _quote_scalar(text: str, start: int, end: int) -> str:
+    """Quote a plain scalar that ends with a colon: `[a:, b]` holds the string `a:`."""
+    quoted = text[start:end].replace("'", "''")
+    return f"{text[:start]}'{quoted}'{text[end:]}"
+
+
+def _unescape_apostrophes(text: str, start: int) -> str | None:
+    r"""Rewrite each `\'` in the double-quoted string at `start`."""
+    string = _DOUBLE_QUOTED.match(text, start)
+    if string is None:
         return None
     replaced = _STRING_ESCAPE.sub(lambda match: "'" if match[1] == "'" else match[0], string[0])
-    return text[: string.start()] + replaced + text[string.end() :]
+    return text[:start] + replaced + text[string.end() :]
 
 
 def _refuse_escaped_slashes(roots: list[Node], text: str, file: str) -> None:
