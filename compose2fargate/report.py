@@ -36,29 +36,32 @@ _STYLES: Final[Mapping[str, str]] = {
     "dim": "2",
 }
 _EXCERPT_WIDTH: Final = 100
+_CONTEXT_WIDTH: Final = 1000
 _PLACES_SHOWN: Final = 6
 
+# The expressions are compiled where they are first used, by the functions of `re`: most runs show few diagnostics.
+# The expressions are compiled on first use, by the functions of `re`: most runs print few diagnostics.
+
 # The line breaks of YAML, by which locations count; str.splitlines() knows more of them.
-_LINE_BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_LINE_BREAK: Final = "\r\n|[\n\r\x85\u2028\u2029]"
 # What could move the cursor or turn the direction of writing: compose files are not always the reader's own.
-_UNPRINTABLE: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-_TOKEN: Final = re.compile(r""""(?:[^"\\]|\\.)*"|'[^']*'|[\w$./@+-]+""")
+_UNPRINTABLE: Final = "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+_UNDERLINED: Final = r""""(?:[^"\\]|\\.)*"|'[^']*'|[\w$./@+-]+"""
 
 _MASK: Final = "********"
 _CREDENTIAL_NAME: Final = (
     r"[\w.-]*(?:passw|passphrase|secret|token|credential|api_?key|"
     r"(?<![a-z0-9])(?:pass|pwd|auth|dsn|salt)(?![a-z0-9])|(?<=[_-])key(?![a-z0-9]))[\w.-]*"
 )
-_CREDENTIAL: Final = re.compile(
+_CREDENTIAL: Final = (
     # `DB_PASSWORD: x`, `- DB_PASSWORD=x`, `"token": "x"`; or a flag: `--password x`, `["--requirepass", "x"]`
-    rf"""(?P<name>{_CREDENTIAL_NAME}["']?\s*[:=]|--?[\w-]*(?:pass|secret|token|key)[\w-]*["']?[,\s])\s*"""
-    r"(?=(?P<value>[^\s|>].*))",
-    re.IGNORECASE,
+    rf"""(?i)(?P<name>{_CREDENTIAL_NAME}["']?\s*[:=]|--?[\w-]*(?:pass|secret|token|key)[\w-]*["']?[,\s])\s*"""
+    r"(?=(?P<value>[^\s|>].*))"
 )
-_HARMLESS_NAME: Final = re.compile(r"""_FILE["']?\s*[:=]|^secrets\s*:""", re.IGNORECASE)
-_HARMLESS_VALUE: Final = re.compile(r"""["']?\$(?:\w+|\{\w+\})["']?[\s,\]}]*(?:#.*)?$""")
-_URL_PASSWORD: Final = re.compile(r"(?<=:)[^\s/:@]+(?=@)")
-_LONG_SECRET: Final = re.compile(r"(?<!sha256:)\b[A-Za-z0-9+_-]{40,}={0,2}")
+_HARMLESS_NAME: Final = "(?i)" r"""_FILE["']?\s*[:=]|^secrets\s*:"""
+_HARMLESS_VALUE: Final = r"""["']?\$(?:\w+|\{\w+\})["']?[\s,\]}]*(?:#.*)?$"""
+_IN_URL: Final = r"(://[^\s/:@]*:)[^\s/@]+(?=@)"
+_LONG_RUN: Final = r"(?<!sha256:)\b[A-Za-z0-9+_-]{40,}={0,2}"
 
 
 def render_text(diagnostics: Iterable[Diagnostic], sources: Sources, *, color: bool = False) -> str:
@@ -123,9 +126,9 @@ def summary(diagnostics: Sequence[Diagnostic]) -> str:
 
 def mask_credentials(line: str) -> str:
     """Hide what looks like a credential in a line of a source file; `${REFERENCES}` stay readable."""
-    line = _LONG_SECRET.sub(_MASK, _URL_PASSWORD.sub(_MASK, line))
-    for found in _CREDENTIAL.finditer(line):
-        if not _HARMLESS_NAME.search(found["name"]) and not _HARMLESS_VALUE.match(found["value"]):
+    line = re.sub(_LONG_RUN, _MASK, re.sub(_IN_URL, rf"\1{_MASK}", line))
+    for found in re.finditer(_CREDENTIAL, line):
+        if not re.search(_HARMLESS_NAME, found["name"]) and not re.match(_HARMLESS_VALUE, found["value"]):
             return line[: found.start("value")] + _MASK
     return line
 
@@ -165,20 +168,24 @@ def _place(diagnostic: Diagnostic) -> str:
 
 
 def _excerpt(at: Location, lines_of: _LineReader, paint: _Painter) -> Iterator[str]:
-    line = lines_of(at)
+    line, column = _near(lines_of(at), at.column - 1)
     if not line.strip():
         return
     shown = mask_credentials(line)
-    start = _position(line, shown, at.column - 1)
-    token = _TOKEN.match(shown, start)
-    width = len(token[0]) if token else 1
+    start = _position(line, shown, column)
+    key = re.match(_UNDERLINED, shown[start:])
     begin = max(0, min(start - _EXCERPT_WIDTH // 3, len(shown) - _EXCERPT_WIDTH))
-    window = _UNPRINTABLE.sub(" ", shown[begin : begin + _EXCERPT_WIDTH])
-    gutter = f"{at.line:>5} | "
-    yield f"{paint('dim', gutter)}{window}"
+    window = re.sub(_UNPRINTABLE, " ", shown[begin : begin + _EXCERPT_WIDTH])
+    yield f"{paint('dim', f'{at.line:>5} | ')}{window}"
     indent = _columns(window[: start - begin])
-    marker = "^" * _columns(window[start - begin : start - begin + width] or " ")
-    yield f"{paint('dim', '      | ')}{' ' * indent}{paint('error', marker)}"
+    underlined = window[start - begin :][: len(key[0]) if key else 1]
+    yield f"{paint('dim', '      | ')}{' ' * indent}{paint('error', '^' * _columns(underlined or ' '))}"
+
+
+def _near(line: str, column: int) -> tuple[str, int]:
+    """Cut a line that no person wrote down to what is around `column`: what follows is quadratic in its length."""
+    begin = max(0, column - _CONTEXT_WIDTH)
+    return line[begin : column + _CONTEXT_WIDTH], column - begin
 
 
 def _position(line: str, shown: str, column: int) -> int:
@@ -199,7 +206,7 @@ def _columns(text: str) -> int:
 
 
 def _printable(text: str) -> str:
-    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+    return re.sub(_UNPRINTABLE, lambda found: ascii(found[0])[1:-1], text)
 
 
 class _LineReader:
@@ -212,7 +219,9 @@ class _LineReader:
     def __call__(self, at: Location) -> str:
         """Give the line that `at` names; empty when there is none."""
         if at.file not in self._lines:
-            self._lines[at.file] = _LINE_BREAK.split((self._sources(at.file) or "").removeprefix("\ufeff"))
+            self._lines[at.file] = re.split(
+                _LINE_BREAK, (self._sources(at.file) or "").removeprefix("\ufeff")
+            )
         lines = self._lines[at.file]
         return lines[at.line - 1] if 0 < at.line <= len(lines) else ""
 

@@ -2,106 +2,29 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import click
 
-from compose2fargate.cli.console import Console, standard_input, table, write
+from compose2fargate.cli.console import Console, standard_input, write
 from compose2fargate.cli.options import COLOR_OPTIONS, COMPOSE_OPTIONS, load_options
-from compose2fargate.compose import listings
 from compose2fargate.compose.loader import Loaded, load
 from compose2fargate.compose.render import escape_dollars, to_json, to_yaml
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
 
-Values = Mapping[str, Any]
-
-
-class Listing(NamedTuple):
-    """An option that prints something other than the model.
-
-    `off` names what the loader leaves out for it; `whole_project` is true where Docker Compose pays no heed to the
-    services named as arguments.
-    """
-
-    name: str
-    help: str
-    render: Callable[[Loaded, Values], str]
-    off: tuple[str, ...] = ("resolve_env",)
-    whole_project: bool = False
-    metavar: str | None = None
-
-
-def _lines(names: list[str]) -> str:
-    return "".join(f"{name}\n" for name in names)
-
-
-def _section(name: str) -> Listing:
-    return Listing(
-        name,
-        f"Print the {name[:-1]} names, one per line.",
-        lambda loaded, _values: _lines(listings.section(loaded, name)),
-        whole_project=True,
-    )
-
-
-def _variables(loaded: Loaded, values: Values) -> str:
-    found = listings.variables(loaded)
-    if values["format"] is None:
-        rows = [(v.name, str(v.required).lower(), v.default, v.alternate) for v in found]
-        return table([("NAME", "REQUIRED", "DEFAULT VALUE", "ALTERNATE VALUE"), *rows], narrowest=20)
-    fields = {
-        v.name: {
-            "Name": v.name,
-            "DefaultValue": v.default,
-            "PresenceValue": v.alternate,
-            "Required": v.required,
-        }
-        for v in found
-    }
-    if values["format"] == "json":
-        return json.dumps(fields, indent=4, ensure_ascii=False) + "\n\n"
-    lowered = {name: {key.lower(): value for key, value in row.items()} for name, row in fields.items()}
-    return to_yaml(lowered).replace("\n  ", "\n    ")
-
-
-LISTINGS: Final = (
-    Listing(
-        "services",
-        "Print the service names, one per line.",
-        lambda loaded, _values: _lines(listings.services(loaded)),
-        whole_project=True,
-    ),
-    _section("volumes"),
-    _section("networks"),
-    _section("models"),
-    Listing(
-        "hash",
-        "Print the hash of each service's configuration, one per line; '*' stands for all.",
-        lambda loaded, values: _lines(listings.hashes(loaded, values["list_hash"])),
-        whole_project=True,
-        metavar="SERVICE,...",
-    ),
-    Listing(
-        "profiles",
-        "Print the profile names, one per line.",
-        lambda loaded, _values: _lines(listings.profiles(loaded)),
-    ),
-    Listing(
-        "images",
-        "Print the image names, one per line.",
-        lambda loaded, _values: _lines(listings.images(loaded)),
-    ),
-    Listing("variables", "Print the variables in the files.", _variables, off=("resolve_env", "interpolate")),
-    Listing(
-        "environment",
-        "Print the environment used for interpolation.",
-        lambda loaded, _values: _lines(sorted(f"{k}={v}" for k, v in loaded.environment.items())),
-        off=(),
-    ),
-)
-"""In the order of precedence where several are given."""
+LISTINGS: Final = {
+    "services": "Print the service names, one per line.",
+    "volumes": "Print the volume names, one per line.",
+    "networks": "Print the network names, one per line.",
+    "models": "Print the model names, one per line.",
+    "hash": "Print the hash of each service's configuration, one per line; '*' stands for all services.",
+    "profiles": "Print the profile names, one per line.",
+    "images": "Print the image names, one per line.",
+    "variables": "Print the variables in the files and their defaults.",
+    "environment": "Print the environment used for interpolation.",
+}
+"""The options that print something other than the model, in the order of precedence where several are given."""
 
 SWITCHES: Final = {
     "interpolate": ("--no-interpolate", "Don't interpolate environment variables."),
@@ -125,13 +48,9 @@ def _options() -> Iterator[click.Parameter]:
     yield click.Option(["-q", "--quiet"], is_flag=True, help="Only validate, don't print anything.")
     for name, (flag, text) in SWITCHES.items():
         yield click.Option([f"no_{name}", flag], is_flag=True, help=text)
-    for listing in LISTINGS:
-        yield click.Option(
-            [f"list_{listing.name}", f"--{listing.name}"],
-            is_flag=listing.metavar is None,
-            metavar=listing.metavar,
-            help=listing.help,
-        )
+    for name, text in LISTINGS.items():
+        arguments: dict[str, Any] = {"metavar": "SERVICE,..."} if name == "hash" else {"is_flag": True}
+        yield click.Option([f"list_{name}", f"--{name}"], help=text, **arguments)
     for flag in _REGISTRY:
         yield click.Option(
             [flag], is_flag=True, help="Refused: it needs a registry, and this program works offline."
@@ -148,21 +67,20 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     The options and the output are those of `docker compose config`.
     """
     _refuse_registry(values)
-    listing = next((listing for listing in LISTINGS if values[f"list_{listing.name}"]), None)
     switches = {name: not values[f"no_{name}"] for name in SWITCHES}
-    services = values["services"]
+    listing = next((name for name in LISTINGS if values[f"list_{name}"]), None)
     if listing is not None:
-        switches.update(dict.fromkeys(listing.off, False))
-        services = () if listing.whole_project else services
-    loaded = load(load_options(ctx, services=services, **switches), stdin=standard_input())
+        from compose2fargate.cli.listings import print_listing
+
+        print_listing(ctx, listing, switches, values)
+        return
+    loaded = load(load_options(ctx, services=values["services"], **switches), stdin=standard_input())
     Console.of(ctx).report(loaded.diagnostics)
-    if listing is not None:
-        write(listing.render(loaded, values))
-    elif not values["quiet"]:
+    if not values["quiet"]:
         _put(_model(loaded, values), values["output"])
 
 
-def _model(loaded: Loaded, values: Values) -> str:
+def _model(loaded: Loaded, values: Mapping[str, Any]) -> str:
     text = to_json(loaded.tree) if values["format"] == "json" else to_yaml(loaded.tree)
     return text if values["no_interpolate"] else escape_dollars(text)
 
@@ -180,7 +98,7 @@ def _put(text: str, file: str | None) -> None:
         ) from None
 
 
-def _refuse_registry(values: Values) -> None:
+def _refuse_registry(values: Mapping[str, Any]) -> None:
     flag = next((flag for flag in _REGISTRY if values[flag[2:].replace("-", "_")]), None)
     if flag is not None:
         raise UsageError(

@@ -12,7 +12,6 @@ import click
 
 from compose2fargate.cli.options import chosen
 from compose2fargate.diagnostics import Diagnostic, Severity
-from compose2fargate.report import RENDERERS
 
 _LARGEST_SOURCE: Final = 16_000_000
 
@@ -37,6 +36,8 @@ class Console(NamedTuple):
 
     def report(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Print `diagnostics` to stderr; with `--quiet` the errors only."""
+        from compose2fargate.report import RENDERERS
+
         shown = [d for d in diagnostics if not self.quiet or d.severity is Severity.ERROR]
         sys.stderr.write(RENDERERS[self.format](shown, read_source, color=self.color))
 

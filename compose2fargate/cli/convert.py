@@ -13,13 +13,13 @@ from compose2fargate import api
 from compose2fargate.cli.console import Console, standard_input, write
 from compose2fargate.cli.options import (
     COMPOSE_OPTIONS,
-    DIAGNOSTICS_OPTION,
     OUTPUT_OPTIONS,
-    SETTINGS_OPTIONS,
     load_options,
-    settings_flags,
+    shared,
 )
+from compose2fargate.cli.settings_options import SETTINGS_OPTIONS, settings_flags
 from compose2fargate.diagnostics import Severity
+from compose2fargate.report import RENDERERS
 
 FINDINGS = 1
 
@@ -28,12 +28,14 @@ _OPTIONS = (
     click.Option(["-o", "--output"], metavar="DIR", help="Folder to write (default: fargate/TARGET); - prints one JSON document."),
     click.Option(["--force"], is_flag=True, help="Replace files that were edited, or are not ours."),
     click.Option(["--strict"], is_flag=True, help="Write nothing, and exit with 1, when there are warnings."),
+    shared(
+        "diagnostics", "--diagnostics", type=click.Choice(list(RENDERERS)), default="text",
+        help="Format of the diagnostics on stderr (default: text).",
+    ),
 )  # fmt: skip
 
 
-@click.command(
-    "convert", params=[*_OPTIONS, *SETTINGS_OPTIONS, *COMPOSE_OPTIONS, DIAGNOSTICS_OPTION, *OUTPUT_OPTIONS]
-)
+@click.command("convert", params=[*_OPTIONS, *SETTINGS_OPTIONS, *COMPOSE_OPTIONS, *OUTPUT_OPTIONS])
 @click.pass_context
 def command(
     ctx: click.Context, /, target: str, output: str | None, *, force: bool, strict: bool, **values: Any
@@ -58,8 +60,8 @@ def command(
     if folder == "-":
         write(_one_document(conversion.artifacts))
         return
-    changed = api.write(conversion.artifacts, folder, force=force)
-    console.say(f"{folder}: {len(conversion.artifacts)} files, {len(changed)} changed")
+    api.write(conversion.artifacts, folder, force=force)
+    console.say(f"{len(conversion.artifacts)} files in {folder}")
 
 
 def _one_document(artifacts: Mapping[str, str]) -> str:

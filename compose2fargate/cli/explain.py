@@ -13,10 +13,9 @@ from compose2fargate.cli.console import standard_input, table, write
 from compose2fargate.cli.options import (
     COMPOSE_OPTIONS,
     OUTPUT_OPTIONS,
-    SETTINGS_OPTIONS,
     load_options,
-    settings_flags,
 )
+from compose2fargate.cli.settings_options import SETTINGS_OPTIONS, settings_flags
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
 
 Row = tuple[str, str, str, str]

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
 
-from compose2fargate.compose.loader import LoadOptions
-from compose2fargate.report import RENDERERS
-from compose2fargate.settings import OPTIONS as SETTINGS
-from compose2fargate.settings import Option as Setting
+if TYPE_CHECKING:
+    from compose2fargate.compose.loader import LoadOptions
 
 _CHOSEN: Final = "compose2fargate.chosen"
 
@@ -65,37 +63,10 @@ OUTPUT_OPTIONS: Final = (
 """How diagnostics are printed."""
 
 
-DIAGNOSTICS_OPTION: Final = shared(
-    "diagnostics",
-    "--diagnostics",
-    type=click.Choice(list(RENDERERS)),
-    default="text",
-    help="Format of the diagnostics on stderr (default: text).",
-)
-
-
-def _setting(setting: Setting) -> click.Option:
-    # Values stay text here: settings.py checks those of flags and of the environment alike.
-    return click.Option(
-        [setting.name, setting.flag],
-        is_flag=setting.kind == "flag",
-        multiple=setting.kind in ("list", "pairs"),
-        metavar=setting.metavar or None,
-        help=setting.help,
-    )
-
-
-SETTINGS_OPTIONS: Final = tuple(_setting(setting) for setting in SETTINGS)
-"""What the user can choose about the target; made from the table of settings."""
-
-
-def settings_flags(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Pick the settings out of a command's parameters."""
-    return {setting.name: values[setting.name] for setting in SETTINGS}
-
-
 def load_options(ctx: click.Context, **attributes: Any) -> LoadOptions:
     """Make the loader's options from the compose options, the process's surroundings and `attributes`."""
+    from compose2fargate.compose.loader import LoadOptions
+
     names = [option.name for option in COMPOSE_OPTIONS]
     given = {name: value for name, value in chosen(ctx).items() if name in names}
     return LoadOptions(environment=dict(os.environ), cwd=os.getcwd(), **given, **attributes)
