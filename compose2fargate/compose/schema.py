@@ -18,8 +18,14 @@ from compose2fargate.schema_files import read_schema
 _SEARCHED = 100
 """For how many problems of one run the nearest known word is searched for: each takes up to a millisecond."""
 
-_FEW = 8
-"""How many known words a hint lists when none of them is near."""
+_FEW = 10
+"""How many known keys a hint lists when none of them is near."""
+
+_LONG = 40
+"""How many characters of a word are compared with the known ones."""
+
+NEWER_KEYS = frozenset({"jobs", "no_cache_filter", "pre_start", "umask", "use_service_name_alias"})
+"""Keys of the specification that Docker Compose 2.40.3 is too old for, and refuses."""
 
 
 def validate(tree: object, marks: Marks, *, file: str = "") -> list[Diagnostic]:
@@ -66,10 +72,13 @@ def _diagnostic(problem: Problem, marks: Marks, file: str, *, search: bool) -> D
 def _nearest(problem: Problem) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(problem.word, problem.known, n=1)
+    if problem.word in NEWER_KEYS:
+        return "The specification has it; Docker Compose 2.40 refuses it."
+    near = get_close_matches(problem.word[:_LONG], problem.known, n=1)
     if near:
         return f"Did you mean '{near[0]}'?"
-    return f"Known here: {', '.join(problem.known)}." if len(problem.known) <= _FEW else ""
+    listed = problem.code == "C2F141" and len(problem.known) <= _FEW
+    return f"Known here: {', '.join(problem.known)}." if listed else ""
 
 
 def _paths_below(schema: Schema, root: Schema, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -20,6 +20,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from compose2fargate.compose.source import Timestamp
 from compose2fargate.diagnostics import Path
 
 Schema = Mapping[str, Any]
@@ -50,6 +51,9 @@ Check = Callable[[Any], Problems]
 
 _NONE: Problems = ()
 
+_SHOWN = 60
+"""How many characters of a text a message shows."""
+
 _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -75,9 +79,11 @@ _AS_MAPPING = "Write it as a mapping: 'name: value' on each line, without '- '."
 
 _ADVICE: Mapping[tuple[type, str], str] = {
     (int, "boolean"): "Write true or false.",
+    (float, "integer"): "Write a whole number.",
     (int, "string"): 'Put quotes around it: "{}".',
     (bool, "string"): 'Put quotes around it: "{}".',
     (float, "string"): "Put quotes around it.",
+    (Timestamp, "string"): "Put quotes around it.",
     (str, "integer"): "Write the number without quotes.",
     (str, "number"): "Write the number without quotes.",
     (str, "boolean"): "Write true or false without quotes.",
@@ -88,8 +94,7 @@ _ADVICE: Mapping[tuple[type, str], str] = {
 }
 """What to do with a value of this type where that one was wanted."""
 
-_FOUND: Mapping[type, str] = {str: "a string", list: "a list", dict: "a mapping"}
-"""What else than a number, a boolean or null a tree holds; anything else is a date."""
+_FOUND: Mapping[type, str] = {str: "a string", list: "a list", dict: "a mapping", Timestamp: "a date"}
 
 _NAME_RULES = {
     "^[a-zA-Z0-9._-]+$": "Use only letters, digits, '.', '_' and '-' in it.",
@@ -207,10 +212,10 @@ def _text_check(_compiler: _Compiler, schema: Schema) -> Check:
 
     def check(value: str) -> Problems:
         if words and value not in words:
-            says = f"must be {_either(map(repr, words))}, but is {value!r}"
+            says = f"must be {_either(map(_quoted, words))}, but is {_quoted(value)}"
             return [Problem((), "C2F143", says, word=value, known=words)]
         if not matches(value):
-            return [Problem((), "C2F143", f"cannot be {value!r}", hint)]
+            return [Problem((), "C2F143", f"cannot be {_quoted(value)}", hint)]
         return _NONE
 
     return check
@@ -270,7 +275,11 @@ def _what(value: object) -> str:
         return json.dumps(value)
     if isinstance(value, (int, float)):
         return f"the number {value}"
-    return _FOUND.get(type(value), "a date")
+    return _FOUND.get(type(value), type(value).__name__)
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
 
 
 def _advice(value: object, names: Iterable[str]) -> str:

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compose2fargate.compose.schema import key_paths, validate
+from compose2fargate.compose.schema import NEWER_KEYS, key_paths, validate
 from compose2fargate.compose.source import parse_documents
 from compose2fargate.diagnostics import CODES, Diagnostic, Location, Severity
 from compose2fargate.schema_files import read_schema
@@ -149,6 +149,11 @@ def test_a_file_that_uses_most_of_the_specification_is_valid() -> None:
         ({"enviroment": {}}, "services.web.enviroment is not a known key. Did you mean 'environment'?"),
         ({"zzzzzz": 1}, "services.web.zzzzzz is not a known key."),
         (
+            {"scale": 1.5},
+            "services.web.scale must be a whole number or a string, but is the number 1.5. Write a whole number.",
+        ),
+        ({"cgroup": "other"}, "services.web.cgroup must be 'host' or 'private', but is 'other'."),
+        (
             {"logging": {"zzz": 1}},
             "services.web.logging.zzz is not a known key. Known here: driver, options.",
         ),
@@ -219,9 +224,22 @@ def test_every_problem_is_reported_at_its_own_place() -> None:
 
 def test_a_date_is_no_string_but_may_stand_in_an_extension() -> None:
     _, found = parse("services: {web: {image: nginx, environment: {DAY: 2001-01-01}, x-day: 2001-01-01}}")
+    assert [d.hint for d in found] == ["Put quotes around it."]
     assert [d.message for d in found] == [
         "services.web.environment.DAY must be a string, a number, a boolean or null, but is a date"
     ]
+
+
+def test_a_key_that_is_too_new_is_told_to_be_so() -> None:
+    assert findings(service(pre_start=[])) == [
+        "services.web.pre_start is not a known key. The specification has it; Docker Compose 2.40 refuses it."
+    ]
+
+
+def test_a_very_long_text_is_shown_in_part() -> None:
+    (diagnostic,) = validate(service(pull_policy="z" * 9000), {})
+    assert diagnostic.message.startswith("services.web.pull_policy cannot be 'zzz")
+    assert len(diagnostic.message) < 120
 
 
 def test_a_long_or_secret_value_is_not_repeated_in_the_message() -> None:
@@ -397,6 +415,7 @@ def test_the_schema_knows_the_keys_of_the_official_one() -> None:
     official = json.loads((package / "builtin_schemas/vendor/compose-spec.json").read_text("utf-8"))
     expected = set(official_paths(official, official, ()))
     assert expected >= LEFT_OUT
+    assert {path[-1] for path in LEFT_OUT} == NEWER_KEYS
     assert {path for path in expected if not any(path[: len(out)] == out for out in LEFT_OUT)} == key_paths(
         SCHEMA
     )
