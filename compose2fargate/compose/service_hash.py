@@ -67,6 +67,15 @@ _FIELDS: Final[Mapping[str, str]] = {
     "volumes.*.tmpfs": "size mode",
     "volumes.*.volume": "labels nocopy subpath",
 }
+# What is written even where it is empty.
+_ALWAYS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "": {"command": None, "entrypoint": None},
+    "deploy": {"resources": {}, "placement": {}},
+    "develop.watch.*": {"exec": {}},
+    "develop.watch.*.exec": {"command": None},
+    "post_start.*": {"command": None},
+    "pre_stop.*": {"command": None},
+}
 _RANKS: Final = {
     path: {name: rank for rank, name in enumerate(fields.split())} for path, fields in _FIELDS.items()
 }
@@ -81,8 +90,7 @@ def service_hash(service: Mapping[str, Any]) -> str:
     """
     import hashlib
 
-    always = {"command": None, "entrypoint": None}
-    text = json.dumps(_in_order({**always, **service}, ""), separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(_in_order(dict(service), ""), separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.translate(_HTML).encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -94,8 +102,7 @@ def _in_order(value: Any, path: str) -> Any:
     ranks = _RANKS.get(path)
     if ranks is None:
         return {key: _in_order(value[key], f"{path}.*") for key in sorted(value)}
-    if path == "deploy":
-        value = {"resources": {}, "placement": {}, **value}
+    value = {**_ALWAYS.get(path, {}), **value}
     prefix = f"{path}." if path else ""
     return {
         key: _in_order(value[key], prefix + key)
