@@ -6,28 +6,69 @@ open, and `ImageConfig.inherits` names it. Rules: https://docs.docker.com/refere
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from compose2fargate.compose.dockerfile_build import (
-    REFERENCE,
-    Build,
-    HealthCheck,
-    ImageConfig,
-    Place,
-    Stage,
-    Work,
-    check,
-)
-from compose2fargate.compose.dockerfile_lines import DockerfileError, Instruction, read_instructions
-from compose2fargate.compose.dockerfile_vars import Scope
-from compose2fargate.diagnostics import Diagnostic, LoadError, Location, Severity
-
-__all__ = ["MAX_SIZE", "HealthCheck", "ImageConfig", "read_dockerfile", "runtime_command"]
+from compose2fargate.diagnostics import Diagnostic, Location
 
 MAX_SIZE = 4 * 1024 * 1024
 """Characters that a Dockerfile may have."""
+
+
+class HealthCheck(NamedTuple):
+    """A HEALTHCHECK.
+
+    Attributes:
+        test: `("CMD", arg, ...)`, `("CMD-SHELL", text)` or `("NONE",)`.
+        interval: Seconds, as `timeout`, `start_period` and `start_interval`; None leaves Docker's default.
+        retries: Failures in a row that make a container unhealthy; None leaves Docker's default.
+    """
+
+    test: tuple[str, ...]
+    interval: float | None = None
+    timeout: float | None = None
+    start_period: float | None = None
+    start_interval: float | None = None
+    retries: int | None = None
+
+
+class ImageConfig(NamedTuple):
+    """What an image says about the containers made from it.
+
+    Attributes:
+        entrypoint: Arguments, the shell form wrapped in SHELL; `()` after `ENTRYPOINT []`, None when unset.
+        cmd: As `entrypoint`.
+        env: Variables with known values; one that is built from the base image's variables is left out.
+        exposed: Ports with `tcp`, `udp` or `sctp`, in the order of the file, ranges expanded.
+        volumes: Paths, in the order of the file.
+        healthcheck: None when unset.
+        user: The text of USER, such as `node` or `1000:1000`.
+        working_dir: The path of WORKDIR, joined where it is relative.
+        stop_signal: A signal's name or number.
+        labels: LABELs with known values.
+        shell: What wraps the shell form.
+        base: The image that the chain of stages starts from; None for scratch.
+        platform: The platform which the chain's first FROM asks for; None is the default one.
+        locations: Where the instruction stands that decided an attribute; `base` and `stage` are the
+            FROM lines of the chain's first and last stage.
+        inherits: Attributes to which the base image may still contribute.
+    """
+
+    entrypoint: tuple[str, ...] | None
+    cmd: tuple[str, ...] | None
+    env: Mapping[str, str]
+    exposed: tuple[tuple[int, str], ...]
+    volumes: tuple[str, ...]
+    healthcheck: HealthCheck | None
+    user: str | None
+    working_dir: str | None
+    stop_signal: str | None
+    labels: Mapping[str, str]
+    shell: tuple[str, ...]
+    base: str | None
+    platform: str | None
+    locations: Mapping[str, Location]
+    inherits: tuple[str, ...]
 
 
 def read_dockerfile(
@@ -52,11 +93,11 @@ def read_dockerfile(
     Raises:
         LoadError: with every problem found, when Docker would refuse the file.
     """
-    place = partial(_location, file, first_line)
-    try:
-        return _read(text, place, target, {k: v for k, v in (args or {}).items() if v is not None}, platform)
-    except DockerfileError as error:
-        raise LoadError(_as_diagnostic(error, place)) from None
+    # Projects that build nothing need not wait for the reader, most of which is tables.
+    from compose2fargate.compose.dockerfile_stages import read
+
+    given = {name: value for name, value in (args or {}).items() if value is not None}
+    return read(text, lambda line: Location(file, first_line + line - 1, 1), target, given, platform)
 
 
 def runtime_command(
@@ -81,199 +122,3 @@ def runtime_command(
     if entrypoint is not None:
         return (), effective
     return (image.entrypoint if image else None), effective
-
-
-def _location(file: str, first_line: int, line: int) -> Location:
-    return Location(file, first_line + line - 1, 1)
-
-
-def _as_diagnostic(error: DockerfileError, place: Place) -> Diagnostic:
-    return Diagnostic(
-        error.code, Severity.ERROR, error.message, location=place(error.line), hint=error.hint, url=REFERENCE
-    )
-
-
-def _read(
-    text: str, place: Place, target: str | None, args: Mapping[str, str], platform: str
-) -> tuple[ImageConfig, list[Diagnostic]]:
-    if len(text) > MAX_SIZE:
-        raise DockerfileError(1, f"the Dockerfile is larger than {MAX_SIZE} characters", code="C2F187")
-    instructions, escape, errors = read_instructions(text)
-    if errors:
-        raise LoadError(_as_diagnostic(error, place) for error in errors)
-    before, stages = _stages(instructions)
-    name = target or stages[-1].name
-    work = Work(escape)
-    scope = _global_scope(before, _predefined(platform, name, args), args, work)
-    stages = _resolved(stages, scope, work)
-    chain = _chain(stages, _target_index(stages, target))
-    build = Build(chain[0], args, scope.values, work, place)
-    for below, stage in zip((None, *chain), chain, strict=False):
-        build.run(stage, below)
-    return build.config(chain[-1]), build.findings
-
-
-# --- stages ---------------------------------------------------------------------------------------------
-
-
-_STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*\Z")
-
-
-def _stages(instructions: Iterable[Instruction]) -> tuple[list[Instruction], list[Stage]]:
-    before: list[Instruction] = []
-    stages: list[Stage] = []
-    last = 1
-    for instruction in instructions:
-        last = instruction.line
-        if instruction.keyword == "FROM":
-            stages.append(_stage(instruction))
-        elif stages:
-            stages[-1].body.append(instruction)
-        elif instruction.keyword == "ARG":
-            before.append(instruction)
-        else:
-            raise DockerfileError(
-                last,
-                f"{instruction.keyword} stands before the first FROM",
-                "Begin with FROM <image>",
-                "C2F182",
-            )
-        check(instruction)
-    if not stages:
-        raise DockerfileError(last, "the Dockerfile has no FROM", "Begin with FROM <image>", "C2F182")
-    return before, stages
-
-
-def _stage(instruction: Instruction) -> Stage:
-    words = instruction.words
-    name = ""
-    if len(words) == 3 and words[1].lower() == "as":
-        name = words[2].lower()
-        if not _STAGE_NAME.match(name):
-            raise DockerfileError(
-                instruction.line,
-                f"{words[2][:40]!r} cannot name a stage",
-                "Begin with a letter; use a-z 0-9 - _ .",
-            )
-    elif len(words) != 1:
-        raise DockerfileError(instruction.line, "FROM takes an image, or an image AS a name")
-    platform = instruction.flags.get("platform", "")
-    return Stage(instruction.line, words[0], name, platform, [])
-
-
-def _resolved(stages: Iterable[Stage], scope: Scope, work: Work) -> list[Stage]:
-    """Substitute the images and platforms of all stages, and find the stages built on other stages."""
-    resolved: list[Stage] = []
-    indices: dict[str, int] = {}
-    for index, stage in enumerate(stages):
-        image = work.expand(stage.line, stage.image, scope).text
-        if not image:
-            raise DockerfileError(
-                stage.line, f"the image of FROM {stage.image[:80]} is empty", "Give the ARG a default value"
-            )
-        platform = work.expand(stage.line, stage.platform, scope).text
-        if stage.platform:
-            platform = _platform_text(_parse_platform(stage.line, platform))
-        resolved.append(stage._replace(image=image, platform=platform, below=indices.get(image.lower())))
-        if stage.name:
-            indices[stage.name] = index
-    return resolved
-
-
-def _target_index(stages: Sequence[Stage], target: str | None) -> int:
-    if not target:
-        return len(stages) - 1
-    for index in reversed(range(len(stages))):
-        if stages[index].name == target.lower():
-            return index
-    if target.isdecimal() and len(target) < 6 and int(target) < len(stages):
-        return int(target)
-    names = ", ".join(stage.name or str(index) for index, stage in enumerate(stages[:20]))
-    raise DockerfileError(
-        stages[-1].line, f"there is no stage {target[:80]!r} to build", f"The stages are: {names}", "C2F183"
-    )
-
-
-def _chain(stages: Sequence[Stage], index: int) -> list[Stage]:
-    chain = [stages[index]]
-    while (below := chain[-1].below) is not None:
-        chain.append(stages[below])
-    return chain[::-1]
-
-
-# --- platforms and build arguments ----------------------------------------------------------------------
-
-_ARCHITECTURES = {
-    "x86_64": ("amd64", ""),
-    "x86-64": ("amd64", ""),
-    "aarch64": ("arm64", ""),
-    "armhf": ("arm", "v7"),
-    "armel": ("arm", "v6"),
-    "i386": ("386", ""),
-}
-_KNOWN_ARCHITECTURES = frozenset(
-    {
-        "386",
-        "amd64",
-        "arm",
-        "arm64",
-        "loong64",
-        "mips64le",
-        "ppc64le",
-        "riscv64",
-        "s390x",
-        "wasm",
-        *_ARCHITECTURES,
-    }
-)
-_PLATFORM_PART = re.compile(r"[A-Za-z0-9_.-]+\Z")
-
-_Platform = tuple[str, str, str]
-
-
-def _parse_platform(line: int, text: str) -> _Platform:
-    """Read `os/architecture/variant`, where a single part may be either of the first two."""
-    parts = text.lower().split("/")
-    if len(parts) > 3 or not all(_PLATFORM_PART.match(part) for part in parts):
-        raise DockerfileError(
-            line, f"{text[:80]!r} is no platform", "Write os/architecture, for example linux/amd64"
-        )
-    if len(parts) == 1:
-        parts = ["linux", *parts] if parts[0] in _KNOWN_ARCHITECTURES else [*parts, "amd64"]
-    system, architecture, variant = (*parts, "")[:3]
-    architecture, implied = _ARCHITECTURES.get(architecture, (architecture, ""))
-    variant = variant or implied
-    if architecture == "arm64" and variant == "v8":
-        variant = ""
-    return system, architecture, variant or ("v7" if architecture == "arm" else "")
-
-
-def _platform_text(platform: _Platform) -> str:
-    return "/".join(part for part in platform if part)
-
-
-def _predefined(platform: str, target: str, args: Mapping[str, str]) -> dict[str, str]:
-    """Give the arguments that BuildKit sets itself; it builds on the platform that it builds for.
-
-    https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope
-    """
-    parsed = _parse_platform(1, platform)
-    values = {"TARGETSTAGE": target or "default"}
-    for side in ("BUILD", "TARGET"):
-        values[f"{side}PLATFORM"] = _platform_text(parsed)
-        values[f"{side}OS"], values[f"{side}ARCH"], values[f"{side}VARIANT"] = parsed
-        values[f"{side}OSVERSION"] = ""
-    return {name: args.get(name, value) for name, value in values.items()}
-
-
-def _global_scope(
-    before: Iterable[Instruction], values: dict[str, str], args: Mapping[str, str], work: Work
-) -> Scope:
-    scope = Scope(values)
-    for instruction in before:
-        for name, default in instruction.pairs:
-            if name in args:
-                values[name] = args[name]
-            elif default is not None:
-                values[name] = work.expand(instruction.line, default, scope).text
-    return scope

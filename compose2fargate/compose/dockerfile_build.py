@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from compose2fargate.compose.dockerfile import HealthCheck, ImageConfig
 from compose2fargate.compose.dockerfile_lines import (
     DockerfileError,
     Instruction,
@@ -28,62 +29,6 @@ _DEFAULT_SHELLS: Mapping[str, tuple[str, ...]] = {"windows": ("cmd", "/S", "/C")
 _POSIX_SHELL = ("/bin/sh", "-c")
 _ADDITIVE = ("env", "exposed", "volumes", "labels")
 _SINGLE = ("entrypoint", "cmd", "healthcheck", "user", "working_dir", "stop_signal", "shell")
-
-
-class HealthCheck(NamedTuple):
-    """A HEALTHCHECK.
-
-    Attributes:
-        test: `("CMD", arg, ...)`, `("CMD-SHELL", text)` or `("NONE",)`.
-        interval: Seconds, as `timeout`, `start_period` and `start_interval`; None leaves Docker's default.
-        retries: Failures in a row that make a container unhealthy; None leaves Docker's default.
-    """
-
-    test: tuple[str, ...]
-    interval: float | None = None
-    timeout: float | None = None
-    start_period: float | None = None
-    start_interval: float | None = None
-    retries: int | None = None
-
-
-class ImageConfig(NamedTuple):
-    """What an image says about the containers made from it.
-
-    Attributes:
-        entrypoint: Arguments, the shell form wrapped in SHELL; `()` after `ENTRYPOINT []`, None when unset.
-        cmd: As `entrypoint`.
-        env: Variables with known values; one that is built from the base image's variables is left out.
-        exposed: Ports with `tcp`, `udp` or `sctp`, in the order of the file, ranges expanded.
-        volumes: Paths, in the order of the file.
-        healthcheck: None when unset.
-        user: The text of USER, such as `node` or `1000:1000`.
-        working_dir: The path of WORKDIR, joined where it is relative.
-        stop_signal: A signal's name or number.
-        labels: LABELs with known values.
-        shell: What wraps the shell form.
-        base: The image that the chain of stages starts from; None for scratch.
-        platform: The platform which the chain's first FROM asks for; None is the default one.
-        locations: Where the instruction stands that decided an attribute; `base` and `stage` are the
-            FROM lines of the chain's first and last stage.
-        inherits: Attributes to which the base image may still contribute.
-    """
-
-    entrypoint: tuple[str, ...] | None
-    cmd: tuple[str, ...] | None
-    env: Mapping[str, str]
-    exposed: tuple[tuple[int, str], ...]
-    volumes: tuple[str, ...]
-    healthcheck: HealthCheck | None
-    user: str | None
-    working_dir: str | None
-    stop_signal: str | None
-    labels: Mapping[str, str]
-    shell: tuple[str, ...]
-    base: str | None
-    platform: str | None
-    locations: Mapping[str, Location]
-    inherits: tuple[str, ...]
 
 
 class Stage(NamedTuple):
