@@ -25,7 +25,7 @@ from compose2fargate.mapping.foreground import (
     program_name,
     verb,
 )
-from compose2fargate.mapping.shell_lines import Chain, Pipeline, Simple, TooComplexError, parse
+from compose2fargate.mapping.shell_lines import Chain, Pipeline, TooComplexError, parse
 
 ESSENTIAL_URL = (
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service_definition_parameters.html"
@@ -456,7 +456,7 @@ class _Script:
         self._setting = setting
         self._outcomes: list[_Outcome] = []  # of what ran in the foreground, and of `&` as a fork
         self._closing = False  # the last command is there to end the script: true, exit
-        self._background: list[tuple[str, Simple]] = []
+        self._background: list[Chain] = []
 
     def take(self, chain: Chain) -> _Outcome | None:
         """Add a chain; give an outcome when nothing behind the chain can run or matter."""
@@ -480,9 +480,8 @@ class _Script:
         return None
 
     def _take_background(self, chain: Chain) -> None:
-        command = chain.pipelines[-1].commands[-1]
-        self._background.append((chain.text, command))
-        outcome = _judge_words(command.words, self._setting.deeper())
+        self._background.append(chain)
+        outcome = _judge_words(chain.pipelines[-1].commands[-1].words, self._setting.deeper())
         self._outcomes.append(outcome if outcome.kind is _Kind.FORKS else _Outcome(_Kind.FORKS))
         self._closing = False
 
@@ -515,22 +514,13 @@ class _Script:
         return self._closed() if _Kind.UNKNOWN in earlier else last
 
     def _in_background(self) -> Verdict:
-        text, command = self._background[-1]
-        shown = _shown((text, "&"))
+        chain = self._background[-1]
+        shown = _shown((chain.text, "&"))
         if len(self._background) > 1:
-            return Verdict(
-                f"{shown} runs in the background like the commands before it",
-                "Give each command a service of its own",
-                ESSENTIAL_URL,
-            )
-        foreground = (
-            command.words if command.plain and _as_written(text, command) else ("sh", "-c", f"exec {text}")
-        )
-        return Verdict(
-            f"{shown} runs in the background, and the shell ends",
-            f"Leave the & away: {_as_json(foreground)}",
-            ESSENTIAL_URL,
-        )
+            reason = f"{shown} runs in the background like the commands before it"
+            return Verdict(reason, "Give each command a service of its own", ESSENTIAL_URL)
+        fix = f"Leave the & away: {_as_json(_in_foreground(chain))}"
+        return Verdict(f"{shown} runs in the background, and the shell ends", fix, ESSENTIAL_URL)
 
     def _closed(self) -> _Outcome:
         verdict = Verdict(
@@ -541,5 +531,11 @@ class _Script:
         return _Outcome(_Kind.ENDS, verdict)
 
 
-def _as_written(text: str, command: Simple) -> bool:
-    return " ".join(text.split()) == " ".join(command.words)
+def _in_foreground(chain: Chain) -> Words:
+    """Write a background chain as a command: without a shell where it needs none."""
+    if len(chain.pipelines) > 1 or len(chain.pipelines[0].commands) > 1:
+        return ("sh", "-c", chain.text)
+    command = chain.pipelines[0].commands[0]
+    if command.plain and " ".join(chain.text.split()) == " ".join(command.words):
+        return command.words
+    return ("sh", "-c", f"exec {chain.text}")
