@@ -1,0 +1,154 @@
+"""What `env_file` and `label_file` add to services, and values that come from the environment.
+
+Precedence of a service's variables: `environment` wins over the env files, a later file over an earlier one. Within
+a file, `$X` means the project's X, else the service's, else what the files above have set.
+"""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from compose2fargate.compose.dotenv import EnvFile, parse_dotenv, parse_raw
+from compose2fargate.compose.passes import Findings, Tree
+from compose2fargate.compose.source import Mark, Marks
+from compose2fargate.diagnostics import Path
+
+_FORMATS = ("", "raw")
+
+
+class Reader(NamedTuple):
+    """How files are read: `text` gives a file's text, `shown` its name in messages."""
+
+    text: Callable[[str], str]
+    shown: Callable[[str], str]
+
+
+def resolve_services(
+    tree: Tree, marks: Marks, environment: Mapping[str, str], reader: Reader, findings: Findings
+) -> tuple[Tree, Marks]:
+    """Read the env and label files of all services; their `env_file` and `label_file` are used up."""
+    services = {}
+    place = marks.get("services")
+    inside: Marks = dict((place[3] if place else None) or {})
+    for name, service in tree.get("services", {}).items():
+        mark = inside.get(name)
+        below: Marks = (mark[3] if mark else None) or {}
+        path: Path = ("services", name)
+        if "environment" in service or "env_file" in service:
+            service, below = _with_environment(service, below, environment, reader, (path, findings))
+        if "label_file" in service:
+            service, below = _with_labels(service, below, reader, (path, findings))
+        services[name] = service
+        if mark is not None and below is not mark[3]:
+            inside[name] = (mark[0], mark[1], mark[2], below)
+    if place is not None:
+        marks = {**marks, "services": (place[0], place[1], place[2], inside)}
+    return {**tree, "services": services}, marks
+
+
+def _with_environment(
+    service: Tree,
+    marks: Marks,
+    environment: Mapping[str, str],
+    reader: Reader,
+    where: tuple[Path, Findings],
+) -> tuple[Tree, Marks]:
+    own = {k: environment.get(k) if v is None else v for k, v in service.get("environment", {}).items()}
+    if "env_file" not in service:
+        return {**service, "environment": own}, marks
+    known = {k: v for k, v in own.items() if v is not None}
+    places: Marks = {}
+
+    def lookup(name: str) -> str | None:
+        return environment.get(name, own.get(name))
+
+    for index, entry in enumerate(service["env_file"]):
+        path = (*where[0], "env_file", index)
+        parsed = _read(entry, lookup, known, reader, (path, where[1]))
+        if parsed is not None:
+            known.update(parsed.values)
+            shown = reader.shown(entry["path"])
+            places.update({name: (shown, line, 1, None) for name, line in parsed.lines.items()})
+    merged = {**known, **own}
+    out = {k: v for k, v in service.items() if k != "env_file"}
+    if merged:
+        out["environment"] = {name: merged[name] for name in sorted(merged)}
+    return out, _merged_marks(marks, "environment", "env_file", places)
+
+
+def _with_labels(
+    service: Tree, marks: Marks, reader: Reader, where: tuple[Path, Findings]
+) -> tuple[Tree, Marks]:
+    labels: dict[str, str] = {}
+    places: Marks = {}
+    for index, file in enumerate(service["label_file"]):
+        path = (*where[0], "label_file", index)
+        entry = {"path": file, "required": True}
+        parsed = _read(entry, labels.get, {}, reader, (path, where[1]))
+        if parsed is not None:
+            labels.update(parsed.values)
+            shown = reader.shown(file)
+            places.update({name: (shown, line, 1, None) for name, line in parsed.lines.items()})
+    labels.update(service.get("labels") or {})
+    out = {k: v for k, v in service.items() if k != "label_file"}
+    if labels:
+        out["labels"] = {name: labels[name] for name in sorted(labels)}
+    return out, _merged_marks(marks, "labels", "label_file", places)
+
+
+def _merged_marks(marks: Marks, key: str, source: str, places: Marks) -> Marks:
+    """Mark what came from files with its line there; what the service says itself keeps its own."""
+    mark: Mark | None = marks.get(key) or marks.get(source)
+    if mark is None:
+        return marks
+    own = (marks[key][3] if key in marks else None) or {}
+    out = {k: v for k, v in marks.items() if k != source}
+    out[key] = (mark[0], mark[1], mark[2], {**places, **own})
+    return out
+
+
+def _read(
+    entry: Mapping[str, Any],
+    lookup: Callable[[str], str | None],
+    known: dict[str, str],
+    reader: Reader,
+    where: tuple[Path, Findings],
+) -> EnvFile | None:
+    path, findings = where
+    file, kind = entry["path"], entry.get("format", "")
+    if not os.path.exists(file):
+        if entry.get("required", True):
+            findings.error(
+                "C2F164",
+                path,
+                f"{reader.shown(file)} does not exist",
+                "Create it, or write `{path: ..., required: false}` if it may be missing.",
+            )
+        return None
+    if kind not in _FORMATS:
+        findings.error(
+            "C2F164",
+            (*path, "format"),
+            f"{kind!r} is no format of an env file",
+            "Write `format: raw`, or remove it.",
+        )
+        return None
+    text, shown = reader.text(file), reader.shown(file)
+    return parse_raw(text, shown, lookup) if kind == "raw" else _parse(text, shown, (lookup, known), where)
+
+
+def _parse(
+    text: str,
+    shown: str,
+    variables: tuple[Callable[[str], str | None], dict[str, str]],
+    where: tuple[Path, Findings],
+) -> EnvFile:
+    path, findings = where
+    parsed = parse_dotenv(text, shown, variables[0], variables[1])
+    for name, line in parsed.missing.items():
+        findings.warn(
+            "C2F120", path, f"{shown}:{line}: the variable {name} is not set; a blank string takes its place"
+        )
+    return parsed

@@ -1,0 +1,113 @@
+"""`include`: the resources of other compose files, each read as a project of its own.
+
+Every included file has its own directory for relative paths and its own variables:
+https://github.com/compose-spec/compose-spec/blob/main/14-include.md
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from compose2fargate.compose.passes import Findings, Tree
+from compose2fargate.compose.source import Mark, Marks
+from compose2fargate.diagnostics import Path
+
+MAX_DEPTH = 50
+"""How deep included files may include others."""
+
+SECTIONS = ("services", "volumes", "networks", "secrets", "configs", "models")
+"""What is taken over from an included file; its name and extensions are not."""
+
+
+class Include(NamedTuple):
+    """One entry of `include`.
+
+    Attributes:
+        paths: The files; those after the first are merged over it.
+        project_directory: What relative paths start from; "" for the directory of the first file.
+        env_files: Where its variables come from; () for the `.env` of its directory.
+        path: The entry's path.
+    """
+
+    paths: tuple[str, ...]
+    project_directory: str
+    env_files: tuple[str, ...]
+    path: Path
+
+
+def read_includes(value: Any, findings: Findings) -> list[Include]:
+    """Read the list below `include`; what is wrong with it is reported."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        findings.error("C2F163", ("include",), "include must be a list", "Write `include: [other.yaml]`.")
+        return []
+    entries = [_read_include(item, ("include", index), findings) for index, item in enumerate(value)]
+    return [entry for entry in entries if entry is not None and entry.paths]
+
+
+def _read_include(item: Any, path: Path, findings: Findings) -> Include | None:
+    entry = {"path": item} if isinstance(item, str) else item
+    if not isinstance(entry, dict):
+        findings.error("C2F163", path, "an entry of include must be a path or a mapping with a path")
+        return None
+    paths = _texts(entry.get("path"), (*path, "path"), findings)
+    env_files = _texts(entry.get("env_file"), (*path, "env_file"), findings)
+    directory = entry.get("project_directory") or ""
+    if not isinstance(directory, str):
+        findings.error("C2F163", (*path, "project_directory"), "project_directory must be a path")
+        return None
+    return Include(paths, directory, env_files, path)
+
+
+def _texts(value: Any, path: Path, findings: Findings) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    items = value if isinstance(value, list) else [value]
+    if not all(isinstance(item, str) for item in items):
+        findings.error("C2F163", path, f"{path[-1]} must be a path or a list of paths")
+        return ()
+    return tuple(items)
+
+
+def import_resources(
+    tree: Tree, marks: Marks, imported: Tree, imported_marks: Marks, findings: Findings
+) -> tuple[Tree, Marks]:
+    """Add the resources of an included project; a name that both have must mean the same in both."""
+    out, out_marks = dict(tree), dict(marks)
+    for section in SECTIONS:
+        incoming = imported.get(section)
+        if incoming is None:
+            continue
+        mark = imported_marks.get(section)
+        out[section], inside = _section(
+            section, (out.get(section), out_marks.get(section)), (incoming, mark), findings
+        )
+        place = out_marks.get(section) or mark
+        if place is not None:
+            out_marks[section] = (place[0], place[1], place[2], inside)
+    return out, out_marks
+
+
+def _section(
+    section: str, own: tuple[Any, Mark | None], incoming: tuple[Any, Mark | None], findings: Findings
+) -> tuple[Any, Marks]:
+    entries: Tree = dict(own[0] or {})
+    marks: Marks = dict((own[1][3] if own[1] else None) or {})
+    theirs = (incoming[1][3] if incoming[1] else None) or {}
+    for name, value in (incoming[0] or {}).items():
+        if name in entries:
+            if entries[name] != value:
+                place = theirs.get(name)
+                where = f", {place[0]}:{place[1]}:{place[2]}" if place else ""
+                findings.error(
+                    "C2F163",
+                    (section, name),
+                    f"{section}.{name} is something else in an included file{where}",
+                    "Rename one of them, or merge the files with -f instead of including one.",
+                )
+            continue
+        entries[name] = value
+        if name in theirs:
+            marks[name] = theirs[name]
+    return entries, marks

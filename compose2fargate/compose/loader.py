@@ -1,0 +1,524 @@
+"""Reads a compose project exactly as Docker Compose does: files, options and variables to one canonical tree.
+
+The passes, in order. Each file, and each document in it, goes through the first part on its own:
+
+    parse -> interpolate -> extends -> reset what is below -> include -> merge over what is below
+          -> remove duplicates -> schema -> long syntax -> remove duplicates
+
+and the project as a whole through the second:
+
+    defaults -> checks of single keys -> paths -> implied resources -> final values -> profiles
+             -> consistency -> env and label files -> selection -> unused resources
+
+A file that is included goes through the first part and, with its own directory and variables, through the second
+up to the paths. An error ends the run at the end of the pass that found it.
+Reference: https://github.com/compose-spec/compose-go/blob/main/loader/loader.go
+"""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TextIO
+
+from compose2fargate.compose import rules, values
+from compose2fargate.compose.consistency import check_consistency, check_container_names
+from compose2fargate.compose.dotenv import parse_dotenv
+from compose2fargate.compose.environment import Reader, resolve_services
+from compose2fargate.compose.extends import Extender, Reference, Services, extends_anything
+from compose2fargate.compose.include import MAX_DEPTH, Include, import_resources, read_includes
+from compose2fargate.compose.interpolation import interpolate
+from compose2fargate.compose.merge import enforce_unique, merge, reset
+from compose2fargate.compose.normalise import filled, normalise
+from compose2fargate.compose.passes import Dropped, Findings, Tree, compile_rules, walk
+from compose2fargate.compose.paths import Resolver, clean, is_remote, resolver_steps
+from compose2fargate.compose.schema import validate
+from compose2fargate.compose.selection import enable, select, split_by_profile, without_unused
+from compose2fargate.compose.source import (
+    Discovered,
+    Document,
+    Marks,
+    discover,
+    locate,
+    normalise_project_name,
+    parse_documents,
+    read_text,
+)
+from compose2fargate.diagnostics import Diagnostic, LoadError, Path, Severity
+
+__all__ = ["Dropped", "LoadOptions", "Loaded", "load"]
+
+
+class LoadOptions(NamedTuple):
+    """What to read, and how far to take it.
+
+    Attributes:
+        files: Compose files, `-` being stdin; () for those of the environment or the directory.
+        project_name: The project's name; None for the one of the environment, the files or the directory.
+        project_directory: What relative paths start from; None for the directory of the first file.
+        profiles: Active profiles, besides those of the environment; `*` for all.
+        env_files: Instead of `.env`.
+        environment: The variables of the process.
+        cwd: Where relative file names start from.
+        interpolate: Whether to fill in variables. Without it the tree is the merged files in long syntax.
+        normalize: Whether to add what is implied.
+        resolve_paths: Whether to make paths absolute.
+        resolve_env: Whether to read the env files of services that are only active because they are selected.
+        consistency: Whether to check that the parts fit together.
+        services: Restrict the project to these, and to what they depend on.
+    """
+
+    files: tuple[str, ...] = ()
+    project_name: str | None = None
+    project_directory: str | None = None
+    profiles: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
+    environment: Mapping[str, str] = {}
+    cwd: str = "."
+    interpolate: bool = True
+    normalize: bool = True
+    resolve_paths: bool = True
+    resolve_env: bool = True
+    consistency: bool = True
+    services: tuple[str, ...] = ()
+
+
+class Loaded(NamedTuple):
+    """A compose project in canonical form.
+
+    Attributes:
+        name: The project's name.
+        working_dir: Its directory, absolute.
+        tree: The canonical tree; a literal dollar is one dollar.
+        marks: Where its keys were written.
+        files: Every file that was read, in order: relative to the current directory where they are below it.
+        environment: The variables that interpolation could use.
+        variables: Those that it used, None for those without a value.
+        disabled: The services whose profiles are not active.
+        dropped: Keys of the files that are not in `tree`, and why.
+        diagnostics: Warnings.
+    """
+
+    name: str
+    working_dir: str
+    tree: dict[str, Any]
+    marks: Marks
+    files: tuple[str, ...]
+    environment: Mapping[str, str]
+    variables: Mapping[str, str | None]
+    disabled: Mapping[str, Any]
+    dropped: tuple[Dropped, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def load(options: LoadOptions, *, stdin: TextIO | None = None) -> Loaded:
+    """Read the project that `options` describe.
+
+    Args:
+        options: What to read.
+        stdin: What the file `-` reads.
+
+    Raises:
+        LoadError: Docker Compose would refuse it, too; with everything that was found up to there.
+    """
+    run = _Run(options, stdin)
+    try:
+        return run.load()
+    except LoadError as error:
+        seen = dict.fromkeys((*run.findings.diagnostics, *error.diagnostics))
+        raise LoadError(run.with_trails(seen)) from error
+
+
+class _Scope(NamedTuple):
+    """Where the files of one project, or of one included project, live.
+
+    Attributes:
+        directory: Absolute; files are looked up from here.
+        base: What relative paths in the files are put after: absolute for the project itself, relative to
+            the including project's directory otherwise.
+        environment: The variables.
+        including: The files that led here.
+    """
+
+    directory: str
+    base: str
+    environment: Mapping[str, str]
+    including: tuple[str, ...] = ()
+
+
+class _Run:
+    """One run: the options, what was read and found."""
+
+    def __init__(self, options: LoadOptions, stdin: TextIO | None) -> None:
+        self.options = options
+        self.stdin = stdin
+        self.findings = Findings()
+        self.home = options.environment.get("HOME", "")
+        self.files: dict[str, None] = {}
+        self.trails: dict[str, tuple[str, ...]] = {}
+        self.variables: dict[str, str | None] = {}
+        self.parsed: dict[str, list[Document]] = {}
+
+    # ------------------------------------------------------------------------------------------------------
+    # The whole
+    # ------------------------------------------------------------------------------------------------------
+
+    def load(self) -> Loaded:
+        """Run all passes."""
+        found = discover(self.options, self.stdin)
+        self.findings.diagnostics.extend(found.diagnostics)
+        for file in found.env_files:
+            self.files[self.shown(file)] = None
+        name = self.project_name(found)
+        environment = {**found.environment, "COMPOSE_PROJECT_NAME": name}
+        scope = _Scope(found.working_dir, found.working_dir, environment if self.options.interpolate else {})
+        tree, marks = self.model(list(found.files), scope)
+        if not tree:
+            file = self.shown(found.files[0])
+            raise LoadError(_problem("C2F112", f"{file} is empty", "Add `services:`."))
+        if self.options.normalize:
+            tree, marks = normalise(tree, marks, name, scope.environment)
+        self.findings.marks = marks
+        disabled: Tree = {}
+        if self.options.interpolate:
+            tree, marks, disabled = self.project({**tree, "name": name}, marks, found.profiles, environment)
+        else:
+            tree = _sorted(tree)
+        self.findings.stop_on_errors()
+        return Loaded(
+            name,
+            found.working_dir,
+            tree,
+            marks,
+            tuple(self.files),
+            environment,
+            self.variables,
+            disabled,
+            tuple(self.findings.dropped),
+            tuple(self.with_trails(self.findings.diagnostics)),
+        )
+
+    def project(
+        self, tree: Tree, marks: Marks, profiles: tuple[str, ...], environment: Mapping[str, str]
+    ) -> tuple[Tree, Marks, Tree]:
+        """Give every value its final form, and keep what is active, selected and used.
+
+        Returns:
+            The tree, its marks, and the services whose profiles are not active.
+        """
+        options, findings = self.options, self.findings
+        tree, places = values.project(tree, marks, (), findings)
+        marks = findings.marks = places or {}
+        findings.stop_on_errors()
+        tree, disabled = split_by_profile(tree, profiles)
+        if options.consistency:
+            check_consistency(tree, disabled, findings)
+            findings.stop_on_errors()
+        tree, marks = self.environment(tree, marks, environment)
+        tree, disabled = enable(tree, disabled, options.services, profiles)
+        if options.services:
+            tree = select(tree, marks, options.services, findings)
+            findings.stop_on_errors()
+        for name in disabled:
+            places_of = marks.get("services")
+            mark = (places_of[3] or {}).get(name) if places_of else None
+            findings.drop(("services", name), mark, "its profiles are not active")
+        tree = without_unused(tree, marks, findings)
+        if options.resolve_env:
+            tree, marks = self.environment(tree, marks, environment)
+        if options.consistency:
+            check_container_names(tree, findings)
+        return tree, marks, disabled
+
+    def environment(self, tree: Tree, marks: Marks, environment: Mapping[str, str]) -> tuple[Tree, Marks]:
+        """Read the env files and label files of the active services."""
+        tree, marks = resolve_services(tree, marks, environment, Reader(self.text, self.shown), self.findings)
+        self.findings.marks = marks
+        self.findings.stop_on_errors()
+        return tree, marks
+
+    def project_name(self, found: Discovered) -> str:
+        """Give the name that was asked for, the one in the files, or the directory's."""
+        if found.name_is_given:
+            return found.name
+        name = ""
+        for file in found.files:
+            self.parsed[file] = self.documents(file)
+            for document in self.parsed[file]:
+                said = document.tree.get("name")
+                if isinstance(said, (str, int)) and not isinstance(said, bool) and said != "":
+                    name = str(said)
+        if name and self.options.interpolate:
+            scratch = {"name": name}
+            interpolate(scratch, {}, found.environment.get, self.findings.diagnostics)
+            self.findings.stop_on_errors()
+            name = scratch["name"]
+        name = normalise_project_name(name) or found.name
+        if not name:
+            hint = "Write `name: ...` at the top of the file, or use --project-name."
+            raise LoadError(_problem("C2F111", "the project has no name", hint))
+        return name
+
+    # ------------------------------------------------------------------------------------------------------
+    # The files of one project, or of one include
+    # ------------------------------------------------------------------------------------------------------
+
+    def model(self, files: list[str], scope: _Scope) -> tuple[Tree, Marks]:
+        """Merge `files`, and complete what they amount to."""
+        tree: Tree = {}
+        marks: Marks = {}
+        for file in files:
+            for document in self.documents(file):
+                tree, marks = self.document(document, tree, marks, file, scope)
+        steps = [rules.default_rules(), rules.check_rules()]
+        if self.options.resolve_paths or not os.path.isabs(scope.base):
+            resolver = Resolver(scope.base, self.home)
+            steps.append(compile_rules(resolver_steps(resolver)))
+        for trie in steps:
+            self.findings.marks = marks
+            tree, places = walk(tree, marks, trie, (), self.findings)
+            marks = places or {}
+            self.findings.stop_on_errors()
+        return _passed_through(tree, scope.environment), marks
+
+    def document(
+        self, document: Document, base: Tree, base_marks: Marks, file: str, scope: _Scope
+    ) -> tuple[Tree, Marks]:
+        """Merge one document over those before it."""
+        findings = self.findings
+        tree, marks = self.interpolated(document, scope)
+        if "services" in tree:
+            tree, marks = self.extended(tree, marks, document.resets, file, scope)
+        base, base_marks = reset(base, base_marks, document.resets, findings)
+        if "include" in tree:
+            tree, marks = self.included(tree, marks, file, scope)
+        tree, marks = self.merged((base, base_marks), tree, marks)
+        findings.diagnostics.extend(validate(tree, marks, file=self.shown(file)))
+        findings.stop_on_errors()
+        if "version" in tree:
+            findings.warn(
+                "C2F165",
+                ("version",),
+                "`version` is obsolete and has no effect",
+                "Remove it, to avoid confusion.",
+            )
+            findings.drop(("version",), marks.get("version"), "obsolete")
+            tree = {key: value for key, value in tree.items() if key != "version"}
+        return self.long_syntax(tree, marks)
+
+    def interpolated(self, document: Document, scope: _Scope) -> tuple[Tree, Marks]:
+        """Fill in variables."""
+        self.findings.marks = document.marks
+        tree = document.tree
+        if self.options.interpolate:
+            tree = interpolate(
+                tree, document.marks, self.lookup(scope.environment), self.findings.diagnostics
+            )
+            self.findings.stop_on_errors()
+        return tree, document.marks
+
+    def merged(self, base: tuple[Tree, Marks], tree: Tree, marks: Marks) -> tuple[Tree, Marks]:
+        """Merge over what is below, and remove duplicates."""
+        if base[0]:
+            self.findings.marks = marks
+            tree, places = merge(base, (tree, marks), rules.merge_rules(), (), self.findings)
+            marks = places or {}
+            self.findings.stop_on_errors()
+        self.findings.marks = marks
+        tree, marks = enforce_unique(tree, marks, rules.unique_rules(), self.findings)
+        self.findings.stop_on_errors()
+        return tree, marks
+
+    def long_syntax(self, tree: Tree, marks: Marks) -> tuple[Tree, Marks]:
+        """Expand short syntax, which can bring duplicates to light."""
+        self.findings.marks = marks
+        trie = rules.expand_rules() if self.options.interpolate else rules.lenient_rules()
+        tree, places = walk(tree, marks, trie, (), self.findings)
+        self.findings.stop_on_errors()
+        return self.merged(({}, {}), tree, places or {})
+
+    # ------------------------------------------------------------------------------------------------------
+    # Other files
+    # ------------------------------------------------------------------------------------------------------
+
+    def extended(
+        self, tree: Tree, marks: Marks, resets: tuple[Path, ...], file: str, scope: _Scope
+    ) -> tuple[Tree, Marks]:
+        """Merge the services over those that they extend."""
+        services, mark = tree["services"], marks.get("services")
+        if not isinstance(services, dict):
+            self.findings.error("C2F157", ("services",), "services must be a mapping")
+            self.findings.stop_on_errors()
+        if not extends_anything(services):
+            return tree, marks
+        main = Services(self.shown(file), services, (mark[3] if mark else None) or {}, resets)
+
+        def opener(reference: Reference) -> Services | None:
+            return self.extended_file(reference, scope)
+
+        services, inside = Extender(main, opener, self.findings).resolve()
+        self.findings.stop_on_errors()
+        if mark is not None:
+            marks = {**marks, "services": (mark[0], mark[1], mark[2], inside)}
+        return {**tree, "services": services}, marks
+
+    def extended_file(self, reference: Reference, scope: _Scope) -> Services | None:
+        """Read a file that is extended: its services in long syntax, with paths as this project sees them."""
+        file = os.path.join(scope.directory, reference.file or "")
+        self.came_from(file, f"extended from {reference.location}")
+        tree: Tree = {}
+        marks: Marks = {}
+        resets: tuple[Path, ...] = ()
+        for document in self.documents(file):
+            inner, inner_marks = self.interpolated(document, scope)
+            tree, marks = reset(tree, marks, document.resets, self.findings)
+            tree, marks = self.long_syntax(*self.merged((tree, marks), inner, inner_marks))
+            resets = document.resets
+        shown = self.shown(file)
+        if not isinstance(tree.get("services"), dict):
+            self.findings.diagnostics.append(
+                _problem("C2F157", f"{shown} has no services to extend")._replace(location=reference.location)
+            )
+            return None
+        resolver = Resolver(os.path.relpath(os.path.dirname(file), scope.directory), self.home)
+        tree, places = walk(tree, marks, compile_rules(resolver_steps(resolver)), (), self.findings)
+        mark = (places or {}).get("services")
+        return Services(shown, tree["services"], (mark[3] if mark else None) or {}, resets)
+
+    def included(self, tree: Tree, marks: Marks, file: str, scope: _Scope) -> tuple[Tree, Marks]:
+        """Take over the resources of included files."""
+        findings = self.findings
+        findings.marks = document_marks = marks
+        for entry in read_includes(tree["include"], findings):
+            inner = self.include_scope(entry, file, scope)
+            if inner is None:
+                continue
+            files = [os.path.join(scope.directory, path) for path in entry.paths]
+            imported, imported_marks = self.model(files, inner)
+            findings.marks = document_marks
+            tree, marks = import_resources(tree, marks, imported, imported_marks, findings)
+        findings.stop_on_errors()
+        findings.drop(("include",), marks.get("include"), "its files are read")
+        return {key: value for key, value in tree.items() if key != "include"}, marks
+
+    def include_scope(self, entry: Include, file: str, scope: _Scope) -> _Scope | None:
+        """Say where an included project lives; None when it cannot be read."""
+        first = clean(os.path.join(scope.directory, entry.paths[0]))
+        chain = (*scope.including, clean(file))
+        problem, hint = "", ""
+        if any(is_remote(path) for path in entry.paths):
+            problem = f"{entry.paths[0]} is remote: only local files are read"
+            hint = "Download it, and include the copy."
+        elif first in chain:
+            steps = [self.shown(step) for step in (*chain[chain.index(first) :], first)]
+            problem, hint = (
+                f"files include each other in a circle: {' -> '.join(steps)}",
+                "Remove one `include`.",
+            )
+        elif len(chain) > MAX_DEPTH:
+            problem = f"files include each other more than {MAX_DEPTH} deep"
+        if problem:
+            self.findings.error("C2F163", entry.path, problem, hint)
+            return None
+        place = locate(self.findings.marks, entry.path)
+        for path in entry.paths:
+            self.came_from(os.path.join(scope.directory, path), f"included from {place}")
+        directory = os.path.dirname(first)
+        base = directory
+        if entry.project_directory:
+            directory = base = os.path.join(scope.directory, entry.project_directory)
+            if not os.path.isdir(base):
+                base = os.path.dirname(base)
+        environment = self.include_environment(entry, directory, scope)
+        if os.path.isabs(entry.project_directory):
+            return _Scope(directory, entry.project_directory, environment, chain)
+        return _Scope(directory, os.path.relpath(base, scope.directory), environment, chain)
+
+    def include_environment(self, entry: Include, directory: str, scope: _Scope) -> Mapping[str, str]:
+        """Add the variables of an include's env files to those of the including project."""
+        files = [os.path.join(scope.directory, file) for file in entry.env_files]
+        if not files:
+            default = os.path.join(directory, ".env")
+            files = [default] if os.path.isfile(default) else []
+        found: dict[str, str] = {}
+        for file in files:
+            if not os.path.exists(file):
+                self.findings.error(
+                    "C2F164", (*entry.path, "env_file"), f"{self.shown(file)} does not exist", "Create it."
+                )
+                self.findings.stop_on_errors()
+            text = self.text(file)
+            found.update(parse_dotenv(text, self.shown(file), scope.environment.get, found).values)
+        return {**found, **scope.environment}
+
+    # ------------------------------------------------------------------------------------------------------
+    # Reading
+    # ------------------------------------------------------------------------------------------------------
+
+    def documents(self, file: str) -> list[Document]:
+        """Parse a file. Interpolation changes the documents, so they are good for one use."""
+        kept = self.parsed.pop(file, None)
+        return parse_documents(self.text(file), self.shown(file)) if kept is None else kept
+
+    def text(self, file: str) -> str:
+        """Read a file."""
+        shown = self.shown(file)
+        self.files[shown] = None
+        return read_text(file, shown, stdin=self.stdin)
+
+    def shown(self, file: str) -> str:
+        """Name a file as the user would: relative to the current directory if it is below it."""
+        if file == "-":
+            return "<stdin>"
+        cwd = os.path.abspath(self.options.cwd) + os.sep
+        path = clean(file)
+        return path[len(cwd) :] if path.startswith(cwd) else path
+
+    def lookup(self, environment: Mapping[str, str]) -> Callable[[str], str | None]:
+        """Look variables up, and remember which ones were."""
+        used = self.variables
+
+        def find(name: str) -> str | None:
+            value = used[name] = environment.get(name)
+            return value
+
+        return find
+
+    def came_from(self, file: str, step: str) -> None:
+        """Remember how the reader got to `file`."""
+        origin = step.partition(" from ")[2].rsplit(":", 2)[0]
+        self.trails.setdefault(self.shown(file), (step, *self.trails.get(origin, ())))
+
+    def with_trails(self, diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+        """Say for each diagnostic how the reader got to its file."""
+        trails = self.trails
+        return [
+            d._replace(trail=trails[d.location.file])
+            if d.location and d.location.file in trails and not d.trail
+            else d
+            for d in diagnostics
+        ]
+
+
+def _problem(code: str, message: str, hint: str = "") -> Diagnostic:
+    return Diagnostic(code, Severity.ERROR, message, hint=hint)
+
+
+def _passed_through(tree: Tree, environment: Mapping[str, str]) -> Tree:
+    """Fill in the variables that a service's list only names; mappings wait for the whole project's variables."""
+    services = tree.get("services")
+    if not isinstance(services, dict):
+        return tree
+    changed = {
+        name: {**service, "environment": filled(service["environment"], environment, keep=True)}
+        for name, service in services.items()
+        if isinstance(service, dict) and isinstance(service.get("environment"), list)
+    }
+    return {**tree, "services": {**services, **changed}} if changed else tree
+
+
+def _sorted(value: Any) -> Any:
+    """Sort the keys of all mappings."""
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value

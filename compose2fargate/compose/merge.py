@@ -1,0 +1,338 @@
+"""Merges one tree over another by Compose's rules, and removes entries that are given twice.
+
+The rule for each key is in `rules.py`; what the rules do is written here. Reference:
+https://github.com/compose-spec/compose-spec/blob/main/13-merge.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from compose2fargate.compose.passes import Findings, Placed, Tree, Trie, rules_at, walk
+from compose2fargate.compose.source import Mark, Marks
+from compose2fargate.compose.syntax import BadSyntaxError, dependency, go_text, keyed, parse_mount
+from compose2fargate.diagnostics import Path
+
+Merger = Callable[[Placed, Placed, Trie, Path, Findings], Placed]
+"""A key's own way to merge: what is below, what comes on top, and the rules for what is inside."""
+
+Indexer = Callable[[Any], Hashable]
+"""Gives what makes a list's item the same as another; raises BadSyntaxError when it has no such thing."""
+
+
+def merge(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings) -> Placed:
+    """Merge the mapping `over` into the mapping `base`."""
+    tree, marks = base
+    over_tree, over_marks = over[0] or {}, over[1] or {}
+    out: Tree = dict(tree or {})
+    out_marks: Marks = dict(marks or {})
+    for key, value in over_tree.items():
+        mark = over_marks.get(key)
+        if key not in out:
+            out[key] = value
+            if mark is not None:
+                out_marks[key] = mark
+            continue
+        below, below_mark = out[key], out_marks.get(key)
+        merged, inside = _entry(
+            (below, below_mark[3] if below_mark else None),
+            (value, mark[3] if mark else None),
+            rules_at(trie, key),
+            (*path, key),
+            findings,
+        )
+        if merged is below:
+            continue
+        out[key] = merged
+        kept = _mark_of_merged(merged, value, below_mark, mark)
+        if kept is not None:
+            out_marks[key] = (kept[0], kept[1], kept[2], inside)
+        if not isinstance(merged, (dict, list)) and merged != below:
+            findings.drop((*path, key), below_mark, "overridden")
+    return out, out_marks
+
+
+def _mark_of_merged(merged: Any, value: Any, below: Mark | None, over: Mark | None) -> Mark | None:
+    """Point a replaced value at what replaced it, and a mapping or list at where it began."""
+    return (over or below) if merged is value else (below or over)
+
+
+def _entry(
+    base: Placed, over: Placed, rule: tuple[Merger | None, Trie], path: Path, findings: Findings
+) -> Placed:
+    special, below = rule
+    if special is not None:
+        return special(base, over, below, path, findings)
+    if over[0] is None:
+        return base
+    kind = type(base[0])
+    if kind is not dict and kind is not list:
+        return over
+    if type(over[0]) is not kind:
+        return _mismatch(base, over, path, findings)
+    return merge(base, over, below, path, findings) if kind is dict else _joined(base, over)
+
+
+def _mismatch(base: Placed, over: Placed, path: Path, findings: Findings) -> Placed:
+    findings.error(
+        "C2F150",
+        path,
+        f"cannot merge {_kind(over[0])} over the {_kind(base[0])} that {'.'.join(map(str, path))} already is",
+        f"Write it as a {_kind(base[0])} here too, or as `{path[-1]}: !override ...` to replace it.",
+    )
+    return base
+
+
+def _kind(value: Any) -> str:
+    return {dict: "mapping", list: "list"}.get(type(value), "single value")
+
+
+def _joined(base: Placed, over: Placed) -> Placed:
+    first, second = base[0] or [], over[0] or []
+    marks: Marks = dict(base[1] or {})
+    for index, mark in (over[1] or {}).items():
+        if isinstance(index, int):
+            marks[index + len(first)] = mark
+    return first + second, marks
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Ways to merge (named in the table of rules)
+# ---------------------------------------------------------------------------------------------------------
+
+
+def replace(_base: Placed, over: Placed, _trie: Trie, _path: Path, _findings: Findings) -> Placed:
+    """Take what is on top, null included."""
+    return over
+
+
+def append(base: Placed, over: Placed, _trie: Trie, _path: Path, _findings: Findings) -> Placed:
+    """Read both as lists of `key=value` and join them."""
+    return _joined(_sequence(base), _sequence(over))
+
+
+def append_new(base: Placed, over: Placed, _trie: Trie, _path: Path, _findings: Findings) -> Placed:
+    """Join both as lists, leaving out items of the upper one that the lower one has."""
+    first, (second, marks) = _sequence(base), _sequence(over)
+    present = {item for item in first[0] if isinstance(item, str)}
+    kept = [i for i, item in enumerate(second) if not (isinstance(item, str) and item in present)]
+    kept_marks: Marks = {n: marks[i] for n, i in enumerate(kept) if marks and i in marks}
+    return _joined(first, ([second[i] for i in kept], kept_marks))
+
+
+def merge_build(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings) -> Placed:
+    """Merge mappings, a string being the context."""
+    return merge(_as_build(base), _as_build(over), trie, path, findings)
+
+
+def merge_dependencies(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings) -> Placed:
+    """Merge mappings, a list's items being services to wait for until they have started."""
+    return merge(_keyed(base, dependency), _keyed(over, dependency), trie, path, findings)
+
+
+def merge_names(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings) -> Placed:
+    """Merge mappings, a list's items being names without settings."""
+    return merge(_keyed(base, _no_settings), _keyed(over, _no_settings), trie, path, findings)
+
+
+def merge_logging(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings) -> Placed:
+    """Merge options when the drivers agree or one is not given; else take what is on top."""
+    if not isinstance(over[0], dict) or not isinstance(base[0], dict):
+        return _mismatch(({}, None) if base[0] is None else base, over, path, findings)
+    if "driver" in base[0] and "driver" in over[0] and base[0]["driver"] != over[0]["driver"]:
+        return over
+    return merge(base, over, trie, path, findings)
+
+
+def merge_address_pools(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings) -> Placed:
+    """Merge pools of the same subnet; others are added.
+
+    The order is Docker Compose's: for each pool below, the upper pools of other subnets come first.
+    """
+    if not isinstance(base[0], list) or not isinstance(over[0], list):
+        return _mismatch(base, over, path, findings)
+    pools: dict[Any, Placed] = {}
+    for item, mark in _items(base):
+        below: Placed = (item, mark[3] if mark else None)
+        for over_item, over_mark in _items(over):
+            above: Placed = (over_item, over_mark[3] if over_mark else None)
+            subnet = _subnet(over_item)
+            if subnet != _subnet(below[0]) and subnet not in pools:
+                pools[subnet] = above
+                continue
+            below = merge(below, above, trie, path, findings)
+            pools[_subnet(below[0])] = below
+    marks: Marks = dict(base[1] or {})
+    return [pool for pool, _ in pools.values()], {i: marks[i] for i in marks if i in range(len(pools))}
+
+
+def _subnet(pool: Any) -> Any:
+    return pool.get("subnet") if isinstance(pool, dict) else None
+
+
+def _items(placed: Placed) -> list[tuple[Any, Mark | None]]:
+    marks = placed[1] or {}
+    return [(item, marks.get(i)) for i, item in enumerate(placed[0])]
+
+
+def _as_build(placed: Placed) -> Placed:
+    return ({"context": placed[0]}, None) if isinstance(placed[0], str) else placed
+
+
+def _no_settings() -> None:
+    return None
+
+
+def _keyed(placed: Placed, default: Callable[[], Any]) -> Placed:
+    return keyed(placed[0], placed[1], default) if isinstance(placed[0], list) else placed
+
+
+def _sequence(placed: Placed) -> Placed:
+    """Read a mapping as a sorted list of `key=value`, and a string as a list of one."""
+    value, marks = placed
+    if isinstance(value, dict):
+        pairs: list[tuple[str, Mark | None]] = []
+        for key, item in value.items():
+            mark = marks.get(key) if marks else None
+            texts = [key] if item is None else [f"{key}={go_text(x)}" for x in _several(item)]
+            pairs.extend((text, mark) for text in texts)
+        pairs.sort(key=lambda pair: pair[0])
+        return [text for text, _ in pairs], {i: m for i, (_, m) in enumerate(pairs) if m is not None}
+    if isinstance(value, list):
+        return placed
+    return ([] if value is None else [value]), None
+
+
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Entries that are given twice
+# ---------------------------------------------------------------------------------------------------------
+
+
+def unique(by: Indexer) -> Callable[[Any, Marks | None, Path, Findings], Placed]:
+    """Make the step that keeps, of a list's items with the same index, the last one in the first one's place."""
+
+    def step(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
+        if not isinstance(value, list):
+            return value, marks
+        places: dict[Hashable, int] = {}
+        for position, item in enumerate(value):
+            try:
+                places[by(item)] = position
+            except BadSyntaxError as error:
+                findings.error(
+                    "C2F151", (*path, position), f"{'.'.join(map(str, path))}: {error}", error.hint
+                )
+                return value, marks
+        if len(places) == len(value):
+            return value, marks
+        kept = list(places.values())
+        for position in sorted(set(range(len(value))).difference(kept)):
+            findings.drop((*path, position), marks.get(position) if marks else None, "given again below")
+        return [value[i] for i in kept], {n: marks[i] for n, i in enumerate(kept) if marks and i in marks}
+
+    return step
+
+
+def by_key(item: Any) -> Hashable:
+    """Tell `key=value` items apart by their keys."""
+    if isinstance(item, str):
+        return item.partition("=")[0]
+    raise BadSyntaxError(f"expected text, not {go_text(item)}", f'Put it into quotes: "{go_text(item)}".')
+
+
+def by_target(item: Any) -> Hashable:
+    """Tell mounts and devices apart by their place in the container."""
+    if isinstance(item, str):
+        return parse_mount(item).get("target", "")
+    if isinstance(item, dict):
+        if isinstance(item.get("target"), str):
+            return item["target"]
+        raise BadSyntaxError("a mount needs a target", "Add `target: /path/in/the/container`.")
+    return ""
+
+
+def by_text(item: Any) -> Hashable:
+    """Tell ports of `expose` apart by their text."""
+    if isinstance(item, str) or type(item) is int:
+        return str(item)
+    raise BadSyntaxError(f"expected a port, not {go_text(item)}", "")
+
+
+def by_path(item: Any) -> Hashable:
+    """Tell env files apart by their paths."""
+    if not isinstance(item, dict):
+        return item if isinstance(item, str) else ""
+    if isinstance(item.get("path"), str):
+        return item["path"]
+    raise BadSyntaxError("an env file needs a path", "Add `path: ./file.env`.")
+
+
+def by_mount_below(folder: str) -> Indexer:
+    """Tell secrets or configs apart by the file they become."""
+
+    def index(item: Any) -> Hashable:
+        if isinstance(item, str):
+            return f"{folder}/{item}"
+        if isinstance(item, dict):
+            target = item.get("target")
+            return target if isinstance(target, str) else f"{folder}/{item.get('source')}"
+        raise BadSyntaxError(f"expected a name or a mapping, not {go_text(item)}", "")
+
+    return index
+
+
+def by_port(item: Any) -> Hashable:
+    """Tell ports apart; `"80:80"` and `{target: 80, published: "80"}` only meet in canonical form."""
+    if not isinstance(item, dict):
+        return str(item) if isinstance(item, str) or type(item) is int else ""
+    if "target" not in item:
+        raise BadSyntaxError("a port needs a target", "Add `target:` with the port inside the container.")
+    target, published = item["target"], item.get("published")
+    host, protocol = item.get("host_ip", "0.0.0.0"), item.get("protocol", "tcp")  # noqa: S104 - Compose's default
+    # Docker Compose prints the values to compare them, so 80 and "80" differ.
+    return (host, type(published), str(published), type(target), str(target), protocol)
+
+
+def enforce_unique(tree: Tree, marks: Marks, trie: Trie, findings: Findings) -> tuple[Tree, Marks]:
+    """Remove what is given twice in the lists whose items name something."""
+    result, result_marks = walk(tree, marks, trie, (), findings)
+    return result, result_marks or {}
+
+
+# ---------------------------------------------------------------------------------------------------------
+# !reset and !override
+# ---------------------------------------------------------------------------------------------------------
+
+
+def reset(
+    tree: Tree, marks: Marks | None, resets: tuple[Path, ...], findings: Findings
+) -> tuple[Tree, Marks]:
+    """Remove what is at the paths that a later file tagged `!reset` or `!override`."""
+    for path in resets:
+        tree, marks = _without(tree, marks or {}, path, (), findings)
+    return tree, marks or {}
+
+
+def _without(tree: Tree, marks: Marks, pattern: Path, path: Path, findings: Findings) -> tuple[Tree, Marks]:
+    if not pattern:
+        return tree, marks
+    head, rest = pattern[0], pattern[1:]
+    for key in [k for k in tree if head in ("*", k)]:
+        if not rest:
+            findings.drop((*path, key), marks.get(key), "reset by a later file")
+            tree = {k: v for k, v in tree.items() if k != key}
+            marks = {k: m for k, m in marks.items() if k != key}
+        elif isinstance(tree[key], dict):
+            mark = marks.get(key)
+            inner, inside = _without(
+                tree[key], (mark[3] if mark else None) or {}, rest, (*path, key), findings
+            )
+            if inner is not tree[key]:
+                tree = {**tree, key: inner}
+                marks = {**marks, key: (mark[0], mark[1], mark[2], inside)} if mark else marks
+    return tree, marks

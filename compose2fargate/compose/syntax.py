@@ -1,0 +1,518 @@
+"""Short syntax to its long form: ports, mounts, devices, builds, dependencies and so on.
+
+Each step takes the value of one key (see the table in `rules.py`) and gives its long form. Steps neither check
+nor complete what is already long; values get their final types in `values.py`.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable
+from typing import Any
+
+from compose2fargate.compose.passes import Findings, Placed, Step, Tree, marks_of
+from compose2fargate.compose.source import Marks
+from compose2fargate.diagnostics import Path
+
+
+class BadSyntaxError(Exception):
+    """A short form that cannot be read; `hint` says how to write it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def go_text(value: Any) -> str:
+    """Write a scalar as Docker Compose does where it needs text: true, 1e+07, 1.5."""
+    kind = type(value)
+    if kind is str:
+        return str(value)
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is float:
+        return _go_float(value)
+    if value is None:
+        return "<nil>"
+    if kind is dict:
+        return f"map[{' '.join(f'{k}:{go_text(v)}' for k, v in sorted(value.items()))}]"
+    if kind is list:
+        return f"[{' '.join(map(go_text, value))}]"
+    return str(value)
+
+
+def _go_float(value: float) -> str:
+    """Write a float as Go's shortest %g, with an exponent from a million on and below a ten-thousandth."""
+    if value != value or value in (_INFINITY, -_INFINITY):  # noqa: PLR0124 - only NaN differs from itself
+        return {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}[repr(value)]
+    number, _, exponent = f"{value:.{_shortest(value)}e}".partition("e")
+    power = int(exponent)
+    if value == 0 or -4 <= power < 6:
+        return repr(value).removesuffix(".0")
+    return f"{number}e{power:+03d}"
+
+
+_INFINITY = float("inf")
+
+
+def _shortest(value: float) -> int:
+    """Give how many digits after the first one `value` needs to be told from its neighbours."""
+    return next(digits for digits in range(17) if float(f"{value:.{digits}e}") == value)
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Services
+# ---------------------------------------------------------------------------------------------------------
+
+
+def dependency() -> Tree:
+    """Give what a service's bare name in `depends_on` stands for."""
+    return {"condition": "service_started", "required": True}
+
+
+def keyed(items: list[Any], marks: Marks | None, default: Callable[[], Any]) -> Placed:
+    """Turn a list of names into a mapping; the mark of an item becomes that of its key."""
+    out_marks: Marks = {}
+    for index, item in enumerate(items):
+        mark = marks.get(index) if marks else None
+        if mark is not None:
+            out_marks[str(item)] = mark
+    return {str(item): default() for item in items}, out_marks
+
+
+def names(value: Any, marks: Marks | None, _path: Path, _findings: Findings) -> Placed:
+    """Turn a list of networks or models into a mapping of names without settings."""
+    return keyed(value, marks, _no_settings) if isinstance(value, list) else (value, marks)
+
+
+def _no_settings() -> None:
+    return None
+
+
+def dependencies(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
+    """Turn `depends_on` into a mapping with a condition for each service."""
+    if isinstance(value, list):
+        return keyed(value, marks, dependency)
+    if not isinstance(value, dict):
+        return _unexpected(value, marks, path, findings, "a list of services or a mapping")
+    out = {}
+    for name, settings in value.items():
+        if not isinstance(settings, dict):
+            return _unexpected(settings, marks, (*path, name), findings, "a mapping with a condition")
+        out[name] = (
+            settings if len(settings.keys() & _COMPLETE) == len(_COMPLETE) else {**dependency(), **settings}
+        )
+    return out, marks
+
+
+_COMPLETE = frozenset(("condition", "required"))
+
+
+def one_or_more(value: Any, marks: Marks | None, _path: Path, _findings: Findings) -> Placed:
+    """Turn a single text into a list of one."""
+    return ([value], None) if isinstance(value, str) else (value, marks)
+
+
+def without_blanks(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
+    """Turn a single text into a list of one, and leave blank items out."""
+    items, marks = one_or_more(value, marks, path, findings)
+    if not isinstance(items, list) or all(item not in (None, "") for item in items):
+        return items, marks
+    kept = [i for i, item in enumerate(items) if item not in (None, "")]
+    return [items[i] for i in kept], {n: marks[i] for n, i in enumerate(kept) if marks and i in marks}
+
+
+def env_files(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
+    """Turn paths into mappings that say whether the file has to be there."""
+    if isinstance(value, str):
+        return [{"path": value, "required": True}], None
+    if not isinstance(value, list):
+        return _unexpected(value, marks, path, findings, "a path or a list of paths")
+    return [_env_file(item) for item in value], marks
+
+
+def _env_file(item: Any) -> Any:
+    if isinstance(item, str):
+        return {"path": item, "required": True}
+    return {**item, "required": item.get("required", True)} if isinstance(item, dict) else item
+
+
+def build(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
+    """Turn a build context into a mapping."""
+    if isinstance(value, str):
+        return {"context": value}, None
+    if isinstance(value, dict):
+        return value, marks
+    return _unexpected(value, marks, path, findings, "a path or a mapping")
+
+
+def extends(value: Any, marks: Marks | None, _path: Path, _findings: Findings) -> Placed:
+    """Turn a service's name into a mapping."""
+    return ({"service": value}, None) if isinstance(value, str) else (value, marks)
+
+
+def gpus(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
+    """Turn `all` into a request for all devices."""
+    if isinstance(value, str):
+        return [{"count": "all"}], None
+    if isinstance(value, list):
+        return value, marks
+    return _unexpected(value, marks, path, findings, "`all` or a list of devices")
+
+
+def pairs(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
+    """Turn a list of `key=value` into a mapping."""
+    if not isinstance(value, list):
+        return value, marks
+    for index, item in enumerate(value):
+        if "=" not in str(item):
+            findings.error("C2F152", (*path, index), f"{item!r} is not of the form key=value")
+            return value, marks
+    out, out_marks = keyed([str(item).partition("=")[0] for item in value], marks, _no_settings)
+    for item in value:
+        key, _, text = str(item).partition("=")
+        out[key] = text
+    return out, out_marks
+
+
+def ssh(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
+    """Turn a list of keys (`default`, `id=path`) into a mapping."""
+    if not isinstance(value, list):
+        return value, marks
+    for index, item in enumerate(value):
+        if "=" not in str(item) and item != "default":
+            findings.error(
+                "C2F152", (*path, index), f"{item!r} is no SSH key", "Write `default`, or `id=path`."
+            )
+            return value, marks
+    out, out_marks = keyed([str(item).partition("=")[0] for item in value], marks, _no_settings)
+    for item in value:
+        key, given, text = str(item).partition("=")
+        out[key] = text if given else None
+    return out, out_marks
+
+
+def as_text(value: Any, marks: Marks | None, _path: Path, _findings: Findings) -> Placed:
+    """Write a boolean as text."""
+    return (go_text(value), None) if isinstance(value, bool) else (value, marks)
+
+
+def file_mount(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
+    """Turn the name of a secret or config into a mapping."""
+    if isinstance(value, str):
+        return {"source": value}, None
+    if isinstance(value, dict):
+        return value, marks
+    return _unexpected(value, marks, path, findings, "a name or a mapping")
+
+
+def device(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
+    """Turn `source:target:permissions` into a mapping."""
+    if not isinstance(value, str):
+        return value, marks
+    parts = value.split(":")
+    if len(parts) > 3:
+        findings.error(
+            "C2F152", path, f"{value!r} has too many colons for a device", "Write it as a mapping."
+        )
+        return value, marks
+    source, target, permissions = (*parts, *("", "", "rwm")[len(parts) :])
+    return {"source": source, "target": target or source, "permissions": permissions}, None
+
+
+def mount(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
+    """Turn `source:target:options` into a mapping."""
+    if isinstance(value, dict):
+        target = value.get("target")
+        clean = posixpath.normpath(target) if isinstance(target, str) else target
+        return (value, marks) if clean == target else ({**value, "target": clean}, marks)
+    if not isinstance(value, str):
+        return _unexpected(value, marks, path, findings, "text or a mapping")
+    try:
+        parsed = parse_mount(value)
+    except BadSyntaxError as error:
+        findings.error("C2F152", path, f"{_name(path)}: {error}", error.hint)
+        return value, marks
+    parsed["target"] = _clean(parsed["target"])
+    return parsed, None
+
+
+def _clean(path: str) -> str:
+    """Remove `.`, `..` and doubled slashes (normpath keeps two leading ones, Docker Compose does not)."""
+    clean = posixpath.normpath(path)
+    return clean[1:] if clean.startswith("//") else clean
+
+
+def external(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
+    """Turn the old `external: {name: x}` into `external: true` and a name."""
+    if not isinstance(value, dict) or not isinstance(value.get("external"), dict):
+        return value, marks
+    old = value["external"]
+    out = {**value, "external": True}
+    if "name" in old:
+        where = _name(path)
+        findings.warn(
+            "C2F160",
+            (*path, "external"),
+            f"{where}: external.name is deprecated",
+            f"Write `name: {old['name']}` and `external: true`.",
+        )
+        if "name" in value and value["name"] != old["name"]:
+            findings.error(
+                "C2F152",
+                (*path, "external", "name"),
+                f"{where}: name and external.name conflict",
+                "Only use name.",
+            )
+        out.setdefault("name", old["name"])
+        inside = marks_of(marks, "external")
+        if inside and marks and "name" in inside:
+            marks = {**marks, "name": marks.get("name", inside["name"])}
+    return out, marks
+
+
+def _unexpected(value: Any, marks: Marks | None, path: Path, findings: Findings, wanted: str) -> Placed:
+    shown = "nothing" if value is None else go_text(value)
+    findings.error("C2F152", path, f"{_name(path)} must be {wanted}, not {shown[:60]}")
+    return value, marks
+
+
+def _name(path: Path) -> str:
+    return ".".join(map(str, path))
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Mounts: [source:]target[:options]
+# ---------------------------------------------------------------------------------------------------------
+
+_PROPAGATIONS = frozenset(("rprivate", "private", "rshared", "shared", "rslave", "slave"))
+
+
+def parse_mount(spec: str) -> Tree:
+    """Read the short form of a mount.
+
+    Raises:
+        BadSyntaxError: A section is empty, or there are more than three.
+    """
+    if not spec:
+        raise BadSyntaxError("an empty mount", "Write `source:/target`, or remove the line.")
+    if len(spec) <= 2:
+        return {"type": "volume", "target": spec}
+    sections = _sections(spec)
+    if "" in sections:
+        raise BadSyntaxError(f"{spec!r} has an empty section between colons", "Write `source:/target`.")
+    if len(sections) > 3:
+        raise BadSyntaxError(f"{spec!r} has too many colons", "Write `source:/target:options`, or a mapping.")
+    source, target, options = "", sections[0], ""
+    if len(sections) > 1:
+        source, target, options = [*sections, ""][:3]
+    return _mount(source, target, options)
+
+
+def _mount(source: str, target: str, options: str) -> Tree:
+    out: Tree = {"type": "bind" if _is_file_path(source) else "volume"}
+    if source:
+        out["source"] = source
+    out["target"] = target
+    bind: Tree = {}
+    volume: Tree = {}
+    for option in options.split(","):
+        if option in ("ro", "rw"):
+            out["read_only"] = option == "ro"
+        elif option == "nocopy":
+            volume["nocopy"] = True
+        elif option in _PROPAGATIONS:
+            bind["propagation"] = option
+        elif option in ("z", "Z"):
+            bind["selinux"] = option
+    if not out.get("read_only", True):
+        del out["read_only"]
+    if out["type"] == "bind":
+        bind["create_host_path"] = True
+    if bind:
+        out["bind"] = bind
+    if volume or out["type"] == "volume":
+        out["volume"] = volume
+    return out
+
+
+def _sections(spec: str) -> list[str]:
+    """Split at colons, but not after a drive letter and not inside ${...}."""
+    sections: list[str] = []
+    current, depth = "", 0
+    for index, char in enumerate(spec):
+        if char == "$" and spec[index + 1 : index + 2] == "{":
+            depth += 1
+        elif char == "}" and depth:
+            depth -= 1
+        elif char == ":" and not depth and not (len(current) == 1 and current.isalpha()):
+            sections.append(current)
+            current = ""
+            continue
+        current += char
+    return [*sections, current]
+
+
+def _is_file_path(source: str) -> bool:
+    return source.startswith((".", "/", "~", "\\\\")) or (source[1:2] == ":" and source[0].isalpha())
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Ports: [[host_ip:]published:]target[/protocol], each of the two a range
+# ---------------------------------------------------------------------------------------------------------
+
+_MAX_PORT = 65535
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}", re.ASCII)
+_DIGITS = re.compile(r"[0-9]+")
+
+
+def ports(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
+    """Turn a list of ports into mappings; a range becomes one mapping for each port of the container."""
+    if not isinstance(value, list):
+        return _unexpected(value, marks, path, findings, "a list")
+    out: list[Any] = []
+    out_marks: Marks = {}
+    failed = False
+    for index, item in enumerate(value):
+        try:
+            parsed = [item] if isinstance(item, dict) else _port(item)
+        except BadSyntaxError as error:
+            findings.error("C2F153", (*path, index), f"{_name(path)}: {error}", error.hint)
+            failed = True
+            continue
+        mark = marks.get(index) if marks else None
+        if mark is not None:
+            out_marks.update(dict.fromkeys(range(len(out), len(out) + len(parsed)), mark))
+        out.extend(parsed)
+    return (value, marks) if failed else (out, out_marks)
+
+
+def lenient_ports(value: Any, marks: Marks | None, path: Path, _findings: Findings) -> Placed:
+    """Do as `ports`, but leave the list alone when it holds variables that are yet to be filled in."""
+    attempt = Findings()
+    out = ports(value, marks, path, attempt)
+    return (value, marks) if attempt.diagnostics else out
+
+
+def _port(item: Any) -> list[Tree]:
+    if type(item) is int:
+        return parse_ports(str(item))
+    if isinstance(item, str):
+        return parse_ports(item)
+    raise BadSyntaxError(f"{go_text(item)} is no port", f'Put it into quotes: "{go_text(item)}".')
+
+
+def parse_ports(spec: str) -> list[Tree]:
+    """Read the short form of a port or a range of ports.
+
+    Raises:
+        BadSyntaxError: A part is no port, no address or no protocol, or the ranges do not fit each other.
+    """
+    address, published, target = _split_ports(spec)
+    target, protocol = _split_protocol(target)
+    host = _host_ip(address, spec)
+    if not target:
+        raise BadSyntaxError(f"{spec!r} names no port of the container", 'Write "published:target".')
+    first, last = _range(target, spec)
+    low, high = _range(published, spec) if published else (0, 0)
+    if published and last != first and last - first != high - low:
+        raise BadSyntaxError(f"the ranges of {spec!r} differ in length", "Make both ranges equally long.")
+    if protocol not in ("tcp", "udp", "sctp"):
+        raise BadSyntaxError(f"{spec!r} has the unknown protocol {protocol!r}", "Use tcp, udp or sctp.")
+    out = []
+    # As in Docker Compose, the ports of a range are in the order of their text.
+    for offset in sorted(range(last - first + 1), key=lambda n: f"{first + n}/{protocol}"):
+        port: Tree = {"mode": "ingress"}
+        if host:
+            port["host_ip"] = host
+        if first + offset:
+            port["target"] = first + offset
+        if published:
+            port["published"] = f"{low}-{high}" if first == last and low != high else str(low + offset)
+        out.append({**port, "protocol": protocol})
+    return out
+
+
+def _split_ports(spec: str) -> tuple[str, str, str]:
+    parts = spec.rsplit(":", 2)
+    return (
+        ("", "", spec)
+        if len(parts) == 1
+        else ("", *parts)
+        if len(parts) == 2
+        else (parts[0], parts[1], parts[2])
+    )
+
+
+def _split_protocol(target: str) -> tuple[str, str]:
+    port, *rest = target.split("/")
+    return port, (rest[0].lower() if rest and rest[0] else "tcp")
+
+
+def _host_ip(address: str, spec: str) -> str:
+    if not address or _IPV4.fullmatch(address):
+        return address
+    if address.startswith("[") and address.endswith("]"):
+        inner = address[1:-1]
+        if not inner or is_ip(inner):
+            return inner
+    hint = f'Write IPv6 addresses in brackets: "[{address}]:...".' if ":" in address else "Use an IP address."
+    raise BadSyntaxError(f"{spec!r} has the invalid IP address {address!r}", hint)
+
+
+def is_ip(text: str) -> bool:
+    """Tell whether `text` is an IPv4 or IPv6 address (without a zone)."""
+    if _IPV4.fullmatch(text):
+        return True
+    if ":" not in text or "%" in text:
+        return False
+    from ipaddress import AddressValueError, IPv6Address
+
+    try:
+        IPv6Address(text)
+    except AddressValueError:
+        return False
+    return True
+
+
+def _range(text: str, spec: str) -> tuple[int, int]:
+    parts = text.split("-") if "-" in text else [text, text]
+    if not all(_DIGITS.fullmatch(part) and int(part) <= _MAX_PORT for part in parts[:2]):
+        raise BadSyntaxError(f"{spec!r} has the invalid port {text!r}", f"Ports are 0 to {_MAX_PORT}.")
+    first, last = int(parts[0]), int(parts[1])
+    if last < first:
+        raise BadSyntaxError(
+            f"the range {text!r} of {spec!r} ends before it begins", f"Write {last}-{first}."
+        )
+    return first, last
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Defaults
+# ---------------------------------------------------------------------------------------------------------
+
+
+def defaults(**values: Any) -> Step:
+    """Make the step that adds `values` to a mapping that lacks them."""
+
+    def step(value: Any, marks: Marks | None, _path: Path, _findings: Findings) -> Placed:
+        if not isinstance(value, dict) or values.keys() <= value.keys():
+            return value, marks
+        return {**value, **{k: v for k, v in values.items() if k not in value}}, marks
+
+    return step
+
+
+def secret_target(value: Any, marks: Marks | None, _path: Path, _findings: Findings) -> Placed:
+    """Mount a secret where Docker puts it."""
+    if not isinstance(value, dict) or "target" in value:
+        return value, marks
+    return {**value, "target": f"/run/secrets/{go_text(value.get('source'))}"}, marks
+
+
+def device_count(value: Any, marks: Marks | None, _path: Path, _findings: Findings) -> Placed:
+    """Ask for all devices when neither their number nor their names are given."""
+    if not isinstance(value, dict) or "count" in value or "device_ids" in value:
+        return value, marks
+    return {**value, "count": "all"}, marks
