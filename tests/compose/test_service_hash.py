@@ -33,7 +33,10 @@ services:
       placement: {constraints: ["node.role==manager"], preferences: [{spread: node.labels.zone}], max_replicas_per_node: 1}
       resources:
         limits: {cpus: "0.5", memory: 512M, pids: 10}
-        reservations: {memory: 64M, devices: [{driver: nvidia, count: 1, capabilities: [gpu], options: {b: "1", a: "2"}}], generic_resources: [{discrete_resource_spec: {kind: GPU, value: 2}}]}
+        reservations:
+          memory: 64M
+          devices: [{driver: nvidia, count: 1, capabilities: [gpu], options: {b: "1", a: "2"}}]
+          generic_resources: [{discrete_resource_spec: {kind: GPU, value: 2}}]
     devices: ["/dev/a:/dev/b:rw"]
     dns: [1.1.1.1]
     entrypoint: ["/e"]
@@ -57,7 +60,7 @@ services:
     tmpfs: [/tmp]
     ulimits: {nproc: 5, nofile: {soft: 1, hard: 2}}
     volumes:
-      - {type: bind, source: /x, target: /y, read_only: true, bind: {propagation: rslave, selinux: z, create_host_path: true, recursive: enabled}}
+      - {type: bind, source: /x, target: /y, read_only: true, bind: {propagation: rslave, selinux: z, recursive: enabled}}
       - {type: volume, source: data, target: /d, volume: {nocopy: true, subpath: s}}
       - {type: tmpfs, target: /t, tmpfs: {size: 10m, mode: 1777}}
       - {type: image, source: img, target: /i, image: {subpath: q}}
