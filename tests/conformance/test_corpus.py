@@ -1,0 +1,211 @@
+"""Real compose projects: each converts or is refused with reasons, and no key is lost on the way.
+
+`COMPOSE_CORPUS` names the directory with the cases; without it there is nothing to test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from compose2fargate.api import Translated, translate
+from compose2fargate.aws.fargate import service_violations, violations
+from compose2fargate.aws.resources import EcsService, TaskDefinition
+from compose2fargate.diagnostics import InputError
+from tests.conformance.corpus import Case, Staged, cases, staged
+from tests.conftest import ROOT, Result
+from tests.e2e.shapes import OPERATIONS, problems
+
+CORPUS = os.environ.get("COMPOSE_CORPUS", "")
+
+pytestmark = [
+    pytest.mark.conformance,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not CORPUS, reason="COMPOSE_CORPUS does not name a corpus directory"),
+]
+
+PLACELESS = frozenset({
+    "C2F100", "C2F101", "C2F102", "C2F110", "C2F111", "C2F112", "C2F190", "C2F191", "C2F192", "C2F193", "C2F194", "C2F195",
+})  # fmt: skip
+"""Errors about files as a whole, options and settings: there is no line to point to."""
+
+
+class Verdict(NamedTuple):
+    """What became of a case; `faults` is what should not have happened."""
+
+    name: str
+    outcome: str
+    codes: tuple[str, ...]
+    faults: tuple[str, ...]
+
+
+def crashed(result: Result) -> Iterator[str]:
+    if result.status not in (0, 2):
+        yield f"exit {result.status}: {result.err[-300:]}"
+    if "Traceback" in result.err or "internal error" in result.err:
+        yield result.err[-600:]
+
+
+def reported(result: Result) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(result.err)
+    return found
+
+
+def unlocated(found: list[dict[str, Any]]) -> Iterator[str]:
+    for one in found:
+        if one["severity"] == "error" and not one["location"] and one["code"] not in PLACELESS:
+            yield f"no place: {one['code']} {one['message']}"
+
+
+def invalid_files(out: str) -> Iterator[str]:
+    """What botocore would not send of one JSON document with all files."""
+    for path, parameters in json.loads(out).items():
+        folder = path.partition("/")[0]
+        if folder in OPERATIONS:
+            yield from (f"{path}: {problem}" for problem in problems(folder, parameters))
+
+
+# -- keys in, outcomes out -----------------------------------------------------------------------------------
+
+MAPS = ("networks", "volumes", "secrets", "configs", "models")
+
+
+def written(translated: Translated) -> Iterator[tuple[str | int, ...]]:
+    """The paths of top-level entries and of services' keys that have a place in a file."""
+    tree, marks = translated.loaded.tree, translated.loaded.marks
+    for key, value in tree.items():
+        inside = (marks[key][3] if key in marks else None) or {}
+        if key == "services":
+            for name, service in value.items():
+                of_service = (inside[name][3] if name in inside else None) or {}
+                yield from (("services", name, own) for own in service if own in of_service)
+        elif key in MAPS:
+            yield from ((key, name) for name in value if name in inside)
+        elif key in marks:
+            yield (key,)
+
+
+def lost_keys(translated: Translated) -> Iterator[str]:
+    """Keys without an outcome, and outcomes that speak of one key twice."""
+    outcomes = Counter(accounted.path for accounted in translated.accounted)
+    yield from (f"{path}: {count} outcomes" for path, count in outcomes.items() if count > 1)
+    above = {path[:length] for path in outcomes for length in range(1, len(path))}
+    yield from (f"{path}: an outcome, and others below it" for path in outcomes if path in above)
+    for path in written(translated):
+        if path not in above and not any(path[:length] in outcomes for length in range(1, len(path) + 1)):
+            yield f"{path}: no outcome"
+
+
+def rule_breakers(translated: Translated) -> Iterator[str]:
+    stack = translated.translation.stack
+    for logical_id, definition in stack.of_type(TaskDefinition):
+        yield from (f"{logical_id}: {found}" for found in violations(definition))
+    for logical_id, service in stack.of_type(EcsService):
+        yield from (f"{logical_id}: {found}" for found in service_violations(service))
+
+
+# -- the run -------------------------------------------------------------------------------------------------
+
+
+def converted(where: Staged) -> Verdict:
+    result = where.run("convert", "--output", "-", "--diagnostics", "json")
+    faults = list(crashed(result))
+    if faults:
+        return Verdict(where.case.name, "crashed", (), tuple(faults))
+    found = reported(result)
+    severities = {one["severity"] for one in found}
+    if result.status == 0:
+        faults += invalid_files(result.out)
+        outcome = "converted with warnings" if "warning" in severities else "converted cleanly"
+    else:
+        faults += unlocated(found)
+        faults += [] if "error" in severities else ["refused without a reason"]
+        outcome = "refused"
+    faults += accounted(where, may_break_rules=result.status != 0)
+    codes = sorted({one["code"] for one in found if one["severity"] == "error"})
+    return Verdict(where.case.name, outcome, tuple(codes), tuple(faults))
+
+
+def accounted(where: Staged, *, may_break_rules: bool) -> Iterator[str]:
+    try:
+        translated = translate(where.options())
+    except InputError as error:
+        yield f"does not load: {error}"
+        return
+    yield from lost_keys(translated)
+    if not may_break_rules:
+        yield from rule_breakers(translated)
+
+
+def refused(where: Staged) -> Verdict:
+    result = where.run("config", "--diagnostics", "json", *where.case.described.get("config_args", ()))
+    faults = list(crashed(result))
+    if not faults and result.status != 2:
+        faults.append("is not refused")
+    if not faults:
+        faults += unlocated(reported(result))
+    return Verdict(where.case.name, "refused", (), tuple(faults))
+
+
+def judged(case: Case, scratch: Path) -> Verdict:
+    with staged(case, scratch) as where:
+        return converted(where) if case.described["expect"] == "ok" else refused(where)
+
+
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, list[Verdict]]:
+    """Every case judged, by what Docker Compose makes of it."""
+    scratch = tmp_path_factory.mktemp("corpus")
+    found: dict[str, list[Verdict]] = {"ok": [], "error": []}
+    for case in cases(Path(CORPUS)):
+        found[case.described["expect"]].append(judged(case, scratch))
+    return found
+
+
+def faulty(verdicts: list[Verdict]) -> str:
+    return "\n".join(f"{verdict.name}: {fault}" for verdict in verdicts for fault in verdict.faults[:3])
+
+
+def test_each_loadable_project_converts_or_is_refused_with_reasons_and_no_key_is_lost(
+    verdicts: Mapping[str, list[Verdict]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with capsys.disabled():
+        print("\n", *table(verdicts["ok"]), sep="\n")
+    assert verdicts["ok"]
+    assert faulty(verdicts["ok"]) == ""
+
+
+def test_each_invalid_project_is_refused_with_a_place(verdicts: Mapping[str, list[Verdict]]) -> None:
+    assert verdicts["error"]
+    assert faulty(verdicts["error"]) == ""
+
+
+def table(verdicts: list[Verdict]) -> Iterator[str]:
+    yield f"{len(verdicts)} projects that Docker Compose loads"
+    for outcome, count in Counter(verdict.outcome for verdict in verdicts).most_common():
+        yield f"{count:6} {outcome}"
+    reasons = Counter(verdict.codes for verdict in verdicts if verdict.outcome == "refused")
+    for codes, count in reasons.most_common():
+        yield f"{count:13} for {', '.join(codes)}"
+
+
+def test_config_prints_what_docker_compose_prints() -> None:
+    script = Path(CORPUS) / "score.py"
+    if not script.is_file():
+        pytest.skip("the corpus has no score.py")
+    start = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from compose2fargate.__main__ import main; main()"
+    )
+    command = f'{sys.executable} -c "{start}" config {{args}} --format json {{config_args}}'
+    done = subprocess.run(
+        [sys.executable, str(script), "--cmd", command, "--fails"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
