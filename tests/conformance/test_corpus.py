@@ -146,7 +146,11 @@ def accounted(where: Staged, *, may_break_rules: bool) -> Iterator[str]:
 
 
 def refused(where: Staged) -> Verdict:
-    result = where.run("config", "--diagnostics", "json", *where.case.described.get("config_args", ()))
+    result = where.run("convert", "--output", "-", "--diagnostics", "json")
+    only_config = where.case.described.get("config_args", ())
+    if only_config and result.status == 0:  # what is wrong is an argument of `config`
+        result = where.run("config", *only_config)
+        return Verdict(where.case.name, "refused", (), tuple(crashed(result)))
     faults = list(crashed(result))
     if not faults and result.status != 2:
         faults.append("is not refused")
