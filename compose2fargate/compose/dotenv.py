@@ -224,7 +224,7 @@ def _unescape(match: re.Match[str]) -> str:
 
 def _wrong_name(name: str, place: Location) -> Diagnostic:
     message = (
-        f"{name!r} is no name of a variable: it holds a space." if name else "There is no name before the =."
+        f"{name!r} is no name of a variable: it holds a space" if name else "there is no name before the ="
     )
     return Diagnostic(
         "C2F125", Severity.ERROR, message, (), place, "Write NAME=value, or # before a comment."
@@ -232,12 +232,12 @@ def _wrong_name(name: str, place: Location) -> Diagnostic:
 
 
 def _wrong_character(character: str, place: Location) -> Diagnostic:
-    message = f"The character {character!r} cannot stand in the name of a variable."
+    message = f"the character {character!r} cannot stand in the name of a variable"
     return Diagnostic(
         "C2F125", Severity.ERROR, message, (), place, "Write NAME=value, or # before a comment."
     )
 
 
 def _not_closed(quote: str, place: Location) -> Diagnostic:
-    message = f"The {quote} that opens here is never closed."
+    message = f"the {quote} that opens here is never closed"
     return Diagnostic("C2F125", Severity.ERROR, message, (), place, f"Close it with {quote}.")

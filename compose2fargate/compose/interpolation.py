@@ -75,7 +75,7 @@ def substitute(
         TemplateError: The format is wrong, or a required variable has no value.
     """
     if nesting > MAX_NESTING:
-        raise TemplateError("C2F121", f"Variables are nested more than {MAX_NESTING} deep.", "Use fewer.")
+        raise TemplateError("C2F121", f"variables are nested more than {MAX_NESTING} deep", "Use fewer.")
     parts: list[str] = []
     end = 0
     while (match := _REFERENCE.search(template, end)) is not None:
@@ -136,7 +136,7 @@ def _closing_brace(template: str, start: int) -> int:
 def _wrong_format(template: str, start: int) -> TemplateError:
     reference = template[start : start + 40].split("\n", 1)[0]
     hint = "Write ${NAME}, ${NAME:-default} or ${NAME:?message} on one line; a literal $ is written as $$."
-    return TemplateError("C2F121", f"{reference!r} is no variable reference.", hint)
+    return TemplateError("C2F121", f"{reference!r} is no variable reference", hint)
 
 
 def _default_when_unset(_: str, value: str | None, operand: str) -> str:
@@ -157,16 +157,16 @@ def _alternate_when_not_empty(_: str, value: str | None, operand: str) -> str:
 
 def _required(name: str, value: str | None, operand: str) -> str:
     if value is None:
-        reason = f": {operand}" if operand else "."
-        message = f"The required variable {name} is not set{reason}"
+        reason = f": {operand}" if operand else ""
+        message = f"the required variable {name} is not set{reason}"
         raise TemplateError("C2F122", message, f"Set {name} in the environment or in the .env file.")
     return value
 
 
 def _required_not_empty(name: str, value: str | None, operand: str) -> str:
     if value == "":
-        reason = f": {operand}" if operand else "."
-        message = f"The required variable {name} is empty{reason}"
+        reason = f": {operand}" if operand else ""
+        message = f"the required variable {name} is empty{reason}"
         raise TemplateError("C2F122", message, f"Give {name} a value in the environment or in the .env file.")
     return _required(name, value, operand)
 
@@ -400,7 +400,7 @@ class _Interpolation:
             converted = cast.convert(value)
         except (ValueError, KeyError, OverflowError):
             given = f"{template!r} gives {value!r}" if value != template else f"this is {value!r}"
-            message = f"The key {_dotted(path)} takes {cast.expected}; {given}."
+            message = f"the key {_dotted(path)} takes {cast.expected}; {given}"
             self.report("C2F123", Severity.ERROR, message, path, cast.hint)
             return template
         if cast is _BOOLEAN and value.lower() not in {"true", "false"}:
@@ -408,7 +408,7 @@ class _Interpolation:
         return converted
 
     def warn_missing(self, name: str, path: Path) -> None:
-        message = f"The variable {name} is not set; a blank string takes its place."
+        message = f"the variable {name} is not set; a blank string takes its place"
         if message not in self.warned:
             self.warned.add(message)
             hint = (
@@ -417,7 +417,7 @@ class _Interpolation:
             self.report("C2F120", Severity.WARNING, message, path, hint)
 
     def warn_word(self, word: str, value: object, path: Path) -> None:
-        message = f"{word!r} is no boolean of YAML 1.2, but is read as one here."
+        message = f"{word!r} is no boolean of YAML 1.2, but is read as one here"
         self.report("C2F124", Severity.WARNING, message, path, f"Write {str(value).lower()}.")
 
     def report(self, code: str, severity: Severity, message: str, path: Path, hint: str) -> None:

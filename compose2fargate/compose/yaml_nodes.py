@@ -1,0 +1,356 @@
+r"""YAML text to nodes, through libyaml, with messages that say more than libyaml's.
+
+What Docker Compose's parser (go-yaml v3) and libyaml read differently is settled here: redefined anchors,
+anchors used in later documents, `%YAML 1.2`, the escape sequences `\'` and `\/`, and `a:` or `a?b` in `[...]`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import yaml
+from yaml.composer import ComposerError
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
+
+from compose2fargate.diagnostics import Diagnostic, LoadError, Location, Path, Severity
+
+MAX_FILE_BYTES = 8 * 1024 * 1024
+MAX_DEPTH = 100
+
+_EventParser: Any
+try:
+    from yaml._yaml import CParser as _EventParser
+except ImportError:  # pragma: no cover - PyYAML without libyaml: the same events, some ten times slower
+
+    class _EventParser(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):  # type: ignore[no-redef]
+        def __init__(self, stream: str) -> None:
+            yaml.reader.Reader.__init__(self, stream)
+            yaml.scanner.Scanner.__init__(self)
+            yaml.parser.Parser.__init__(self)
+
+        def check_node(self) -> NoReturn:
+            raise ComposerError  # as if there were an anchor that PyYAML cannot compose
+
+
+class _TooDeepError(Exception):
+    """Collections are nested deeper than MAX_DEPTH."""
+
+
+class _NodeParser(_EventParser):  # type: ignore[misc]
+    """Composes nodes in C, leaving out PyYAML's tag resolution: ours differs, and comes later.
+
+    C code calls these three methods for every node, so each does as little as it can.
+    """
+
+    depth = 0
+
+    def resolve(self, *_: object) -> None:
+        """Leave the tag None where the text has none."""
+
+    def descend_resolver(self, *_: object) -> None:
+        """Count the depth: C code would descend until the stack overflows."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise _TooDeepError
+
+    def ascend_resolver(self) -> None:
+        """Undo `descend_resolver`."""
+        self.depth -= 1
+
+
+_YAML_DIRECTIVE = re.compile(r"^%YAML", re.MULTILINE)
+_MAX_REPAIRS = 20
+
+
+def compose(text: str, file: str) -> list[Node]:
+    """Parse `text` into the root node of each of its documents; tags that are not written are None.
+
+    Raises:
+        LoadError: The text is not YAML as go-yaml reads it, or nested more than MAX_DEPTH deep.
+    """
+    if len(text) > MAX_FILE_BYTES:
+        raise LoadError(too_large(file))
+    for repairs_left in range(_MAX_REPAIRS, -1, -1):
+        try:
+            roots = _compose_once(text, file)
+        except yaml.MarkedYAMLError as error:  # noqa: PERF203 - the loop goes round for the error's sake
+            repaired = _repair(text, error)
+            if repaired is None or not repairs_left:
+                raise LoadError(_syntax_error(error, text, file)) from error
+            text = repaired
+        except (yaml.YAMLError, UnicodeEncodeError) as error:
+            raise LoadError(_character_error(text, file)) from error
+        else:
+            _refuse_what_go_refuses(roots, text, file)
+            return roots
+    raise AssertionError
+
+
+def _compose_once(text: str, file: str) -> list[Node]:
+    if not _YAML_DIRECTIVE.search(text):
+        try:
+            return _compose_in_c(text)
+        except (ComposerError, _TooDeepError):
+            # An anchor defined twice or used in a later document is legal, but not to PyYAML; and what is
+            # nested too deep has no place yet. The slow way decides.
+            pass
+    return _compose_from_events(text, file)
+
+
+def _compose_in_c(text: str) -> list[Node]:
+    parser = _NodeParser(text)
+    roots = []
+    while parser.check_node():
+        roots.append(parser.get_node())
+    return roots
+
+
+def _compose_from_events(text: str, file: str) -> list[Node]:
+    parser = _EventParser(text)
+    parser.get_event()
+    anchors: dict[str, Node] = {}
+    roots = []
+    while parser.check_event(DocumentStartEvent):
+        start = parser.get_event()
+        if start.version not in {None, (1, 1)}:
+            raise LoadError(_unsupported_version(start, file))
+        roots.append(_compose_node(parser, anchors, file, 1))
+        parser.get_event()
+    return roots
+
+
+def _compose_node(parser: Any, anchors: dict[str, Node], file: str, depth: int) -> Node:
+    event = parser.get_event()
+    mark = event.start_mark
+    if depth > MAX_DEPTH:
+        raise LoadError(too_deep(place_of(mark, file)))
+    if isinstance(event, AliasEvent):
+        if event.anchor not in anchors:
+            raise ComposerError(None, None, f"found undefined alias {event.anchor}", mark)
+        return anchors[event.anchor]
+    node = _node_of(event)
+    if event.anchor is not None:
+        anchors[event.anchor] = node
+    if isinstance(node, CollectionNode):
+        items = []
+        while not parser.check_event(MappingEndEvent, SequenceEndEvent):
+            items.append(_compose_node(parser, anchors, file, depth + 1))
+        parser.get_event()
+        node.value = (
+            items if isinstance(node, SequenceNode) else list(zip(items[::2], items[1::2], strict=True))
+        )
+    return node
+
+
+def _node_of(event: Any) -> Node:
+    tag = None if event.tag == "!" else event.tag
+    if isinstance(event, ScalarEvent):
+        # A plain scalar's style is "" from libyaml, and None from PyYAML's own parser.
+        return ScalarNode(tag, event.value, event.start_mark, event.end_mark, event.style or "")  # type: ignore[arg-type]
+    kind = SequenceNode if isinstance(event, SequenceStartEvent) else MappingNode
+    return kind(tag, [], event.start_mark, event.end_mark, event.flow_style)  # type: ignore[arg-type]
+
+
+def place_of(mark: Any, file: str) -> Location:
+    """Turn a mark of PyYAML, which counts from 0, into a location."""
+    return Location(file, mark.line + 1, mark.column + 1)
+
+
+def finding(code: str, message: str, place: Location | None, hint: str = "", path: Path = ()) -> Diagnostic:
+    """Make an error."""
+    return Diagnostic(code, Severity.ERROR, message, path, place, hint)
+
+
+def too_large(file: str) -> Diagnostic:
+    """Say that a file is over MAX_FILE_BYTES."""
+    message = f"the file is larger than {MAX_FILE_BYTES // 1024 // 1024} MiB, the most that is read"
+    return finding("C2F103", message, Location(file, 1, 1), "Split it, and name the parts under `include:`.")
+
+
+def too_deep(place: Location) -> Diagnostic:
+    """Say that collections are nested more than MAX_DEPTH deep."""
+    message = f"lists and mappings are nested more than {MAX_DEPTH} deep"
+    return finding("C2F103", message, place, "Check the file for a bracket that is never closed.")
+
+
+def _unsupported_version(event: Any, file: str) -> Diagnostic:
+    version = ".".join(map(str, event.version))
+    message = (
+        f"the directive `%YAML {version}` is not supported: Docker Compose reads YAML 1.1 documents only"
+    )
+    return finding(
+        "C2F104", message, place_of(event.start_mark, file), "Remove the line that starts with %YAML."
+    )
+
+
+_STRING_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_DOUBLE_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+
+def _repair(text: str, error: yaml.MarkedYAMLError) -> str | None:
+    """Rewrite what go-yaml reads and libyaml does not; None if that is not what `error` is about."""
+    mark, start = error.problem_mark, error.context_mark
+    if mark is None or start is None:
+        return None
+    if error.problem == "found unexpected ':'":
+        return _quote_scalar(text, start.index, mark.index + 1)
+    if text[mark.index : mark.index + 2] == "\\'" and str(error.problem).startswith("found unknown escape"):
+        return _unescape_apostrophes(text, start.index)
+    return None
+
+
+def _quote_scalar(text: str, start: int, end: int) -> str:
+    """Quote a plain scalar that ends with a colon: `[a:, b]` holds the string `a:`."""
+    quoted = text[start:end].replace("'", "''")
+    return f"{text[:start]}'{quoted}'{text[end:]}"
+
+
+def _unescape_apostrophes(text: str, start: int) -> str | None:
+    r"""Rewrite each `\'` in the double-quoted string at `start`."""
+    string = _DOUBLE_QUOTED.match(text, start)
+    if string is None:
+        return None
+    replaced = _STRING_ESCAPE.sub(lambda match: "'" if match[1] == "'" else match[0], string[0])
+    return text[:start] + replaced + text[string.end() :]
+
+
+def _refuse_what_go_refuses(roots: list[Node], text: str, file: str) -> None:
+    r"""Refuse what libyaml reads, and go-yaml does not: `\/` in strings, and `a?b` in `[...]` and `{...}`.
+
+    Raises:
+        LoadError: With the first place of either.
+    """
+    if "\\/" in text:
+        for scalar, _ in _all_scalars(roots):
+            if scalar.style == '"':
+                _refuse_escaped_slash(scalar, text, file)
+    if "?" in text:
+        for scalar, is_flow in _all_scalars(roots):
+            if is_flow and not scalar.style and "?" in scalar.value[1:]:
+                message = "a ? ends the value here: it stands between brackets, without quotes"
+                place = place_of(scalar.start_mark, file)
+                raise LoadError(finding("C2F104", message, place, 'Put the value in quotes: "a?b".'))
+
+
+def _refuse_escaped_slash(scalar: Any, text: str, file: str) -> None:
+    for escape in _STRING_ESCAPE.finditer(text, scalar.start_mark.index, scalar.end_mark.index):
+        if escape[1] == "/":
+            place = _place_of_index(text, escape.start(), file)
+            raise LoadError(finding("C2F104", "the escape sequence \\/ is unknown", place, "Write / alone."))
+
+
+def _all_scalars(roots: list[Node]) -> Iterator[tuple[Any, bool]]:
+    """Yield each scalar, and whether the collection around it is written with brackets."""
+    seen: set[int] = set()
+    todo = [root for root in roots if isinstance(root, CollectionNode)]
+    while todo:
+        node = todo.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        for entry in itertools.chain(*node.value) if type(node) is MappingNode else node.value:
+            if isinstance(entry, CollectionNode):
+                todo.append(entry)
+            else:
+                yield entry, bool(node.flow_style)
+
+
+_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+
+
+def _place_of_index(text: str, index: int, file: str) -> Location:
+    line, start = 1, 0
+    for found in _LINE_BREAK.finditer(text, 0, index):
+        line, start = line + 1, found.end()
+    return Location(file, line, index - start + 1)
+
+
+_CHARACTER = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _character_error(text: str, file: str) -> Diagnostic:
+    found = _CHARACTER.search(text)
+    if found is None:
+        return finding("C2F104", "this is not YAML", Location(file, 1, 1))
+    message = f"the character U+{ord(found[0]):04X} is not allowed in YAML"
+    escape = f"\\x{ord(found[0]):02x}" if ord(found[0]) < 256 else f"\\u{ord(found[0]):04x}"
+    place = _place_of_index(text, found.start(), file)
+    return finding("C2F104", message, place, f"Remove it, or write it as {escape} in double quotes.")
+
+
+_BAD_STARTS = {
+    "\t": ("a tab is used for indentation", "Indent with spaces."),
+    "@": ("a value cannot start with @ unless it is quoted", 'Put it in quotes: "@...".'),
+    "`": ("a value cannot start with ` unless it is quoted", 'Put it in quotes: "`...".'),
+    "%": ("a value cannot start with % unless it is quoted", 'Put it in quotes: "%...".'),
+}
+"""What stands where libyaml "found character that cannot start any token"."""
+
+_SYNTAX = (
+    ("mapping values are not allowed", "`: ` stands inside of a value", 'Put the value in quotes: "a: b".'),
+    (
+        "could not find expected ':'",
+        "this line is neither `key: value` nor a list item",
+        "Write a colon and a space.",
+    ),
+    ("found unexpected end of stream", "the quote that opens here is never closed", "Close it."),
+    (
+        "found unexpected document indicator",
+        "the quote that opens here is never closed",
+        "Close it before `---`.",
+    ),
+    ("found undefined alias", "", "Define the anchor before it: `&name` in front of a value."),
+    ("did not find expected alphabetic", "* and & start aliases and anchors", 'Quote the value: "*.log".'),
+    (
+        "found unknown escape character",
+        "this escape sequence is unknown",
+        "Write \\\\ for a backslash, or use single quotes.",
+    ),
+    (
+        "did not find expected key",
+        "a key was expected here",
+        "Check the indentation of this line and the one before.",
+    ),
+    ("did not find expected '-'", "a list item was expected here", "Check the indentation of this line."),
+    ("did not find expected ',' or ']'", "the list that opens before this is not closed", "Write , or ]."),
+    (
+        "did not find expected ',' or '}'",
+        "the mapping that opens before this is not closed",
+        "Write , or }.",
+    ),
+    ("found a tab character", "a tab is used for indentation", "Indent with spaces."),
+    ("found undefined tag handle", "this tag's prefix is not defined", "Remove the tag."),
+)
+"""A part of libyaml's message, ours (its own where empty), and the way out."""
+
+_OPENERS = ("found unexpected end of stream", "found unexpected document indicator")
+
+
+def _syntax_error(error: yaml.MarkedYAMLError, text: str, file: str) -> Diagnostic:
+    problem = str(error.problem)
+    mark = error.problem_mark or error.context_mark
+    if problem.startswith(_OPENERS) and error.context_mark is not None:
+        mark = error.context_mark
+    place = Location(file, 1, 1) if mark is None else place_of(mark, file)
+    if (
+        mark is not None
+        and "cannot start any token" in problem
+        and text[mark.index : mark.index + 1] in _BAD_STARTS
+    ):
+        message, hint = _BAD_STARTS[text[mark.index]]
+        return finding("C2F104", message, place, hint)
+    for part, message, hint in _SYNTAX:
+        if part in problem:
+            return finding("C2F104", message or problem, place, hint)
+    return finding("C2F104", problem, place)

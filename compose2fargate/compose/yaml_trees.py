@@ -1,0 +1,369 @@
+"""YAML text to plain trees with marks.
+
+YAML is read as Docker Compose reads it (go-yaml v3), which is neither YAML 1.1 nor 1.2: `22:22` and `yes`
+are strings, `0755` and `0o755` are octal, keys are strings, duplicate keys and a second `<<` are refused.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import Any, NamedTuple, TypeAlias
+
+from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
+
+from compose2fargate.compose.yaml_nodes import MAX_DEPTH, compose, finding, place_of, too_deep
+from compose2fargate.compose.yaml_scalars import TAG, WORDS, Plain, Timestamp, read_tagged
+from compose2fargate.diagnostics import Diagnostic, LoadError, Location, Path
+
+MAX_ALIAS_NODES = 250_000
+
+Mark: TypeAlias = "tuple[str, int, int, Marks | None]"
+"""Where a value stands: file, line and column (from 1), and the marks of what is inside it."""
+
+Marks: TypeAlias = "dict[str | int, Mark]"
+"""The places of a collection's entries: keys of a mapping, first characters of a list's items."""
+
+
+class Document(NamedTuple):
+    """One YAML document.
+
+    Attributes:
+        tree: The top-level mapping, made of dict, list, str, int, float, bool, None and `Timestamp`.
+        marks: The places of its entries, in the same shape.
+        resets: Paths tagged `!reset` (already gone from `tree`) or `!override`: what to delete from the tree
+            that this one is merged over. As in Docker Compose, a step into a list is the index as text (so
+            that it never matches an item), `<<` is left out, and a key `*` stands for every key.
+    """
+
+    tree: dict[str, Any]
+    marks: Marks
+    resets: tuple[Path, ...]
+
+
+def locate(marks: Marks, path: Path) -> Location | None:
+    """Give the place of `path`, or of its nearest parent that has one.
+
+    Returns:
+        None when not even the first step of `path` has a mark.
+    """
+    found: Mark | None = None
+    inside: Marks | None = marks
+    for step in path:
+        mark = inside.get(step) if inside is not None else None
+        if mark is None:
+            break
+        found, inside = mark, mark[3]
+    return None if found is None else Location(found[0], found[1], found[2])
+
+
+def parse_documents(text: str, file: str) -> list[Document]:
+    """Parse YAML text (JSON included) into its documents.
+
+    Args:
+        text: The file's text; a byte order mark and any line endings are fine.
+        file: The file's name in marks and messages.
+
+    Returns:
+        No document at all for text without content: whether that is an error depends on the other files.
+
+    Raises:
+        LoadError: The text is not YAML as Docker Compose accepts it, a document is no mapping, or a limit
+            is exceeded.
+    """
+    collecting = gc.isenabled()
+    # All objects of a tree under construction are alive: collecting while it grows doubles the time.
+    gc.disable()
+    try:
+        builder = _Builder(text, file)
+        return [builder.document(root) for root in compose(text.removeprefix("\ufeff"), file)]
+    finally:
+        if collecting:
+            gc.enable()
+
+
+class _Merge:
+    """The key `<<`, as opposed to the string."""
+
+
+class _Keys(dict[str, Any]):
+    """What each plain key met so far is: itself when it is a string, else the value it stands for."""
+
+    def __init__(self, plain: Plain) -> None:
+        super().__init__({"<<": _Merge})
+        self.plain = plain
+
+    def __missing__(self, text: str) -> Any:
+        key = self[text] = self.plain[text]
+        return key
+
+
+class _Builder:
+    """Builds trees and marks from the nodes of one file in one pass.
+
+    Anchored collections are built once, and copied for each alias: passes may change a tree in place.
+    Marks are never changed in place, so aliases share them.
+    """
+
+    def __init__(self, text: str, file: str) -> None:
+        self.file = file
+        self.plain = Plain(WORDS)
+        self.keys = _Keys(self.plain)
+        self.has_aliases = "*" in text
+        self.has_resets = any(sign in text for sign in ("!reset", "!override", "!<", "%TAG"))
+        self.built: dict[int, tuple[Any, Marks] | None] = {}
+        self.alias_nodes = MAX_ALIAS_NODES
+        self.resets = _Resets(file)
+        self.findings: list[Diagnostic] = []
+
+    def document(self, root: Node) -> Document:
+        if not isinstance(root, MappingNode) or root.tag == "!reset":
+            raise LoadError(_not_a_mapping(root, self.file))
+        try:
+            paths = self.resets.of_document(root) if self.has_resets else ()
+            tree, marks = self.collection(root)
+        except RecursionError as error:
+            raise LoadError(too_deep(place_of(root.start_mark, self.file))) from error
+        if self.findings:
+            raise LoadError(self.findings)
+        return Document(tree, marks, paths)
+
+    def collection(self, node: Node) -> tuple[Any, Marks]:
+        if not self.has_aliases:
+            return self.mapping(node) if type(node) is MappingNode else self.sequence(node)
+        key = id(node)
+        if key in self.built:
+            return self.alias(node, self.built[key])
+        self.built[key] = None
+        built = self.mapping(node) if type(node) is MappingNode else self.sequence(node)
+        self.built[key] = built
+        return built
+
+    def mapping(self, node: Node) -> tuple[dict[str, Any], Marks]:
+        tree: dict[str, Any] = {}
+        marks: Marks = {}
+        merge: tuple[Node, Node] | None = None
+        file, plain = self.file, self.plain
+        for key_node, value_node in node.value:
+            key = self.key(key_node)
+            if type(key) is not str:
+                if key is _Merge and merge is None:
+                    merge = key_node, value_node
+                else:
+                    self.refuse_key(key, key_node, merge)
+                continue
+            mark = key_node.start_mark
+            if key in tree:
+                self.findings.append(_duplicate(key, place_of(mark, file), marks[key][1]))
+                continue
+            child = None
+            if isinstance(value_node, CollectionNode):
+                tree[key], child = self.collection(value_node)
+            elif value_node.tag is not None:
+                tree[key] = self.tagged(value_node)
+            else:
+                tree[key] = value_node.value if value_node.style else plain[value_node.value]
+            marks[key] = (file, mark.line + 1, mark.column + 1, child)
+        if merge is not None:
+            self.merge(tree, marks, merge)
+        return tree, marks
+
+    def sequence(self, node: Node) -> tuple[list[Any], Marks]:
+        tree: list[Any] = []
+        marks: Marks = {}
+        file, plain = self.file, self.plain
+        for index, item in enumerate(node.value):
+            child = None
+            if isinstance(item, CollectionNode):
+                value, child = self.collection(item)
+            elif item.tag is not None:
+                value = self.tagged(item)
+            else:
+                value = item.value if item.style else plain[item.value]
+            mark = item.start_mark
+            tree.append(value)
+            marks[index] = (file, mark.line + 1, mark.column + 1, child)
+        return tree, marks
+
+    def key(self, node: Any) -> Any:
+        """Give a string, `_Merge`, or the value that cannot be a key (a node for a collection)."""
+        if isinstance(node, CollectionNode):
+            return node
+        if node.tag is not None:
+            return _Merge if node.tag == TAG + "merge" and node.value == "<<" else self.tagged(node)
+        return node.value if node.style else self.keys[node.value]
+
+    def refuse_key(self, key: Any, node: Node, merge: tuple[Node, Node] | None) -> None:
+        place = place_of(node.start_mark, self.file)
+        if key is _Merge and merge is not None:
+            self.findings.append(_duplicate("<<", place, merge[0].start_mark.line + 1))
+        elif key is not _REFUSED:
+            self.findings.append(_not_a_string(key, node, place))
+
+    def tagged(self, node: Any) -> Any:
+        try:
+            return read_tagged(node.tag, node.value)
+        except ValueError:
+            self.findings.append(_wrong_tag(node, place_of(node.start_mark, self.file)))
+            return _REFUSED
+
+    def merge(self, tree: dict[str, Any], marks: Marks, entry: tuple[Node, Node]) -> None:
+        """Add what `<<` names to a mapping: its own keys come first, then those of earlier sources."""
+        key_node, node = entry
+        if "<<" in tree:
+            self.findings.append(_duplicate("<<", place_of(key_node.start_mark, self.file), marks["<<"][1]))
+        for source in node.value if type(node) is SequenceNode else [node]:
+            if type(source) is not MappingNode:
+                self.findings.append(_wrong_merge(place_of(source.start_mark, self.file)))
+                continue
+            more, more_marks = self.collection(source)
+            for key, value in more.items():
+                if key not in tree:
+                    tree[key] = value
+                    marks[key] = more_marks[key]
+
+    def alias(self, node: Node, built: tuple[Any, Marks] | None) -> tuple[Any, Marks]:
+        if built is None:
+            raise LoadError(_endless(place_of(node.start_mark, self.file)))
+        tree, marks = built
+        return self.copy(tree, node, 1), marks
+
+    def copy(self, value: Any, node: Node, depth: int) -> Any:
+        self.alias_nodes -= len(value) + 1
+        if self.alias_nodes < 0:
+            raise LoadError(_too_many_aliases(place_of(node.start_mark, self.file)))
+        if depth > MAX_DEPTH:
+            raise LoadError(too_deep(place_of(node.start_mark, self.file)))
+        if type(value) is dict:
+            return {
+                key: self.copy(item, node, depth + 1) if type(item) in _COLLECTIONS else item
+                for key, item in value.items()
+            }
+        return [self.copy(item, node, depth + 1) if type(item) in _COLLECTIONS else item for item in value]
+
+
+_COLLECTIONS = frozenset((dict, list))
+_REFUSED = object()
+"""Stands where a value was refused, in a tree that nobody will see."""
+
+
+class _Resets:
+    """Collects the paths of `!reset` and `!override`, and takes what is reset out of the nodes.
+
+    This follows compose-go's ResetProcessor in what it does with anchors: what is reset inside an anchored
+    collection is gone for its aliases too, and only the first place counts; an `!override` counts at each.
+    """
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.seen: dict[int, list[Path] | None] = {}
+
+    def of_document(self, root: Node) -> tuple[Path, ...]:
+        resets, overrides = self.inside(root, keep_merge_key=True)
+        return (*resets, *overrides)
+
+    def inside(self, node: Node, *, keep_merge_key: bool = False) -> tuple[list[Path], list[Path]]:
+        """Give the paths under `node` that are reset, and those that are overridden."""
+        resets: list[Path] = []
+        overrides: list[Path] = []
+        kept = []
+        is_mapping = type(node) is MappingNode
+        for index, entry in enumerate(node.value):
+            value = entry[1] if is_mapping else entry
+            step: Path = (str(entry[0].value),) if is_mapping else (str(index),)
+            if step == ("<<",) and is_mapping and not keep_merge_key:
+                step = ()
+            if value.tag == "!reset":
+                resets.append(step)
+                continue
+            kept.append(entry)
+            inner = self.below(value)
+            resets += [step + path for path in inner[0]]
+            overrides += [step + path for path in inner[1]]
+        if len(kept) < len(node.value):
+            self.refuse_duplicates(node, is_mapping=is_mapping)
+            node.value = kept
+        return resets, overrides
+
+    def below(self, node: Node) -> tuple[list[Path], list[Path]]:
+        """Give what `inside` gives, and the node itself if it is an override: as the path ()."""
+        if node.tag == "!override":
+            return [], [()]
+        if type(node) is ScalarNode:
+            return [], []
+        key = id(node)
+        if key in self.seen:
+            seen = self.seen[key]
+            if seen is None:
+                raise LoadError(_endless(place_of(node.start_mark, self.file)))
+            return [], seen
+        self.seen[key] = None
+        resets, overrides = self.inside(node)
+        if len(overrides) > _MAX_OVERRIDES:
+            raise LoadError(_too_many_aliases(place_of(node.start_mark, self.file)))
+        self.seen[key] = overrides
+        return resets, overrides
+
+    def refuse_duplicates(self, node: Node, *, is_mapping: bool) -> None:
+        """Compare the keys before some of them go."""
+        lines: dict[str, int] = {}
+        for key_node, _ in node.value if is_mapping else ():
+            key = str(key_node.value)
+            if key in lines:
+                raise LoadError(_duplicate(key, place_of(key_node.start_mark, self.file), lines[key]))
+            lines[key] = key_node.start_mark.line + 1
+
+
+_MAX_OVERRIDES = 10_000
+
+
+def _duplicate(key: str, place: Location, first_line: int) -> Diagnostic:
+    message = f"the key {key!r} is already defined on line {first_line}"
+    if key == "<<":
+        return finding("C2F105", message, place, "Name all sources under one key: `<<: [*one, *two]`.")
+    return finding("C2F105", message, place, "Remove one of the two, or merge them.")
+
+
+def _not_a_string(key: Any, node: Node, place: Location) -> Diagnostic:
+    if isinstance(key, Node):
+        return finding("C2F106", "a list or a mapping cannot be a key", place, "Write a string as the key.")
+    names = {bool: "a boolean", int: "a number", float: "a number", Timestamp: "a date"}
+    kind = names.get(type(key), "null")
+    text = node.value or "~"
+    return finding(
+        "C2F106", f"the key {text} is {kind}; keys are strings", place, f'Quote the key: `"{text}":`.'
+    )
+
+
+def _not_a_mapping(root: Node, file: str) -> Diagnostic:
+    if root.tag == "!reset":
+        kind = "tagged `!reset` as a whole"
+    elif type(root) is SequenceNode:
+        kind = "a list"
+    else:
+        kind = f"the value {root.value!r}" if root.value else "empty"
+    message = f"the document is {kind}; at the top level of a compose file stands a mapping"
+    return finding(
+        "C2F108", message, place_of(root.start_mark, file), "Start with a key, such as `services:`."
+    )
+
+
+def _wrong_merge(place: Location) -> Diagnostic:
+    message = "the merge key `<<` takes a mapping, or a list of mappings"
+    return finding("C2F107", message, place, "Name an anchored mapping: `<<: *name`.")
+
+
+def _wrong_tag(node: Node, place: Location) -> Diagnostic:
+    name = str(node.tag).removeprefix(TAG)
+    message = f"{node.value!r} cannot be read as !!{name}"
+    return finding("C2F109", message, place, "Remove the tag, or write a value of its type.")
+
+
+def _too_many_aliases(place: Location) -> Diagnostic:
+    message = (
+        f"the aliases of this file stand for more than {MAX_ALIAS_NODES} values, the most that is expanded"
+    )
+    return finding("C2F103", message, place, "Write less into this anchor, or use it less often.")
+
+
+def _endless(place: Location) -> Diagnostic:
+    return finding("C2F104", "this anchor's value contains itself", place, "Remove the alias inside of it.")
