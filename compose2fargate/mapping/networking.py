@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from compose2fargate.aws.fargate import API
@@ -19,6 +19,7 @@ from compose2fargate.compose.model import Port, Service
 from compose2fargate.diagnostics import Path
 from compose2fargate.mapping.context import Context
 from compose2fargate.mapping.names import dns_name, port_name
+from compose2fargate.mapping.sizing import repository
 
 PORT_URL = f"{API}/API_PortMapping.html"
 CONNECT_URL = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts.html"
@@ -26,6 +27,33 @@ SUBNET_PLACEHOLDER = "subnet-REPLACE_ME"
 SECURITY_GROUP_PLACEHOLDER = "sg-REPLACE_ME"
 MAX_EXPANDED_PORTS = 100
 """Ports of one container; far above what AWS's 64 KiB of task definition leave room for in practice."""
+
+
+KNOWN_PORTS: Mapping[str, int] = {
+    "clickhouse-server": 8123,
+    "elasticsearch": 9200,
+    "httpd": 80,
+    "kafka": 9092,
+    "keydb": 6379,
+    "mailhog": 1025,
+    "mariadb": 3306,
+    "memcached": 11211,
+    "minio": 9000,
+    "mongo": 27017,
+    "mysql": 3306,
+    "nats": 4222,
+    "nginx": 80,
+    "opensearch": 9200,
+    "postgis": 5432,
+    "postgres": 5432,
+    "postgresql": 5432,
+    "rabbitmq": 5672,
+    "redis": 6379,
+    "timescaledb": 5432,
+    "valkey": 6379,
+    "zookeeper": 2181,
+}
+"""Where well-known images listen. Compose lets services reach each other on any port; Service Connect has to be told."""
 
 
 class _Listed(NamedTuple):
@@ -92,6 +120,17 @@ def _listed(ctx: Context, service: Service) -> Iterator[_Listed]:
     image = ctx.images.get(service.name)
     for number, protocol in image.exposed if image else ():
         yield _Listed(number, protocol, ("services", service.name, "build"))
+    known = KNOWN_PORTS.get(repository(service.image or ""))
+    if known and not (service.ports or service.expose or service.build):
+        path: Path = ("services", service.name, "image")
+        ctx.info(
+            "C2F227",
+            path,
+            f"{service.name} names no port; {known} is where {service.image} listens",
+            hint=f'expose: ["{known}"] says so in the file',
+            url=CONNECT_URL,
+        )
+        yield _Listed(known, "tcp", path)
 
 
 def _exposed(ctx: Context, text: str, path: Path) -> Iterator[_Listed]:
@@ -145,6 +184,16 @@ def service_connect(
                 hint="reach it through a load balancer or a private DNS name",
                 url=CONNECT_URL,
             )
+    if not ports and any(
+        service.name == d.service for other in ctx.project.services.values() for d in other.depends_on
+    ):
+        ctx.warn(
+            "C2F228",
+            ("services", service.name),
+            f"other services depend on {service.name}, but no port of it is known: they cannot reach it by name",
+            hint='name the port it listens on, for example expose: ["8000"]',
+            url=CONNECT_URL,
+        )
     name = dns_name(service.name)
     return ServiceConnectConfiguration(
         enabled=True,

@@ -71,10 +71,15 @@ class Demand(NamedTuple):
 
 def kind_of(service: Service, base: str | None) -> Kind:
     """Tell what kind of service this is by the end of its image's name (or its Dockerfile's base)."""
-    reference = ((base if service.build else service.image) or "").split("@")[0].lower()
-    *_, folder, last = ("", "", *reference.split("/"))
-    repository = last.split(":")[0]
-    return next((kind for kind in KINDS if {repository, f"{folder}/{repository}"} & kind.images), OTHER)
+    reference = ((base if service.build else service.image) or "").lower()
+    *_, folder, _ = ("", *reference.split("/"))
+    name = repository(reference)
+    return next((kind for kind in KINDS if {name, f"{folder}/{name}"} & kind.images), OTHER)
+
+
+def repository(image: str) -> str:
+    """Give the last part of an image's name, without registry, tag and digest."""
+    return image.split("@", maxsplit=1)[0].rsplit("/", 1)[-1].split(":", maxsplit=1)[0]
 
 
 def demand(service: Service) -> Demand:
@@ -116,10 +121,9 @@ def size_task(ctx: Context, service: Service, asked: Demand, tmpfs_mib: int, *, 
     image = ctx.images.get(service.name)
     kind = kind_of(service, image.base if image else None)
     memory = asked.memory or asked.reservation
-    # A tmpfs counts towards the container's limit where there is one, and towards the task where there is none.
-    extra = (0 if asked.memory else tmpfs_mib) + (SERVICE_CONNECT_MIB if connected and memory else 0)
+    extra = _extra(asked, kind, tmpfs_mib, connected=connected)
     need_cpu = asked.cpu or kind.cpu
-    need_memory = (memory or kind.memory) + extra
+    need_memory = (memory or kind.memory) + sum(extra.values())
     size = smallest_size(need_cpu, need_memory)
     path: Path = ("services", service.name)
     if size is None:
@@ -136,7 +140,21 @@ def size_task(ctx: Context, service: Service, asked: Demand, tmpfs_mib: int, *, 
     return size
 
 
-def _explain(name: str, size: Size, asked: Demand, kind: Kind, extra: int) -> str:
+def _extra(asked: Demand, kind: Kind, tmpfs_mib: int, *, connected: bool) -> dict[str, int]:
+    """Memory beside what the container asks for, by what needs it.
+
+    A hard limit includes the container's tmpfs already; a default has room for a small one and for the proxy.
+    """
+    extra = {}
+    has_figure = bool(asked.memory or asked.reservation)
+    if not asked.memory and tmpfs_mib and (has_figure or tmpfs_mib > kind.memory // 4):
+        extra["tmpfs"] = tmpfs_mib
+    if connected and has_figure:
+        extra["the Service Connect proxy"] = SERVICE_CONNECT_MIB
+    return extra
+
+
+def _explain(name: str, size: Size, asked: Demand, kind: Kind, extra: dict[str, int]) -> str:
     said = []
     if asked.cpu:
         said.append(f"{asked.cpu / 1024:g} vCPU asked")
@@ -144,8 +162,7 @@ def _explain(name: str, size: Size, asked: Demand, kind: Kind, extra: int) -> st
         said.append(f"{asked.memory or asked.reservation} MiB asked")
     if not said:
         said.append(f"nothing asked, default for a {kind.name}")
-    if extra:
-        said.append(f"{extra} MiB more for tmpfs and the Service Connect proxy")
+    said.extend(f"{mib} MiB more for {what}" for what, mib in extra.items())
     return f"{name} runs and is billed as {size} ({'; '.join(said)})"
 
 

@@ -317,7 +317,7 @@ def _fit_health(
                 "C2F234",
                 (*path, name),
                 f"{name} {_plain(value)} becomes {fitted}: ECS takes whole numbers from {allowed.low} to {allowed.high}",
-                hint=f"write a {name} in that range",
+                hint=f"write {name}: in that range",
                 url=HEALTH_CHECK_URL,
             )
         return fitted

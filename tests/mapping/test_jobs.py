@@ -30,7 +30,9 @@ def test_a_crontab_line_becomes_a_schedule_expression(line: str, result: str) ->
     assert expression(line) == (result, "")
 
 
-@pytest.mark.parametrize("line", ["", "* * *", "61 * * * *", "0 24 * * *", "0 0 1 * 1", "0 0 * * 8", "every day at 3 h"])
+@pytest.mark.parametrize(
+    "line", ["", "* * *", "61 * * * *", "0 24 * * *", "0 0 1 * 1", "0 0 * * 8", "every day at 3 h"]
+)
 def test_what_is_no_schedule_says_why(line: str) -> None:
     text, problem = expression(line)
     assert text == ""

@@ -41,7 +41,10 @@ def test_a_string_command_becomes_an_argument_array(translated: Translate) -> No
 
 
 def test_without_a_command_the_image_decides(translated: Translate) -> None:
-    assert (container(translated(service(""))).entry_point, container(translated(service(""))).command) == ((), ())
+    assert (container(translated(service(""))).entry_point, container(translated(service(""))).command) == (
+        (),
+        (),
+    )
 
 
 def test_a_cleared_entrypoint_with_a_command_runs_just_the_command(translated: Translate) -> None:
@@ -110,7 +113,9 @@ def test_an_unset_health_check_has_dockers_defaults_not_those_of_ecs(translated:
 
 def test_a_health_check_is_rounded_up_into_the_ranges_of_ecs(translated: Translate) -> None:
     made = translated(
-        service("healthcheck: {test: [CMD, ok], interval: 500ms, timeout: 2m, retries: 20, start_period: 10m}")
+        service(
+            "healthcheck: {test: [CMD, ok], interval: 500ms, timeout: 2m, retries: 20, start_period: 10m}"
+        )
     )
     check = container(made).health_check
     assert check is not None
@@ -158,7 +163,10 @@ def test_a_secret_replaces_the_variable_and_its_value_is_nowhere(translated: Tra
         ("update_config: {parallelism: 1, order: start-first}", (100, 125, True, True)),
         ("update_config: {parallelism: 1}", (75, 100, True, True)),
         ("update_config: {parallelism: 0, order: stop-first, failure_action: pause}", (0, 100, True, False)),
-        ("update_config: {parallelism: 3, order: start-first, failure_action: continue}", (100, 175, False, False)),
+        (
+            "update_config: {parallelism: 3, order: start-first, failure_action: continue}",
+            (100, 175, False, False),
+        ),
     ],
 )
 def test_update_config_becomes_percentages_and_a_circuit_breaker(
@@ -181,7 +189,9 @@ def batch(order: str, replicas: int, parallelism: int, translated: Translate) ->
 
 
 @pytest.mark.parametrize("order", ["start-first", "stop-first"])
-def test_the_percentages_give_exactly_the_batch_size_that_was_asked(order: str, translated: Translate) -> None:
+def test_the_percentages_give_exactly_the_batch_size_that_was_asked(
+    order: str, translated: Translate
+) -> None:
     for replicas in (1, 2, 3, 7, 30, 99):
         for parallelism in {1, 2, replicas}:
             wanted = min(parallelism, replicas)
@@ -290,7 +300,9 @@ def test_what_fargate_cannot_do_is_refused_and_may_be_allowed(
 
 
 def test_logs_go_to_a_group_of_the_service_in_the_region(translated: Translate) -> None:
-    made = translated(service("logging: {driver: json-file, options: {max-size: 10m}}"), environment="production")
+    made = translated(
+        service("logging: {driver: json-file, options: {max-size: 10m}}"), environment="production"
+    )
     log = container(made).log_configuration
     assert log is not None
     assert log.options == {
