@@ -79,7 +79,7 @@ def _refused(code: str, what: str, hint: str, url: str = CONTAINER_URL) -> Row:
     return Row(Outcome.REFUSED, what, hint, Severity.ERROR, code, url)
 
 
-_ELSEWHERE = "run this service on ECS with EC2 or Managed Instances, and leave it out here with --without"
+_ELSEWHERE = "run this service on ECS with EC2 or Managed Instances"
 
 ROWS: Mapping[str, Row] = {
     "name": _mapped("prefix of the names of cluster, task definitions and log groups"),
@@ -274,7 +274,7 @@ ROWS: Mapping[str, Row] = {
     "services.*.provider": _refused(
         "C2F209",
         "a provider runs on the machine of docker compose",
-        "use the AWS service instead, and leave this one out: --without",
+        "use the AWS service instead",
     ),
     "services.*.pull_policy": _harmless("Fargate pulls the image whenever a task starts"),
     "services.*.pull_refresh_after": _harmless("Fargate pulls the image whenever a task starts"),
@@ -369,7 +369,7 @@ def _bind(value: Any, row: Row) -> Row:
         return _refused(
             "C2F211",
             "there is no Docker engine behind a Fargate task, so its socket cannot be mounted",
-            "use the ECS API with a task role instead, leave the service out with --without, or --allow C2F211",
+            "use the ECS API with a task role instead",
         )
     return _pending(
         f"bind mounts are not mapped yet: {value.get('target')} will be what the image has there",
@@ -456,13 +456,26 @@ def findings(accounted: Accounted) -> Diagnostic | None:
     row = accounted.row
     if row.severity is None:
         return None
-    key = _key(accounted.path)
     return Diagnostic(
-        row.code, row.severity, f"{key}: {row.what}", accounted.path, accounted.location, row.hint, row.url
+        row.code,
+        row.severity,
+        f"{_key(accounted.path)}: {row.what}",
+        accounted.path,
+        accounted.location,
+        _ways_out(accounted.path, row),
+        row.url,
     )
+
+
+def _ways_out(path: Path, row: Row) -> str:
+    """What to do, and for a refusal always how to go on without it."""
+    if row.outcome is not Outcome.REFUSED:
+        return row.hint
+    without = f", leave the service out with --without {path[1]}" if path[0] == "services" else ""
+    return f"{row.hint}{without}, or go on without this key: --allow {row.code}"
 
 
 def _key(path: Path) -> str:
     """The key as a reader names it: `deploy.rollback_config`, `volumes[2]`, `networks.front.aliases`."""
     parts = path[2:] if path[0] == "services" else path
-    return ".".join(str(part) for part in parts).replace("..", ".")
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")

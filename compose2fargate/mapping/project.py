@@ -213,7 +213,8 @@ def _task(ctx: Context, builder: _Builder, service: Service) -> tuple[Task, str]
     """Add the task definition of a service, and what it needs to exist first."""
     made = task(ctx, service)
     _validate(ctx, service, made)
-    if made.definition.container_definitions[0].log_configuration:
+    log = made.definition.container_definitions[0].log_configuration
+    if log and log.options["awslogs-group"] == log_group_name(ctx, service):  # else it is one the user has
         builder.put("log-group", service, LogGroup(log_group_name(ctx, service), ctx.settings.log_retention))
     if service.build:
         repository = repository_name(ctx, service)

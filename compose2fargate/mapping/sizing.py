@@ -136,7 +136,7 @@ def size_task(ctx: Context, service: Service, asked: Demand, tmpfs_mib: int, *, 
             url=TASK_SIZE_URL,
         )
         return LARGEST
-    ctx.info("C2F250", path, _explain(service.name, size, asked, kind, extra), url=TASK_SIZE_URL)
+    ctx.info("C2F250", path, _explain(size, asked, kind, extra), url=TASK_SIZE_URL)
     return size
 
 
@@ -154,7 +154,7 @@ def _extra(asked: Demand, kind: Kind, tmpfs_mib: int, *, connected: bool) -> dic
     return extra
 
 
-def _explain(name: str, size: Size, asked: Demand, kind: Kind, extra: dict[str, int]) -> str:
+def _explain(size: Size, asked: Demand, kind: Kind, extra: dict[str, int]) -> str:
     said = []
     if asked.cpu:
         said.append(f"{asked.cpu / 1024:g} vCPU asked")
@@ -163,7 +163,7 @@ def _explain(name: str, size: Size, asked: Demand, kind: Kind, extra: dict[str, 
     if not said:
         said.append(f"nothing asked, default for a {kind.name}")
     said.extend(f"{mib} MiB more for {what}" for what, mib in extra.items())
-    return f"{name} runs and is billed as {size} ({'; '.join(said)})"
+    return f"runs and is billed as {size} ({'; '.join(said)})"
 
 
 def _sizing_path(service: Service) -> Path:

@@ -64,6 +64,9 @@ _ARCHITECTURES = {"amd64": "X86_64", "x86_64": "X86_64", "arm64": "ARM64", "aarc
 _UNLIMITED_LOG_DRIVERS = frozenset({"", "json-file", "local", "journald", "awslogs"})
 _AWSLOGS_OPTIONS = frozenset(
     {
+        "awslogs-group",
+        "awslogs-region",
+        "awslogs-stream-prefix",
         "awslogs-datetime-format",
         "awslogs-multiline-pattern",
         "mode",
@@ -95,9 +98,10 @@ def task(ctx: Context, service: Service) -> Task:
     container = ContainerDefinition(
         name=ecs_name(service.container_name or service.name),
         image=image_uri(ctx, service),
-        cpu=asked.cpu,
-        memory=asked.memory,
-        memory_reservation=asked.reservation,
+        # Never above the task's size, which is below what was asked only where that was refused.
+        cpu=asked.cpu and min(asked.cpu, size.cpu),
+        memory=asked.memory and min(asked.memory, size.memory),
+        memory_reservation=asked.reservation and min(asked.reservation, size.memory),
         entry_point=entry_point,
         command=command,
         working_directory=service.working_dir or None,
@@ -413,13 +417,13 @@ def _logging(ctx: Context, service: Service) -> LogConfiguration | None:
         )
     own = {} if driver not in ("awslogs", "") or given is None else given.options
     options = {
-        "awslogs-group": str(own.get("awslogs-group") or log_group_name(ctx, service)),
-        "awslogs-region": str(own.get("awslogs-region") or ctx.region),
-        "awslogs-stream-prefix": str(own.get("awslogs-stream-prefix") or ctx.names[service.name]),
+        "awslogs-group": log_group_name(ctx, service),
+        "awslogs-region": ctx.region,
+        "awslogs-stream-prefix": ctx.names[service.name],
         "mode": "non-blocking",
-        **{key: str(value) for key, value in sorted(own.items()) if key in _AWSLOGS_OPTIONS},
+        **{key: str(value) for key, value in own.items() if key in _AWSLOGS_OPTIONS},
     }
-    return LogConfiguration("awslogs", options)
+    return LogConfiguration("awslogs", dict(sorted(options.items())))
 
 
 def log_group_name(ctx: Context, service: Service) -> str:
@@ -428,15 +432,22 @@ def log_group_name(ctx: Context, service: Service) -> str:
 
 
 def _linux_parameters(ctx: Context, service: Service, tmpfs: tuple[object, ...]) -> LinuxParameters | None:
-    capabilities = KernelCapabilities(
-        add=tuple(_added(ctx, service)), drop=tuple(sorted(map(_capability, service.cap_drop)))
-    )
+    capabilities = KernelCapabilities(add=tuple(_added(ctx, service)), drop=_dropped(service))
     given = LinuxParameters(
         capabilities=capabilities if any(capabilities) else None,
         init_process_enabled=True if service.init else None,
         tmpfs=tmpfs,  # type: ignore[arg-type]  # typed by storage
     )
     return given if any(given) else None
+
+
+def _dropped(service: Service) -> tuple[str, ...]:
+    """What to drop. Fargate cannot add a default capability back, so `ALL` but for some is spelled out."""
+    dropped = set(map(_capability, service.cap_drop))
+    kept = set(map(_capability, service.cap_add)) & DEFAULT_CAPABILITIES
+    if "ALL" in dropped and kept:
+        dropped = (dropped | DEFAULT_CAPABILITIES) - kept - {"ALL"}
+    return tuple(sorted(dropped))
 
 
 def _capability(name: str) -> str:
@@ -450,7 +461,7 @@ def _added(ctx: Context, service: Service) -> Iterator[str]:
         if name in ADDABLE_CAPABILITIES:
             yield name
         elif name in DEFAULT_CAPABILITIES:
-            ctx.info("C2F241", path, f"{name} is a capability that every container has anyway")
+            ctx.info("C2F241", path, f"{name} is a capability that a container has unless it is dropped")
         else:
             ctx.refuse(
                 "C2F242",

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from compose2fargate.api import Translated
+from compose2fargate.aws.fargate import DEFAULT_CAPABILITIES
 from compose2fargate.aws.resources import ContainerDefinition, EcsService, RunTask, TaskDefinition
 from compose2fargate.diagnostics import Severity
 from tests.mapping.conftest import Translate
@@ -264,7 +265,7 @@ def test_linux_options_are_mapped(translated: Translate) -> None:
         translated(
             service(
                 "init: true\nread_only: true\ntty: true\nstdin_open: true\nuser: '0'\nworking_dir: /srv\n"
-                "cap_add: [SYS_PTRACE, CHOWN]\ncap_drop: [all]\nsysctls: {net.core.somaxconn: 1024}\n"
+                "cap_add: [SYS_PTRACE]\ncap_drop: [all]\nsysctls: {net.core.somaxconn: 1024}\n"
                 "ulimits: {nofile: {soft: 10, hard: -1}, nproc: 5}\nlabels: {b: 1, a: x}"
             )
         )
@@ -282,6 +283,14 @@ def test_linux_options_are_mapped(translated: Translate) -> None:
     assert [tuple(control) for control in made.system_controls] == [("net.core.somaxconn", "1024")]
     assert [tuple(limit) for limit in made.ulimits] == [("nofile", 10, 1_048_576)]
     assert list(made.docker_labels.items()) == [("a", "x"), ("b", "1")]
+
+
+def test_all_capabilities_but_some_are_dropped_one_by_one(translated: Translate) -> None:
+    linux = container(translated(service("cap_add: [CAP_CHOWN]\ncap_drop: [ALL]"))).linux_parameters
+    assert linux is not None
+    assert linux.capabilities is not None
+    assert linux.capabilities.add == ()
+    assert set(linux.capabilities.drop) == DEFAULT_CAPABILITIES - {"CHOWN"}
 
 
 @pytest.mark.parametrize(
