@@ -121,7 +121,7 @@ def _dependencies(
             continue
         path: Path = ("services", name, "depends_on", target)
         if target not in disabled:
-            _undefined("service", name, path, target, tree["services"], findings, "depends on")
+            _undefined("service", name, path, target, tree["services"], findings)
         elif dependency.get("required", True):
             profiles = ", ".join(disabled[target].get("profiles") or ())
             findings.error(
@@ -169,20 +169,13 @@ def _references(tree: Tree, name: str, path: Path, items: Any, section: str, fin
 
 
 def _undefined(
-    kind: str,
-    name: str,
-    path: Path,
-    target: str,
-    known: Mapping[str, Any],
-    findings: Findings,
-    verb: str = "refers to",
+    kind: str, name: str, path: Path, target: str, known: Mapping[str, Any], findings: Findings
 ) -> None:
     from difflib import get_close_matches
 
     near = get_close_matches(target, [str(key) for key in known], n=1)
-    section = f"{kind}s"
-    hint = f"Did you mean {near[0]!r}?" if near else f"Add `{target}:` below the top-level `{section}:`."
-    findings.error("C2F158", path, f"service {name!r} {verb} the undefined {kind} {target!r}", hint)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Add `{target}:` below the top-level `{kind}s:`."
+    findings.error("C2F158", path, f"service {name!r} refers to the undefined {kind} {target!r}", hint)
 
 
 # `what it limits`: the key of the service, the key below deploy.resources

@@ -19,10 +19,21 @@ _FORMATS = ("", "raw")
 
 
 class Reader(NamedTuple):
-    """How files are read: `text` gives a file's text, `shown` its name in messages."""
+    """How files are read.
 
+    Attributes:
+        directory: Where paths that were not resolved start from.
+        text: Gives a file's text.
+        shown: Gives its name in messages.
+    """
+
+    directory: str
     text: Callable[[str], str]
     shown: Callable[[str], str]
+
+    def path(self, entry: Mapping[str, Any]) -> str:
+        """Give the path of an entry's file."""
+        return os.path.join(self.directory, entry["path"])
 
 
 def resolve_services(
@@ -34,13 +45,13 @@ def resolve_services(
     inside: Marks = dict((place[3] if place else None) or {})
     for name, service in tree.get("services", {}).items():
         mark = inside.get(name)
-        below: Marks = (mark[3] if mark else None) or {}
+        out, below = service, (mark[3] if mark else None) or {}
         path: Path = ("services", name)
-        if "environment" in service or "env_file" in service:
-            service, below = _with_environment(service, below, environment, reader, (path, findings))
-        if "label_file" in service:
-            service, below = _with_labels(service, below, reader, (path, findings))
-        services[name] = service
+        if "environment" in out or "env_file" in out:
+            out, below = _with_environment(out, below, environment, reader, (path, findings))
+        if "label_file" in out:
+            out, below = _with_labels(out, below, reader, (path, findings))
+        services[name] = out
         if mark is not None and below is not mark[3]:
             inside[name] = (mark[0], mark[1], mark[2], below)
     if place is not None:
@@ -69,7 +80,7 @@ def _with_environment(
         parsed = _read(entry, lookup, known, reader, (path, where[1]))
         if parsed is not None:
             known.update(parsed.values)
-            shown = reader.shown(entry["path"])
+            shown = reader.shown(reader.path(entry))
             places.update({name: (shown, line, 1, None) for name, line in parsed.lines.items()})
     merged = {**known, **own}
     out = {k: v for k, v in service.items() if k != "env_file"}
@@ -89,7 +100,7 @@ def _with_labels(
         parsed = _read(entry, labels.get, {}, reader, (path, where[1]))
         if parsed is not None:
             labels.update(parsed.values)
-            shown = reader.shown(file)
+            shown = reader.shown(reader.path(entry))
             places.update({name: (shown, line, 1, None) for name, line in parsed.lines.items()})
     labels.update(service.get("labels") or {})
     out = {k: v for k, v in service.items() if k != "label_file"}
@@ -117,7 +128,7 @@ def _read(
     where: tuple[Path, Findings],
 ) -> EnvFile | None:
     path, findings = where
-    file, kind = entry["path"], entry.get("format", "")
+    file, kind = reader.path(entry), entry.get("format", "")
     if not os.path.exists(file):
         if entry.get("required", True):
             findings.error(

@@ -30,7 +30,7 @@ from compose2fargate.compose.include import MAX_DEPTH, Include, import_resources
 from compose2fargate.compose.interpolation import interpolate
 from compose2fargate.compose.merge import enforce_unique, merge, reset
 from compose2fargate.compose.normalise import filled, normalise
-from compose2fargate.compose.passes import Dropped, Findings, Tree, compile_rules, walk
+from compose2fargate.compose.passes import Dropped, Findings, Tree, Trie, compile_rules, rules_at, walk
 from compose2fargate.compose.paths import Resolver, clean, is_remote, resolver_steps
 from compose2fargate.compose.schema import validate
 from compose2fargate.compose.selection import enable, select, split_by_profile, without_unused
@@ -183,7 +183,7 @@ class _Run:
         if self.options.interpolate:
             tree, marks, disabled = self.project({**tree, "name": name}, marks, found.profiles, environment)
         else:
-            tree = _sorted(tree)
+            tree = _printed(tree, rules.unique_rules())
         self.findings.stop_on_errors()
         return Loaded(
             name,
@@ -232,7 +232,13 @@ class _Run:
 
     def environment(self, tree: Tree, marks: Marks, environment: Mapping[str, str]) -> tuple[Tree, Marks]:
         """Read the env files and label files of the active services."""
-        tree, marks = resolve_services(tree, marks, environment, Reader(self.text, self.shown), self.findings)
+        tree, marks = resolve_services(
+            tree,
+            marks,
+            environment,
+            Reader(os.path.abspath(self.options.cwd), self.env_text, self.shown),
+            self.findings,
+        )
         self.findings.marks = marks
         self.findings.stop_on_errors()
         return tree, marks
@@ -447,7 +453,7 @@ class _Run:
                     "C2F164", (*entry.path, "env_file"), f"{self.shown(file)} does not exist", "Create it."
                 )
                 self.findings.stop_on_errors()
-            text = self.text(file)
+            text = self.env_text(file)
             found.update(parse_dotenv(text, self.shown(file), scope.environment.get, found).values)
         return {**found, **scope.environment}
 
@@ -460,11 +466,15 @@ class _Run:
         kept = self.parsed.pop(file, None)
         return parse_documents(self.text(file), self.shown(file)) if kept is None else kept
 
-    def text(self, file: str) -> str:
+    def text(self, file: str, errors: str = "strict") -> str:
         """Read a file."""
         shown = self.shown(file)
         self.files[shown] = None
-        return read_text(file, shown, stdin=self.stdin)
+        return read_text(file, shown=shown, stdin=self.stdin, errors=errors)
+
+    def env_text(self, file: str) -> str:
+        """Read a file with variables or labels, whose bytes need not be UTF-8."""
+        return self.text(file, "replace")
 
     def shown(self, file: str) -> str:
         """Name a file as the user would: relative to the current directory if it is below it."""
@@ -472,7 +482,7 @@ class _Run:
             return "<stdin>"
         cwd = os.path.abspath(self.options.cwd) + os.sep
         path = clean(file)
-        return path[len(cwd) :] if path.startswith(cwd) else path
+        return path.removeprefix(cwd)
 
     def lookup(self, environment: Mapping[str, str]) -> Callable[[str], str | None]:
         """Look variables up, and remember which ones were."""
@@ -517,8 +527,14 @@ def _passed_through(tree: Tree, environment: Mapping[str, str]) -> Tree:
     return {**tree, "services": {**services, **changed}} if changed else tree
 
 
-def _sorted(value: Any) -> Any:
-    """Sort the keys of all mappings."""
+def _printed(value: Any, trie: Trie) -> Any:
+    """Give a tree without final values as Docker Compose prints it: sorted, and most empty lists as null."""
     if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(item) for item in value] if isinstance(value, list) else value
+        below = {key: rules_at(trie, key) for key in value}
+        return {key: _printed_entry(value[key], below[key]) for key in sorted(value)}
+    return [_printed(item, rules_at(trie, "*")[1]) for item in value] if isinstance(value, list) else value
+
+
+def _printed_entry(value: Any, rule: tuple[Any, Trie]) -> Any:
+    # Lists of unique items are made anew in Go, and so are never nil.
+    return None if value == [] and rule[0] is None else _printed(value, rule[1])

@@ -85,7 +85,7 @@ def _mismatch(base: Placed, over: Placed, path: Path, findings: Findings) -> Pla
 
 
 def _kind(value: Any) -> str:
-    return {dict: "mapping", list: "list"}.get(type(value), "single value")
+    return "mapping" if isinstance(value, dict) else "list" if isinstance(value, list) else "single value"
 
 
 def _joined(base: Placed, over: Placed) -> Placed:
@@ -223,7 +223,7 @@ def unique(by: Indexer) -> Callable[[Any, Marks | None, Path, Findings], Placed]
         for position, item in enumerate(value):
             try:
                 places[by(item)] = position
-            except BadSyntaxError as error:
+            except BadSyntaxError as error:  # noqa: PERF203 - the error needs the position
                 findings.error(
                     "C2F151", (*path, position), f"{'.'.join(map(str, path))}: {error}", error.hint
                 )
@@ -248,10 +248,11 @@ def by_key(item: Any) -> Hashable:
 def by_target(item: Any) -> Hashable:
     """Tell mounts and devices apart by their place in the container."""
     if isinstance(item, str):
-        return parse_mount(item).get("target", "")
+        return str(parse_mount(item)["target"])
     if isinstance(item, dict):
-        if isinstance(item.get("target"), str):
-            return item["target"]
+        target = item.get("target")
+        if isinstance(target, str):
+            return target
         raise BadSyntaxError("a mount needs a target", "Add `target: /path/in/the/container`.")
     return ""
 
@@ -267,8 +268,9 @@ def by_path(item: Any) -> Hashable:
     """Tell env files apart by their paths."""
     if not isinstance(item, dict):
         return item if isinstance(item, str) else ""
-    if isinstance(item.get("path"), str):
-        return item["path"]
+    path = item.get("path")
+    if isinstance(path, str):
+        return path
     raise BadSyntaxError("an env file needs a path", "Add `path: ./file.env`.")
 
 

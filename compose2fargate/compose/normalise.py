@@ -43,7 +43,7 @@ def normalise(tree: Tree, marks: Marks, name: str, environment: Mapping[str, str
 
 def _default_network(tree: Tree, services: Tree) -> None:
     used = any(
-        isinstance(service, dict) and "default" in (_as_dict(service.get("networks")))
+        "default" in _as_dict(service.get("networks"))
         for service in services.values()
         if isinstance(service, dict) and "network_mode" not in service
     )

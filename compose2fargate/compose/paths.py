@@ -69,8 +69,16 @@ class Resolver:
         return (self.either(value) if isinstance(value, str) else value), marks
 
     def link(self, value: Any, marks: Marks | None, _path: Path, _findings: Findings) -> Placed:
-        """Resolve a path and the symbolic links in it."""
-        return (os.path.realpath(self.join(value)) if isinstance(value, str) else value), marks
+        """Resolve a path, and the first symbolic link in it."""
+        if not isinstance(value, str):
+            return value, marks
+        path = self.join(value)
+        steps = path.split("/") if path.startswith("/") else ()
+        for count in range(2, len(steps) + 1):
+            prefix = "/".join(steps[:count])
+            if os.path.islink(prefix):
+                return os.path.realpath(prefix) + path.removeprefix(prefix), marks
+        return path, marks
 
     def context(self, value: Any, marks: Marks | None, _path: Path, _findings: Findings) -> Placed:
         """Resolve a build context, which may also be a URL or a service."""

@@ -25,21 +25,18 @@ class BadSyntaxError(Exception):
 
 
 def go_text(value: Any) -> str:
-    """Write a scalar as Docker Compose does where it needs text: true, 1e+07, 1.5."""
+    """Write a value as Docker Compose does where it needs text: true, 1e+07, 1.5."""
     kind = type(value)
-    if kind is str:
-        return str(value)
-    if kind is bool:
-        return "true" if value else "false"
     if kind is float:
         return _go_float(value)
-    if value is None:
-        return "<nil>"
     if kind is dict:
         return f"map[{' '.join(f'{k}:{go_text(v)}' for k, v in sorted(value.items()))}]"
     if kind is list:
         return f"[{' '.join(map(go_text, value))}]"
-    return str(value)
+    return _WORDS.get(value, str(value)) if kind is bool or value is None else str(value)
+
+
+_WORDS = {True: "true", False: "false", None: "<nil>"}
 
 
 def _go_float(value: float) -> str:
@@ -286,7 +283,10 @@ def _name(path: Path) -> str:
 # Mounts: [source:]target[:options]
 # ---------------------------------------------------------------------------------------------------------
 
-_PROPAGATIONS = frozenset(("rprivate", "private", "rshared", "shared", "rslave", "slave"))
+_BIND_OPTIONS = {
+    **dict.fromkeys(("rprivate", "private", "rshared", "shared", "rslave", "slave"), "propagation"),
+    **dict.fromkeys(("z", "Z"), "selinux"),
+}
 
 
 def parse_mount(spec: str) -> Tree:
@@ -311,10 +311,8 @@ def parse_mount(spec: str) -> Tree:
 
 
 def _mount(source: str, target: str, options: str) -> Tree:
-    out: Tree = {"type": "bind" if _is_file_path(source) else "volume"}
-    if source:
-        out["source"] = source
-    out["target"] = target
+    is_bind = _is_file_path(source)
+    out: Tree = {"type": "bind" if is_bind else "volume", "source": source, "target": target}
     bind: Tree = {}
     volume: Tree = {}
     for option in options.split(","):
@@ -322,19 +320,14 @@ def _mount(source: str, target: str, options: str) -> Tree:
             out["read_only"] = option == "ro"
         elif option == "nocopy":
             volume["nocopy"] = True
-        elif option in _PROPAGATIONS:
-            bind["propagation"] = option
-        elif option in ("z", "Z"):
-            bind["selinux"] = option
-    if not out.get("read_only", True):
-        del out["read_only"]
-    if out["type"] == "bind":
+        elif option in _BIND_OPTIONS:
+            bind[_BIND_OPTIONS[option]] = option
+    if is_bind:
         bind["create_host_path"] = True
-    if bind:
-        out["bind"] = bind
-    if volume or out["type"] == "volume":
-        out["volume"] = volume
-    return out
+    out["bind"] = bind
+    return {key: value for key, value in out.items() if value} | (
+        {} if is_bind and not volume else {"volume": volume}
+    )
 
 
 def _sections(spec: str) -> list[str]:
@@ -435,14 +428,9 @@ def parse_ports(spec: str) -> list[Tree]:
 
 
 def _split_ports(spec: str) -> tuple[str, str, str]:
-    parts = spec.rsplit(":", 2)
-    return (
-        ("", "", spec)
-        if len(parts) == 1
-        else ("", *parts)
-        if len(parts) == 2
-        else (parts[0], parts[1], parts[2])
-    )
+    rest, _, target = spec.rpartition(":")
+    address, _, published = rest.rpartition(":")
+    return address, published, target
 
 
 def _split_protocol(target: str) -> tuple[str, str]:

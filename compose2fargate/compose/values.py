@@ -6,14 +6,14 @@ Compose prints their keys: https://github.com/compose-spec/compose-go/blob/main/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from compose2fargate.compose.passes import Findings, Placed, Step
 from compose2fargate.compose.scalars import float32, parse_bytes, parse_duration, write_duration
 from compose2fargate.compose.shellwords import split_words
 from compose2fargate.compose.source import Mark, Marks
-from compose2fargate.compose.syntax import go_text, is_ip
+from compose2fargate.compose.syntax import go_text
 from compose2fargate.diagnostics import Path
 
 
@@ -44,22 +44,22 @@ def fixed(fields: Mapping[str, Field]) -> Step:
         out: dict[str, Any] = {}
         moved: Marks = {}
         for key, (field, kept) in plain.items():
-            if key not in value:
-                if key in always:
-                    out[key] = always[key]
-                continue
-            mark = marks.get(key) if marks else None
-            inside = mark[3] if mark else None
-            result, result_inside = field(value[key], inside, (*path, key), findings)
-            if result is not None and (kept or result):
-                out[key] = result
-            elif key in always:
+            if key in value:
+                mark = marks.get(key) if marks else None
+                inside = mark[3] if mark else None
+                result, result_inside = field(value[key], inside, (*path, key), findings)
+                if mark is not None and result_inside is not inside:
+                    moved[key] = (mark[0], mark[1], mark[2], result_inside)
+                if result is not None and (kept or result):
+                    out[key] = result
+                    continue
+                if mark is not None and key not in always:
+                    findings.drop((*path, key), mark, "says no more than the default")
+            if key in always:
                 out[key] = always[key]
-            elif mark is not None:
-                findings.drop((*path, key), mark, "says no more than the default")
-            if mark is not None and result_inside is not inside:
-                moved[key] = (mark[0], mark[1], mark[2], result_inside)
-        if len(out) < len(value):
+        # Extensions stay in the tree at every level: x-fargate of a service is read from it. Docker Compose prints
+        # them in YAML and leaves all but the top-level ones out of its JSON, which is for render.to_json to do.
+        if not value.keys() <= plain.keys():
             _extensions(value, plain, out, marks, path, findings)
         return out, ({**(marks or {}), **moved} if moved else marks)
 
@@ -195,11 +195,8 @@ def _number(value: Any) -> float:
 
 
 def _size(value: Any) -> str | None:
-    if isinstance(value, str):
-        size = parse_bytes(value)
-    else:
-        # As in Docker Compose, a float without a unit counts as none at all.
-        size = value if type(value) is int else 0
+    # As in Docker Compose, a float without a unit counts as none at all.
+    size = parse_bytes(value) if isinstance(value, str) else 0 if isinstance(value, float) else int(value)
     return str(size) if size else None
 
 
@@ -209,11 +206,6 @@ def _rate(value: Any) -> str:
 
 def _duration(value: Any) -> str:
     return write_duration(parse_duration(go_text(value)))
-
-
-def _some_duration(value: Any) -> str | None:
-    nanoseconds = parse_duration(go_text(value))
-    return write_duration(nanoseconds)
 
 
 def _mode(value: Any) -> str:
@@ -247,11 +239,6 @@ _HINTS: Mapping[Callable[[Any], Any], str] = {
     _flag: "Write true or false.",
     _mode: 'Write octal digits: "0440".',
 }
-
-
-def published(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
-    """Write a published port, or a range of them, as text."""
-    return text(value, marks, path, findings)
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -356,9 +343,7 @@ def many_options(value: Any, marks: Marks | None, _path: Path, _findings: Findin
 def hosts(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
     """Read host names with addresses as a sorted list of `host=address`."""
     found: list[tuple[str, Mark | None]] = []
-    entries = (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    )
+    entries: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value or ())
     for key, item in entries:
         mark = marks.get(key) if marks else None
         pairs = _host(item) if isinstance(value, list) else [(key, ip) for ip in _addresses(item)]
@@ -398,18 +383,6 @@ def ssh_keys(value: Any, marks: Marks | None, _path: Path, _findings: Findings) 
     keys = sorted(value)
     out = [key if not value[key] else f"{key}={go_text(value[key])}" for key in keys]
     return out, {i: marks[key] for i, key in enumerate(keys) if marks and key in marks}
-
-
-def host_ip(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
-    """Check a port's address."""
-    if isinstance(value, str) and not is_ip(value):
-        findings.error("C2F153", path, f"{'.'.join(map(str, path))}: {value!r} is no IP address")
-    return text(value, marks, path, findings)
-
-
-def env_file(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
-    """Read one env file's entry."""
-    return _ENV_FILE(value, marks, path, findings)
 
 
 def ulimit(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
