@@ -92,6 +92,13 @@ class MountPoint(NamedTuple):
     read_only: bool = False
 
 
+class VolumeFrom(NamedTuple):
+    """All mounts of another container of the task."""
+
+    source_container: str
+    read_only: bool = False
+
+
 class ContainerDependency(NamedTuple):
     """A container of the same task that must reach `condition` first."""
 
@@ -124,6 +131,7 @@ class ContainerDefinition(NamedTuple):
     secrets: tuple[Secret, ...] = ()
     port_mappings: tuple[PortMapping, ...] = ()
     mount_points: tuple[MountPoint, ...] = ()
+    volumes_from: tuple[VolumeFrom, ...] = ()
     depends_on: tuple[ContainerDependency, ...] = ()
     health_check: HealthCheck | None = None
     log_configuration: LogConfiguration | None = None
@@ -186,6 +194,7 @@ class TaskDefinition(NamedTuple):
     runtime_platform: RuntimePlatform
     task_role_arn: str | Ref | None = None
     network_mode: str = "awsvpc"
+    pid_mode: str | None = None
     requires_compatibilities: tuple[str, ...] = ("FARGATE",)
     volumes: tuple[TaskVolume, ...] = ()
     ephemeral_storage: EphemeralStorage | None = None

@@ -132,6 +132,8 @@ class Service(NamedTuple):
     depends_on: tuple[Dependency, ...]
     networks: Mapping[str, Mapping[str, Any]]
     network_mode: str
+    pid: str
+    volumes_from: tuple[str, ...]
     cpus: float | None
     cpu_shares: int | None
     cpu_quota: float | None
@@ -329,6 +331,8 @@ def _service(name: str, raw: Mapping[str, Any]) -> Service:
         depends_on=tuple(_dependency(n, d or {}) for n, d in (get("depends_on") or {}).items()),
         networks={n: v or {} for n, v in (get("networks") or {}).items()},
         network_mode=get("network_mode") or "",
+        pid=get("pid") or "",
+        volumes_from=tuple(get("volumes_from") or ()),
         cpus=_cores(get("cpus")),
         cpu_shares=_optional(int, get("cpu_shares")),
         cpu_quota=_quota(raw),

@@ -1,0 +1,128 @@
+"""Which services share one task: sidecars, and init containers.
+
+A task's containers share its network interface and may share its process ids and volumes, so whatever asks for
+that of another service joins the other's task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from compose2fargate.compose.model import Project, Service
+from compose2fargate.diagnostics import Diagnostic, Path, Severity
+from compose2fargate.mapping.context import options_of
+
+SIDECAR_URL = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html"
+
+
+class Join(NamedTuple):
+    """One service asks to be in the task of another; `path` is the key that says so."""
+
+    service: str
+    target: str
+    path: Path
+
+
+class Groups(NamedTuple):
+    """The tasks of a project.
+
+    Attributes:
+        members: The leading service of each task to all services in it, the leader first. Every service that is no
+            init container is in exactly one.
+        inits: Services that run as init containers, once in the task of each service that depends on them.
+    """
+
+    members: Mapping[str, tuple[str, ...]]
+    inits: frozenset[str]
+
+    def leader_of(self, service: str) -> str:
+        """Give the service that leads the task of `service`; itself where it is alone."""
+        return next((leader for leader, members in self.members.items() if service in members), service)
+
+
+def find_groups(project: Project, report: list[Diagnostic]) -> Groups:
+    """Find which services share a task, and report what cannot be."""
+    inits = frozenset(name for name, s in project.services.items() if options_of(s).get("job") == "init")
+    targets: dict[str, list[str]] = {name: [] for name in project.services}
+    for join in _joins(project):
+        problem = _problem(project, join)
+        if problem:
+            report.append(
+                Diagnostic(
+                    "C2F280",
+                    Severity.ERROR,
+                    problem,
+                    join.path,
+                    project.at(*join.path),
+                    "name a service of this project that keeps running",
+                    SIDECAR_URL,
+                )
+            )
+        else:
+            targets[join.service].append(join.target)
+    members: dict[str, tuple[str, ...]] = {}
+    for group in _connected(targets):
+        services = [name for name in group if name not in inits]
+        if services:
+            leader = _leader(services, targets)
+            members[leader] = (leader, *sorted(name for name in services if name != leader))
+    return Groups(dict(sorted(members.items())), inits)
+
+
+def _joins(project: Project) -> Iterator[Join]:
+    containers = {s.container_name: name for name, s in project.services.items() if s.container_name}
+    for name, service in project.services.items():
+        for key, value in _references(service):
+            kind, _, target = value.partition(":")
+            if kind == "service":
+                yield Join(name, target, ("services", name, key))
+            elif kind == "container":
+                yield Join(name, containers.get(target, target), ("services", name, key))
+        owner = options_of(service).get("sidecar_of")
+        if owner:
+            yield Join(name, str(owner), ("services", name, "x-fargate", "sidecar_of"))
+
+
+def _references(service: Service) -> Iterator[tuple[str, str]]:
+    """Yield key and `service:NAME` or `container:NAME` of each key that names another service."""
+    yield "network_mode", service.network_mode
+    yield "pid", service.pid
+    for source in service.volumes_from:
+        parts = source.split(":")
+        yield "volumes_from", ":".join(parts[:2]) if parts[0] == "container" else f"service:{parts[0]}"
+
+
+def _problem(project: Project, join: Join) -> str:
+    if join.target not in project.services:
+        return f"there is no service {join.target!r} in this project whose task {join.service} could join"
+    if join.target == join.service:
+        return f"{join.service} cannot be a sidecar of itself"
+    return ""
+
+
+def _connected(targets: Mapping[str, Iterable[str]]) -> Iterator[list[str]]:
+    """Yield the sets of services that are linked by any chain of joins."""
+    linked: dict[str, set[str]] = {name: set() for name in targets}
+    for name, others in targets.items():
+        for other in others:
+            linked[name].add(other)
+            linked[other].add(name)
+    seen: set[str] = set()
+    for name in linked:
+        if name in seen:
+            continue
+        group, waiting = [], [name]
+        seen.add(name)
+        while waiting:
+            current = waiting.pop()
+            group.append(current)
+            found = linked[current] - seen
+            seen |= found
+            waiting.extend(found)
+        yield group
+
+
+def _leader(services: Iterable[str], targets: Mapping[str, list[str]]) -> str:
+    """The service that joins nobody; the first by name where there are several, or a circle."""
+    return min(services, key=lambda name: (bool(targets[name]), name))
