@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from compose2fargate.compose.dockerfile import ImageConfig
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Diagnostic, Path, Severity
 from compose2fargate.settings import Settings
+
+if TYPE_CHECKING:
+    from compose2fargate.mapping.grouping import Groups
 
 
 class Context(NamedTuple):
@@ -22,6 +25,8 @@ class Context(NamedTuple):
         names: Compose service name to ECS name.
         images: Service name to what its Dockerfile says, where it is built here and could be read.
         jobs: Services that run to their end, with the reason.
+        groups: Which services share a task.
+        needed: Services that others depend on.
         report: Findings so far.
     """
 
@@ -32,6 +37,8 @@ class Context(NamedTuple):
     names: Mapping[str, str]
     images: Mapping[str, ImageConfig]
     jobs: Mapping[str, str]
+    groups: Groups
+    needed: frozenset[str]
     report: list[Diagnostic]
 
     def add(

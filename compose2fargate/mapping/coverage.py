@@ -234,8 +234,8 @@ ROWS: Mapping[str, Row] = {
         "Fargate runs no models for a service",
         "call Amazon Bedrock or an endpoint of yours, and remove models",
     ),
-    "services.*.network_mode": _pending(
-        "the network mode is not mapped yet: the task has an address of its own"
+    "services.*.network_mode": _mapped(
+        "service:NAME is the task of that service, whose address the container shares"
     ),
     "services.*.networks": _near(
         "all services of the project share the security groups of the settings", say=None
@@ -261,7 +261,7 @@ ROWS: Mapping[str, Row] = {
         "a container above its memory limit is ended", "give it enough memory"
     ),
     "services.*.oom_score_adj": _lost("a container above its memory limit is ended", "give it enough memory"),
-    "services.*.pid": _pending("the PID mode is not mapped yet: the container has process ids of its own"),
+    "services.*.pid": _mapped("service:NAME is the task of that service, with process ids shared"),
     "services.*.pids_limit": _lost("Fargate has no limit on processes", "remove it"),
     "services.*.platform": _mapped("runtimePlatform"),
     "services.*.ports": _mapped("portMappings, and a Service Connect name"),
@@ -314,9 +314,7 @@ ROWS: Mapping[str, Row] = {
     "services.*.uts": _lost("a task has host names of its own", "remove it"),
     "services.*.volumes": _mapped("mountPoints and volumes"),
     "services.*.volumes.*": _mapped("mountPoints and volumes"),
-    "services.*.volumes_from": _pending(
-        "the other service's volumes are not mounted yet", "name the volumes in both services"
-    ),
+    "services.*.volumes_from": _mapped("volumesFrom, in the task of that service"),
     "services.*.working_dir": _mapped("workingDirectory"),
     "services.*.x-fargate": _mapped("settings of this tool"),
     "networks": _near("all services of the project share the security groups of the settings", say=None),
@@ -378,13 +376,32 @@ def _bind(value: Any, row: Row) -> Row:
 
 
 def _network_mode(value: Any, row: Row) -> Row:
-    return _FINE if value in ("bridge", "default") else row
+    if value in ("bridge", "default"):
+        return _FINE
+    if value == "none":
+        return _refused(
+            "C2F281", "a Fargate task always has a network interface", "close its security group instead"
+        )
+    if value == "host":
+        return _lost(
+            "all ports of the container are on the task's own address; no other service is at localhost",
+            "reach other services by their names",
+            f"{DOCS}/task-networking-awsvpc.html",
+        )
+    return row
+
+
+def _pid(value: Any, row: Row) -> Row:
+    if value == "host":
+        return _refused("C2F282", "a container cannot see the processes of its host", _ELSEWHERE)
+    return row
 
 
 DECIDED: Mapping[str, Callable[[Any, Row], Row]] = {
     "services.*.cap_add": _only([]),
     "services.*.ipc": _only("private", "none", ""),
     "services.*.network_mode": _network_mode,
+    "services.*.pid": _pid,
     "services.*.privileged": _only(False),
     "services.*.runtime": _only("runc", ""),
     "services.*.security_opt": _only([]),

@@ -30,15 +30,13 @@ class Groups(NamedTuple):
     Attributes:
         members: The leading service of each task to all services in it, the leader first. Every service that is no
             init container is in exactly one.
+        leaders: Service to the leader of its task.
         inits: Services that run as init containers, once in the task of each service that depends on them.
     """
 
     members: Mapping[str, tuple[str, ...]]
+    leaders: Mapping[str, str]
     inits: frozenset[str]
-
-    def leader_of(self, service: str) -> str:
-        """Give the service that leads the task of `service`; itself where it is alone."""
-        return next((leader for leader, members in self.members.items() if service in members), service)
 
 
 def find_groups(project: Project, report: list[Diagnostic]) -> Groups:
@@ -67,7 +65,8 @@ def find_groups(project: Project, report: list[Diagnostic]) -> Groups:
         if services:
             leader = _leader(services, targets)
             members[leader] = (leader, *sorted(name for name in services if name != leader))
-    return Groups(dict(sorted(members.items())), inits)
+    leaders = {name: leader for leader, names in members.items() for name in names}
+    return Groups(dict(sorted(members.items())), leaders, inits)
 
 
 def _joins(project: Project) -> Iterator[Join]:

@@ -17,6 +17,7 @@ from compose2fargate.aws.resources import (
 from compose2fargate.aws.values import Ref
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.mapping.context import Context, options_of
+from compose2fargate.mapping.grouping import Groups
 from compose2fargate.mapping.names import ecs_name
 
 SCHEDULE_URL = "https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html"
@@ -35,21 +36,22 @@ _MACROS = {
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 
 
-def find_jobs(project: Project) -> Mapping[str, str]:
+def find_jobs(project: Project, groups: Groups) -> Mapping[str, str]:
     """Tell which services are jobs, and why: they become a task to run, not an ECS service."""
     reasons: dict[str, str] = {}
     for service in project.services.values():
         own = options_of(service)
         if own.get("schedule"):
             reasons[service.name] = f"x-fargate.schedule: {own['schedule']}"
-        elif own.get("job"):
+        elif own.get("job") is True:
             reasons[service.name] = "x-fargate.job"
         elif service.deploy.mode in ("replicated-job", "global-job"):
             reasons[service.name] = f"deploy.mode is {service.deploy.mode}"
         for dependency in service.depends_on:
-            if dependency.condition == "service_completed_successfully":
+            shares = groups.leaders.get(dependency.service) == groups.leaders.get(service.name)
+            if dependency.condition == "service_completed_successfully" and not shares:
                 reasons.setdefault(dependency.service, f"{service.name} waits until it has completed")
-    return {name: reason for name, reason in reasons.items() if name in project.services}
+    return {name: reason for name, reason in reasons.items() if name in groups.leaders}
 
 
 def run_task(task_definition: str, network: NetworkConfiguration) -> RunTask:

@@ -171,45 +171,45 @@ def _is_loopback(port: Port) -> bool:
 
 
 def service_connect(
-    ctx: Context, service: Service, ports: tuple[PortMapping, ...]
+    ctx: Context, ports: Mapping[str, tuple[PortMapping, ...]]
 ) -> ServiceConnectConfiguration:
-    """Make the service reachable under its compose name, and let it reach the others under theirs."""
-    tcp = [port for port in ports if port.protocol == "tcp"]
+    """Make the services of a task reachable under their compose names, and let them reach the others under theirs."""
+    return ServiceConnectConfiguration(
+        enabled=True,
+        namespace=Ref("namespace", "name"),
+        services=tuple(offer for name, listed in ports.items() for offer in _offers(ctx, name, listed)),
+    )
+
+
+def _offers(ctx: Context, service: str, ports: tuple[PortMapping, ...]) -> Iterator[ServiceConnectService]:
+    """Yield what one service offers to the namespace: each TCP port under its name."""
+    path: Path = ("services", service)
+    if not ports and service in ctx.needed:
+        ctx.warn(
+            "C2F228",
+            path,
+            f"other services depend on {service}, but no port of it is known: they cannot reach it by name",
+            hint='name the port it listens on, for example expose: ["8000"]',
+            url=CONNECT_URL,
+        )
+    first = True
     for port in ports:
         if port.protocol != "tcp":
             ctx.warn(
                 "C2F224",
-                ("services", service.name),
-                f"port {port.container_port}/udp cannot be reached as {service.name}: Service Connect carries TCP only",
+                path,
+                f"port {port.container_port}/udp cannot be reached as {service}: Service Connect carries TCP only",
                 hint="reach it through a load balancer or a private DNS name",
                 url=CONNECT_URL,
             )
-    if not ports and any(
-        service.name == d.service for other in ctx.project.services.values() for d in other.depends_on
-    ):
-        ctx.warn(
-            "C2F228",
-            ("services", service.name),
-            f"other services depend on {service.name}, but no port of it is known: they cannot reach it by name",
-            hint='name the port it listens on, for example expose: ["8000"]',
-            url=CONNECT_URL,
+            continue
+        yield ServiceConnectService(
+            port_name=port.name or "",
+            # Discovery names are unique in a namespace, so only a service's first port can have the plain one.
+            discovery_name=port_name(service if first else f"{service}-{port.container_port}"),
+            client_aliases=(ServiceConnectClientAlias(port.container_port, dns_name(service)),),
         )
-    name = dns_name(service.name)
-    return ServiceConnectConfiguration(
-        enabled=True,
-        namespace=Ref("namespace", "name"),
-        services=tuple(
-            ServiceConnectService(
-                port_name=port.name or "",
-                # Discovery names are unique in a namespace, so only a service's first port can have the plain one.
-                discovery_name=port_name(
-                    service.name if port is tcp[0] else f"{service.name}-{port.container_port}"
-                ),
-                client_aliases=(ServiceConnectClientAlias(port.container_port, name),),
-            )
-            for port in tcp
-        ),
-    )
+        first = False
 
 
 def network_configuration(ctx: Context) -> NetworkConfiguration:

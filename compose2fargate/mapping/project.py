@@ -28,6 +28,7 @@ from compose2fargate.diagnostics import Diagnostic, Severity
 from compose2fargate.mapping import jobs, names
 from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.coverage import Accounted, account, findings
+from compose2fargate.mapping.grouping import find_groups
 from compose2fargate.mapping.networking import CONNECT_URL, network_configuration, service_connect
 from compose2fargate.mapping.tasks import Task, log_group_name, repository_name, tags, task
 from compose2fargate.settings import Settings
@@ -102,6 +103,7 @@ def _context(
     project: Project, settings: Settings, images: Mapping[str, ImageConfig], report: list[Diagnostic]
 ) -> Context:
     stack = names.ecs_name(settings.cluster or "-".join(filter(None, (project.name, settings.environment))))
+    groups = find_groups(project, report)
     ctx = Context(
         project=project,
         settings=settings,
@@ -109,7 +111,9 @@ def _context(
         region=settings.region or DEFAULT_REGION,
         names=names.unique(project.services),
         images=images,
-        jobs=jobs.find_jobs(project),
+        jobs=jobs.find_jobs(project, groups),
+        groups=groups,
+        needed=frozenset(d.service for service in project.services.values() for d in service.depends_on),
         report=report,
     )
     _report_settings(ctx)
@@ -189,7 +193,7 @@ class _Builder:
 
 def _stack(ctx: Context) -> Stack:
     builder = _Builder(ctx)
-    services = _in_order(ctx.project)
+    services = [service for service in _in_order(ctx.project) if service.name in ctx.groups.members]
     builder.shared("cluster", Cluster(ctx.stack))
     builder.shared("namespace", Namespace(ctx.settings.namespace or ctx.stack))
     builder.shared("execution-role", ExecutionRole(ctx.settings.execution_role))
@@ -213,13 +217,14 @@ def _task(ctx: Context, builder: _Builder, service: Service) -> tuple[Task, str]
     """Add the task definition of a service, and what it needs to exist first."""
     made = task(ctx, service)
     _validate(ctx, service, made)
-    log = made.definition.container_definitions[0].log_configuration
-    if log and log.options["awslogs-group"] == log_group_name(ctx, service):  # else it is one the user has
-        builder.put("log-group", service, LogGroup(log_group_name(ctx, service), ctx.settings.log_retention))
-    if service.build:
-        repository = repository_name(ctx, service)
+    for member, container in zip(made.services, made.definition.container_definitions, strict=True):
+        log = container.log_configuration
+        if log and log.options["awslogs-group"] == log_group_name(ctx, member):  # else it is one the user has
+            group = LogGroup(log_group_name(ctx, member), ctx.settings.log_retention)
+            builder.put("log-group", member, group)
+        repository = repository_name(ctx, member)
         if repository:
-            builder.put("repository", service, Repository(repository))
+            builder.put("repository", member, Repository(repository))
     return made, builder.put("task-definition", service, made.definition)
 
 
@@ -312,7 +317,7 @@ def _ecs_service(
         desired_count=count,
         deployment_configuration=deployment,
         network_configuration=network,
-        service_connect_configuration=service_connect(ctx, service, made.ports),
+        service_connect_configuration=service_connect(ctx, made.ports),
         # Rebalancing starts a task elsewhere before it stops one, which stop-first does not allow.
         availability_zone_rebalancing="DISABLED" if deployment.maximum_percent <= 100 else None,
         tags=tags(ctx, service),

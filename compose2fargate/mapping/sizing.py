@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import ceil
 from typing import NamedTuple
 
@@ -56,6 +56,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("web server", frozenset({"nginx", "httpd", "caddy", "traefik", "haproxy", "envoy"}), 256, 512),
 )  # fmt: skip
 OTHER = Kind("service of no known kind", frozenset(), 256, 512)
+SIDECAR = Kind("sidecar", frozenset(), 0, 128)
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 _FACTORS = {"": 1, "k": 1024, "m": MIB, "g": 1024 * MIB, "t": 1024 * 1024 * MIB}
@@ -67,6 +68,11 @@ class Demand(NamedTuple):
     cpu: int | None
     memory: int | None
     reservation: int | None
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether there is any figure about memory."""
+        return bool(self.memory or self.reservation)
 
 
 def kind_of(service: Service, base: str | None) -> Kind:
@@ -108,62 +114,76 @@ def demand(service: Service) -> Demand:
     return Demand(ceil(max(cores) * 1024 - 1e-6) if cores else None, limit, soft)
 
 
-def size_task(ctx: Context, service: Service, asked: Demand, tmpfs_mib: int, *, connected: bool) -> Size:
+class Part(NamedTuple):
+    """One container's share of a task: what it asks for, its kind, and the memory that its tmpfs may fill in MiB."""
+
+    service: Service
+    asked: Demand
+    kind: Kind
+    tmpfs_mib: int
+
+
+def part(ctx: Context, service: Service, tmpfs_mib: int) -> Part:
+    """Collect what one container adds to the size of its task."""
+    image = ctx.images.get(service.name)
+    return Part(service, demand(service), kind_of(service, image.base if image else None), tmpfs_mib)
+
+
+def size_task(ctx: Context, parts: Sequence[Part], *, connected: bool) -> Size:
     """Pick the task's size and say what decided it.
 
     Args:
         ctx: The translation.
-        service: The service whose task this is.
-        asked: What its container asks for.
-        tmpfs_mib: Memory that in-memory file systems may fill.
+        parts: The containers that run side by side, the leading service's first.
         connected: Whether a Service Connect proxy runs in the task.
     """
-    image = ctx.images.get(service.name)
-    kind = kind_of(service, image.base if image else None)
-    memory = asked.memory or asked.reservation
-    extra = _extra(asked, kind, tmpfs_mib, connected=connected)
-    need_cpu = asked.cpu or kind.cpu
-    need_memory = (memory or kind.memory) + sum(extra.values())
-    size = smallest_size(need_cpu, need_memory)
-    path: Path = ("services", service.name)
+    leader = parts[0].service
+    needs = [_need(each, alone=len(parts) == 1) for each in parts]
+    proxy = SERVICE_CONNECT_MIB if connected and any(each.asked.has_memory for each in parts) else 0
+    cpu = sum(need.cpu for need in needs)
+    memory = sum(need.memory for need in needs) + proxy
+    said = "; ".join(
+        need.said if len(parts) == 1 else f"{each.service.name}: {need.said}"
+        for each, need in zip(parts, needs, strict=True)
+    )
+    if proxy:
+        said += f"; {proxy} MiB more for the Service Connect proxy"
+    size = smallest_size(cpu, memory)
     if size is None:
         ctx.refuse(
             "C2F251",
-            _sizing_path(service),
-            f"{service.name} asks for {need_cpu / 1024:g} vCPU and {need_memory / 1024:g} GB; a Fargate task has at most {LARGEST}",
+            _sizing_path(leader),
+            f"{leader.name} asks for {cpu / 1024:g} vCPU and {memory / 1024:g} GB; a Fargate task has at most {LARGEST}",
             hint="ask for less, or run this service on ECS with EC2 or Managed Instances and leave it out here: "
-            f"--without {service.name}",
+            f"--without {leader.name}",
             url=TASK_SIZE_URL,
         )
         return LARGEST
-    ctx.info("C2F250", path, _explain(size, asked, kind, extra), url=TASK_SIZE_URL)
+    ctx.info("C2F250", ("services", leader.name), f"runs and is billed as {size} ({said})", url=TASK_SIZE_URL)
     return size
 
 
-def _extra(asked: Demand, kind: Kind, tmpfs_mib: int, *, connected: bool) -> dict[str, int]:
-    """Memory beside what the container asks for, by what needs it.
-
-    A hard limit includes the container's tmpfs already; a default has room for a small one and for the proxy.
-    """
-    extra = {}
-    has_figure = bool(asked.memory or asked.reservation)
-    if not asked.memory and tmpfs_mib and (has_figure or tmpfs_mib > kind.memory // 4):
-        extra["tmpfs"] = tmpfs_mib
-    if connected and has_figure:
-        extra["the Service Connect proxy"] = SERVICE_CONNECT_MIB
-    return extra
+class _Need(NamedTuple):
+    cpu: int
+    memory: int
+    said: str
 
 
-def _explain(size: Size, asked: Demand, kind: Kind, extra: dict[str, int]) -> str:
-    said = []
-    if asked.cpu:
-        said.append(f"{asked.cpu / 1024:g} vCPU asked")
-    if asked.memory or asked.reservation:
-        said.append(f"{asked.memory or asked.reservation} MiB asked")
+def _need(each: Part, *, alone: bool) -> _Need:
+    """What one container needs. A sidecar of no known kind that asks for nothing gets a little memory, and no CPU of its own."""
+    asked, kind = each.asked, each.kind
+    default = kind if alone or kind.images else SIDECAR
+    memory = asked.memory or asked.reservation or default.memory
+    said = [f"{asked.cpu / 1024:g} vCPU asked"] if asked.cpu else []
+    if asked.has_memory:
+        said.append(f"{memory} MiB asked")
     if not said:
-        said.append(f"nothing asked, default for a {kind.name}")
-    said.extend(f"{mib} MiB more for {what}" for what, mib in extra.items())
-    return f"runs and is billed as {size} ({'; '.join(said)})"
+        said.append(f"nothing asked, default for a {default.name}")
+    # A hard limit includes the container's tmpfs already; a default has room for a small one.
+    if not asked.memory and each.tmpfs_mib and (asked.has_memory or each.tmpfs_mib > default.memory // 4):
+        memory += each.tmpfs_mib
+        said.append(f"{each.tmpfs_mib} MiB more for tmpfs")
+    return _Need(asked.cpu or default.cpu, memory, "; ".join(said))
 
 
 def _sizing_path(service: Service) -> Path:

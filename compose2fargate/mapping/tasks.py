@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import ceil
 from typing import NamedTuple
 
@@ -23,9 +23,11 @@ from compose2fargate.aws.fargate import (
     STOP_TIMEOUT,
     SYSCTL,
     Range,
+    Size,
 )
 from compose2fargate.aws.resources import (
     ContainerDefinition,
+    ContainerDependency,
     ContainerRestartPolicy,
     HealthCheck,
     KernelCapabilities,
@@ -36,7 +38,9 @@ from compose2fargate.aws.resources import (
     Secret,
     SystemControl,
     TaskDefinition,
+    TaskVolume,
     Ulimit,
+    VolumeFrom,
 )
 from compose2fargate.aws.values import KeyValue, Ref, Tag
 from compose2fargate.compose import model
@@ -47,8 +51,8 @@ from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.longrunning import judge
 from compose2fargate.mapping.names import ecs_name
 from compose2fargate.mapping.networking import port_mappings
-from compose2fargate.mapping.sizing import demand, size_task
-from compose2fargate.mapping.storage import storage
+from compose2fargate.mapping.sizing import demand, part, size_task
+from compose2fargate.mapping.storage import Storage, storage
 
 CREDENTIAL = re.compile(
     r"(?:^|_)(?:PASSWORD|PASSWD|PASS|PWD|SECRET|TOKEN|CREDENTIALS?|(?:API|ACCESS|PRIVATE|SECRET|ENCRYPTION|SIGNING)_?KEY)(?:$|_)",
@@ -80,24 +84,64 @@ https://docs.docker.com/reference/dockerfile/#healthcheck"""
 
 
 class Task(NamedTuple):
-    """A task definition, and the ports of its container for whoever puts a service around it."""
+    """A task definition, the services of its containers in order, and their ports for an ECS service around it."""
 
     definition: TaskDefinition
-    ports: tuple[PortMapping, ...]
+    services: tuple[Service, ...]
+    ports: Mapping[str, tuple[PortMapping, ...]]
 
 
-def task(ctx: Context, service: Service) -> Task:
-    """Map one service to the task definition that runs it."""
-    mapped = storage(ctx, service)
-    ports = port_mappings(ctx, service)
+def task(ctx: Context, leader: Service) -> Task:
+    """Map a service, its sidecars and the init containers they wait for to the task definition that runs them."""
+    services = [ctx.project.services[name] for name in ctx.groups.members[leader.name]]
+    inits = _inits(ctx, services)
+    stores = {service.name: storage(ctx, service) for service in (*inits, *services)}
+    ports = {service.name: port_mappings(ctx, service) for service in services}
+    is_job = leader.name in ctx.jobs
+    parts = [part(ctx, service, stores[service.name].tmpfs_mib) for service in services]
+    size = size_task(ctx, parts, connected=not is_job)
+    containers = tuple(
+        container(ctx, service, size, stores[service.name], ports.get(service.name, ()))
+        for service in (*inits, *services)
+    )
+    path: Path = ("services", leader.name)
+    definition = TaskDefinition(
+        family=ecs_name(f"{ctx.stack}-{ctx.names[leader.name]}"),
+        cpu=str(size.cpu),
+        memory=str(size.memory),
+        container_definitions=containers,
+        execution_role_arn=Ref("execution-role", "name"),
+        task_role_arn=options_of(leader).get("task_role") or ctx.settings.task_role or None,
+        pid_mode="task" if any(service.pid.startswith("service:") for service in services) else None,
+        runtime_platform=RuntimePlatform(_architecture(ctx, leader, (*path, "platform"))),
+        volumes=_volumes(stores.values()),
+        tags=tags(ctx, leader),
+    )
+    return Task(definition, (*inits, *services), ports)
+
+
+def _inits(ctx: Context, services: Sequence[Service]) -> list[Service]:
+    """The init containers that these services wait for, each once, in the order of their names."""
+    names = {d.service for service in services for d in service.depends_on if d.service in ctx.groups.inits}
+    return [ctx.project.services[name] for name in sorted(names)]
+
+
+def _volumes(stores: Iterable[Storage]) -> tuple[TaskVolume, ...]:
+    """All volumes of a task, each once: containers share a volume by its name."""
+    return tuple({volume.name: volume for store in stores for volume in store.volumes}.values())
+
+
+def container(
+    ctx: Context, service: Service, size: Size, mapped: Storage, ports: tuple[PortMapping, ...]
+) -> ContainerDefinition:
+    """Map one service to a container of a task of `size`."""
     asked = demand(service)
-    is_job = service.name in ctx.jobs
-    size = size_task(ctx, service, asked, mapped.tmpfs_mib, connected=not is_job)
     entry_point, command = _command(ctx, service)
-    path: Path = ("services", service.name)
-    container = ContainerDefinition(
-        name=ecs_name(service.container_name or service.name),
+    runs_on = service.name not in ctx.jobs and service.name not in ctx.groups.inits
+    made = ContainerDefinition(
+        name=container_name(service),
         image=image_uri(ctx, service),
+        essential=_is_essential(ctx, service),
         # Never above the task's size, which is below what was asked only where that was refused.
         cpu=asked.cpu and min(asked.cpu, size.cpu),
         memory=asked.memory and min(asked.memory, size.memory),
@@ -110,10 +154,12 @@ def task(ctx: Context, service: Service) -> Task:
         secrets=_secrets(service),
         port_mappings=ports,
         mount_points=mapped.mount_points,
+        volumes_from=_volumes_from(ctx, service),
+        depends_on=tuple(_container_dependencies(ctx, service)),
         health_check=_health_check(ctx, service),
         log_configuration=_logging(ctx, service),
         linux_parameters=_linux_parameters(ctx, service, mapped.tmpfs),
-        restart_policy=None if is_job else _restart_policy(ctx, service),
+        restart_policy=_restart_policy(ctx, service) if runs_on else None,
         stop_timeout=_stop_timeout(ctx, service),
         readonly_root_filesystem=True if service.read_only else None,
         interactive=True if service.stdin_open else None,
@@ -122,21 +168,58 @@ def task(ctx: Context, service: Service) -> Task:
         system_controls=tuple(_system_controls(ctx, service)),
         docker_labels=dict(sorted((k, str(v)) for k, v in service.labels.items())),
     )
-    if not is_job:
-        _check_long_running(ctx, service, container)
-    role = options_of(service).get("task_role") or ctx.settings.task_role
-    definition = TaskDefinition(
-        family=ecs_name(f"{ctx.stack}-{ctx.names[service.name]}"),
-        cpu=str(size.cpu),
-        memory=str(size.memory),
-        container_definitions=(container,),
-        execution_role_arn=Ref("execution-role", "name"),
-        task_role_arn=role or None,
-        runtime_platform=RuntimePlatform(_architecture(ctx, service, (*path, "platform"))),
-        volumes=mapped.volumes,
-        tags=tags(ctx, service),
+    if runs_on:
+        _check_long_running(ctx, service, made)
+    return made
+
+
+def container_name(service: Service) -> str:
+    """Give the name of a service's container inside its task."""
+    return ecs_name(service.container_name or service.name)
+
+
+def _is_essential(ctx: Context, service: Service) -> bool:
+    """Whether the task ends with this container. One that others of the task await must not be: `CONTAINER_URL`."""
+    if service.name in ctx.groups.inits:
+        return False
+    members = ctx.groups.members[ctx.groups.leaders[service.name]]
+    return not any(
+        d.service == service.name and d.condition == "service_completed_successfully"
+        for name in members
+        for d in ctx.project.services[name].depends_on
     )
-    return Task(definition, ports)
+
+
+_CONDITIONS = {
+    "service_started": "START",
+    "service_healthy": "HEALTHY",
+    "service_completed_successfully": "SUCCESS",
+}
+
+
+def _container_dependencies(ctx: Context, service: Service) -> Iterator[ContainerDependency]:
+    """`depends_on` inside a task; between tasks there is no such thing."""
+    leader = ctx.groups.leaders.get(service.name)
+    for dependency in service.depends_on:
+        other = ctx.project.services.get(dependency.service)
+        if other is None:
+            continue
+        if other.name in ctx.groups.inits:
+            yield ContainerDependency(container_name(other), "SUCCESS")
+        elif ctx.groups.leaders[other.name] == leader:
+            yield ContainerDependency(container_name(other), _CONDITIONS[dependency.condition])
+
+
+def _volumes_from(ctx: Context, service: Service) -> tuple[VolumeFrom, ...]:
+    made = []
+    for text in service.volumes_from:
+        parts = text.removeprefix("container:").split(":")
+        other = next(
+            (s for s in ctx.project.services.values() if parts[0] in (s.name, s.container_name)), None
+        )
+        if other:
+            made.append(VolumeFrom(container_name(other), parts[-1] == "ro"))
+    return tuple(made)
 
 
 def tags(ctx: Context, service: Service) -> tuple[Tag, ...]:
