@@ -42,7 +42,9 @@ class Translated(NamedTuple):
     @property
     def accounted(self) -> tuple[Accounted, ...]:
         """What became of each key of the files, those that reading them consumed included."""
-        consumed = (Accounted(d.path, d.location, Row(Outcome.IGNORED, d.reason)) for d in self.loaded.dropped)
+        consumed = (
+            Accounted(d.path, d.location, Row(Outcome.IGNORED, d.reason)) for d in self.loaded.dropped
+        )
         return (*self.translation.accounted, *consumed)
 
 

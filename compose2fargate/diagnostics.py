@@ -204,6 +204,7 @@ CODES: Mapping[str, str] = {
     "C2F226": "Two services have one name",
     "C2F227": "A port is known from the image",
     "C2F228": "A service that others need has no known port",
+    "C2F229": "A name would belong to two services",
     "C2F230": "A credential stands in plain text",
     "C2F231": "An image is built here and has to be pushed",
     "C2F232": "A cleared command cannot be expressed",

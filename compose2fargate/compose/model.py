@@ -134,6 +134,7 @@ class Service(NamedTuple):
     network_mode: str
     pid: str
     volumes_from: tuple[str, ...]
+    links: tuple[str, ...]
     cpus: float | None
     cpu_shares: int | None
     cpu_quota: float | None
@@ -333,6 +334,7 @@ def _service(name: str, raw: Mapping[str, Any]) -> Service:
         network_mode=get("network_mode") or "",
         pid=get("pid") or "",
         volumes_from=tuple(get("volumes_from") or ()),
+        links=tuple(get("links") or ()),
         cpus=_cores(get("cpus")),
         cpu_shares=_optional(int, get("cpu_shares")),
         cpu_quota=_quota(raw),

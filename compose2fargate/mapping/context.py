@@ -26,6 +26,7 @@ class Context(NamedTuple):
         images: Service name to what its Dockerfile says, where it is built here and could be read.
         jobs: Services that run to their end, with the reason.
         groups: Which services share a task.
+        aliases: Service to its further names in the namespace.
         needed: Services that others depend on.
         report: Findings so far.
     """
@@ -38,6 +39,7 @@ class Context(NamedTuple):
     images: Mapping[str, ImageConfig]
     jobs: Mapping[str, str]
     groups: Groups
+    aliases: Mapping[str, tuple[str, ...]]
     needed: frozenset[str]
     report: list[Diagnostic]
 

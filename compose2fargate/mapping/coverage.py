@@ -112,7 +112,7 @@ ROWS: Mapping[str, Row] = {
     "services.*.configs": _pending(
         "the config file will not be there", "copy the file into the image until configs are mapped"
     ),
-    "services.*.container_name": _near("the container's name inside its task; tasks have names of their own"),
+    "services.*.container_name": _near("the container's name inside its task, and a Service Connect name"),
     "services.*.cpu_count": _lost("counts processors on Windows only", "write cpus: instead"),
     "services.*.cpu_percent": _lost("means something on Windows only", "write cpus: instead"),
     "services.*.cpu_period": _mapped("with cpu_quota, the number of CPUs that decides the task's size"),
@@ -128,10 +128,7 @@ ROWS: Mapping[str, Row] = {
         "C2F204", "Windows credential specifications do not work on Fargate", _ELSEWHERE
     ),
     "services.*.depends_on": _near(
-        "ECS starts services in no order; commands.sh creates them in this one",
-        "let the service retry its connections",
-        say=Severity.INFO,
-        url=f"{DOCS}/ecs_services.html",
+        "dependsOn inside a task; between services the order in which they are created"
     ),
     "services.*.deploy": _mapped("the keys below it say what becomes of each"),
     "services.*.deploy.endpoint_mode": _near(
@@ -220,9 +217,7 @@ ROWS: Mapping[str, Row] = {
     "services.*.isolation": _harmless("every Fargate task is isolated by a virtual machine of its own"),
     "services.*.label_file": _mapped("dockerLabels"),
     "services.*.labels": _mapped("dockerLabels"),
-    "services.*.links": _near(
-        "the linked service has its own name; an alias is not mapped yet", say=Severity.INFO
-    ),
+    "services.*.links": _near("a Service Connect name that every service of the project knows"),
     "services.*.logging": _mapped("logConfiguration"),
     "services.*.mac_address": _lost("a task's network interface has an address of AWS's choice", "remove it"),
     "services.*.mem_limit": _mapped("the container's memory, and the task's size"),
@@ -240,7 +235,7 @@ ROWS: Mapping[str, Row] = {
     "services.*.networks": _near(
         "all services of the project share the security groups of the settings", say=None
     ),
-    "services.*.networks.*.aliases": _pending("the alias does not resolve", "use the service's name"),
+    "services.*.networks.*.aliases": _near("a Service Connect name that every service of the project knows"),
     "services.*.networks.*.driver_opts": _harmless("a task has one network interface"),
     "services.*.networks.*.gw_priority": _harmless("a task has one network interface"),
     "services.*.networks.*.interface_name": _harmless("a task has one network interface"),

@@ -15,8 +15,8 @@ from compose2fargate.aws.resources import (
     ServiceConnectService,
 )
 from compose2fargate.aws.values import Ref
-from compose2fargate.compose.model import Port, Service
-from compose2fargate.diagnostics import Path
+from compose2fargate.compose.model import Port, Project, Service
+from compose2fargate.diagnostics import Diagnostic, Path, Severity
 from compose2fargate.mapping.context import Context
 from compose2fargate.mapping.names import dns_name, port_name
 from compose2fargate.mapping.sizing import repository
@@ -192,7 +192,6 @@ def _offers(ctx: Context, service: str, ports: tuple[PortMapping, ...]) -> Itera
             hint='name the port it listens on, for example expose: ["8000"]',
             url=CONNECT_URL,
         )
-    first = True
     for port in ports:
         if port.protocol != "tcp":
             ctx.warn(
@@ -202,14 +201,57 @@ def _offers(ctx: Context, service: str, ports: tuple[PortMapping, ...]) -> Itera
                 hint="reach it through a load balancer or a private DNS name",
                 url=CONNECT_URL,
             )
+    tcp = [port for port in ports if port.protocol == "tcp"]
+    for name in (service, *ctx.aliases.get(service, ())):
+        for port in tcp:
+            yield ServiceConnectService(
+                port_name=port.name or "",
+                # Discovery names are unique in a namespace, so only a name's first port can have the plain one.
+                discovery_name=port_name(name if port is tcp[0] else f"{name}-{port.container_port}"),
+                client_aliases=(ServiceConnectClientAlias(port.container_port, dns_name(name)),),
+            )
+
+
+def find_aliases(project: Project, report: list[Diagnostic]) -> Mapping[str, tuple[str, ...]]:
+    """Collect the further names of each service: container name, network aliases, and what others link it as.
+
+    Compose knows an alias on its network, and a link's alias in one container; Service Connect knows it everywhere
+    in the namespace. So a name that two services would share is refused.
+    """
+    owners = {dns_name(name): name for name in project.services}
+    found: dict[str, list[str]] = {name: [] for name in project.services}
+    for owner, alias, path in _aliases(project):
+        if owner not in found:
             continue
-        yield ServiceConnectService(
-            port_name=port.name or "",
-            # Discovery names are unique in a namespace, so only a service's first port can have the plain one.
-            discovery_name=port_name(service if first else f"{service}-{port.container_port}"),
-            client_aliases=(ServiceConnectClientAlias(port.container_port, dns_name(service)),),
-        )
-        first = False
+        first = owners.setdefault(dns_name(alias), owner)
+        if first != owner:
+            report.append(
+                Diagnostic(
+                    "C2F229",
+                    Severity.ERROR,
+                    f"{alias} would be a name of {first} and of {owner}; a name in Service Connect belongs to one service",
+                    path,
+                    project.at(*path),
+                    "use another name, or go on without this one: --allow C2F229",
+                    CONNECT_URL,
+                )
+            )
+        elif alias != owner and alias not in found[owner]:
+            found[owner].append(alias)
+    return {name: tuple(aliases) for name, aliases in found.items() if aliases}
+
+
+def _aliases(project: Project) -> Iterator[tuple[str, str, Path]]:
+    """Yield service, alias and the key that gives it."""
+    for name, service in project.services.items():
+        if service.container_name:
+            yield name, service.container_name, ("services", name, "container_name")
+        for network, own in service.networks.items():
+            for index, alias in enumerate(own.get("aliases") or ()):
+                yield name, str(alias), ("services", name, "networks", network, "aliases", index)
+        for index, link in enumerate(service.links):
+            target, _, alias = link.partition(":")
+            yield target, alias or target, ("services", name, "links", index)
 
 
 def network_configuration(ctx: Context) -> NetworkConfiguration:

@@ -29,7 +29,12 @@ from compose2fargate.mapping import jobs, names
 from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.coverage import Accounted, account, findings
 from compose2fargate.mapping.grouping import find_groups
-from compose2fargate.mapping.networking import CONNECT_URL, network_configuration, service_connect
+from compose2fargate.mapping.networking import (
+    CONNECT_URL,
+    find_aliases,
+    network_configuration,
+    service_connect,
+)
 from compose2fargate.mapping.tasks import Task, log_group_name, repository_name, tags, task
 from compose2fargate.settings import Settings
 
@@ -113,7 +118,13 @@ def _context(
         images=images,
         jobs=jobs.find_jobs(project, groups),
         groups=groups,
-        needed=frozenset(d.service for service in project.services.values() for d in service.depends_on),
+        aliases=find_aliases(project, report),
+        needed=frozenset(
+            d.service
+            for name, service in project.services.items()
+            for d in service.depends_on
+            if groups.leaders.get(d.service) != groups.leaders.get(name)
+        ),
         report=report,
     )
     _report_settings(ctx)

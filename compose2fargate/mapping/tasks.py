@@ -200,6 +200,7 @@ _CONDITIONS = {
 def _container_dependencies(ctx: Context, service: Service) -> Iterator[ContainerDependency]:
     """`depends_on` inside a task; between tasks there is no such thing."""
     leader = ctx.groups.leaders.get(service.name)
+    elsewhere = False
     for dependency in service.depends_on:
         other = ctx.project.services.get(dependency.service)
         if other is None:
@@ -208,6 +209,16 @@ def _container_dependencies(ctx: Context, service: Service) -> Iterator[Containe
             yield ContainerDependency(container_name(other), "SUCCESS")
         elif ctx.groups.leaders[other.name] == leader:
             yield ContainerDependency(container_name(other), _CONDITIONS[dependency.condition])
+        else:
+            elsewhere = True
+    if elsewhere:
+        ctx.info(
+            "C2F202",
+            ("services", service.name, "depends_on"),
+            "depends_on: ECS starts services in no order; commands.sh creates them in this one",
+            hint="let the service retry its connections",
+            url=f"{DOCS}/ecs_services.html",
+        )
 
 
 def _volumes_from(ctx: Context, service: Service) -> tuple[VolumeFrom, ...]:

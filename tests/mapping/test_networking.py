@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from compose2fargate.diagnostics import Severity
+from tests.mapping.conftest import Translate
+from tests.mapping.test_tasks import codes, container, ecs_service
+
+
+def names(made: object) -> list[tuple[str, str, int]]:
+    connect = ecs_service(made, "db").service_connect_configuration  # type: ignore[arg-type]
+    assert connect is not None
+    return [
+        (s.discovery_name, s.client_aliases[0].dns_name, s.client_aliases[0].port) for s in connect.services
+    ]
+
+
+def test_a_service_is_reached_under_its_name_and_ports(translated: Translate) -> None:
+    made = translated("services: {db: {image: x, ports: ['5432'], expose: ['5433-5434']}}")
+    assert [(dns, port) for _, dns, port in names(made)] == [("db", 5432), ("db", 5433), ("db", 5434)]
+    assert len({discovery for discovery, _, _ in names(made)}) == 3
+
+
+def test_aliases_links_and_container_names_are_names_too(translated: Translate) -> None:
+    made = translated(
+        "services: {db: {image: postgres, container_name: main.db, networks: {default: {aliases: [store, db]}}},"
+        " app: {image: a, links: ['db:database', db]}}"
+    )
+    assert sorted(dns for _, dns, _ in names(made)) == ["database", "db", "main.db", "store"]
+    assert not codes(made, Severity.ERROR)
+
+
+def test_a_name_of_two_services_is_refused(translated: Translate) -> None:
+    made = translated(
+        "services: {db: {image: a, expose: ['1']}, other: {image: b, networks: {default: {aliases: [DB]}}}}"
+    )
+    assert "C2F229" in codes(made, Severity.ERROR)
+
+
+def test_well_known_images_need_no_expose(translated: Translate) -> None:
+    made = translated("services: {db: {image: 'bitnami/postgresql:16'}}")
+    assert [p.container_port for p in container(made, "db").port_mappings] == [5432]
+
+
+def test_a_service_that_others_need_without_a_known_port_is_warned_about(translated: Translate) -> None:
+    made = translated("services: {db: {image: mystery}, app: {image: a, depends_on: [db]}}")
+    assert "C2F228" in codes(made, Severity.WARNING)
+
+
+def test_udp_has_no_name(translated: Translate) -> None:
+    made = translated("services: {db: {image: dns, ports: ['53:53/udp']}}")
+    assert names(made) == []
+    assert "C2F224" in codes(made, Severity.WARNING)
