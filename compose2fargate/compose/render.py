@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from compose2fargate.compose.yaml_scalars import WORDS, Plain, Timestamp
@@ -202,6 +203,7 @@ def _natural_order(names: Iterable[str]) -> list[str]:
     return sorted(names, key=_natural_key)
 
 
+@lru_cache(maxsize=4096)
 def _natural_key(name: str) -> tuple[tuple[int, int, int], ...]:
     key = []
     after_digits = False
@@ -291,8 +293,10 @@ _SAFE = re.compile(
 )
 """Strings that need no quotes to be told from other YAML."""
 
-_SIMPLE = re.compile("[A-Za-z/_$][A-Za-z0-9/_$.=@+,~-]*")
-"""Most of them, found sooner."""
+_SIMPLE = re.compile("[A-Za-z/_$][A-Za-z0-9/_$.=@+,~-]*(?::[A-Za-z0-9/_$.=@+,~-]+)*")
+"""Most of them, found sooner; those among them that are words of YAML are _RESERVED."""
+
+_RESERVED = frozenset(WORDS) | _OLD_BOOLEANS
 
 _ONE_LINE = re.compile(f"[{_PRINTABLE}]+")
 _LINES = re.compile(rf"(?:(?! \n)[{_PRINTABLE}\t\n])+(?<! )")
@@ -317,11 +321,13 @@ class _Strings(dict[str, "str | None"]):
         return written
 
     def written(self, text: str) -> str | None:
+        if _SIMPLE.fullmatch(text):
+            return _double_quoted(text) if text in _RESERVED else text
         if "\n" in text:
             return None if _LINES.fullmatch(text) else _double_quoted(text)
         if type(self.plain[text]) is not str or text in _OLD_BOOLEANS or _BASE_60.fullmatch(text):
             return _double_quoted(text)
-        if _SIMPLE.fullmatch(text) or _SAFE.fullmatch(text):
+        if _SAFE.fullmatch(text):
             return text
         return "'" + text.replace("'", "''") + "'" if _ONE_LINE.fullmatch(text) else _double_quoted(text)
 
