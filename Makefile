@@ -17,6 +17,7 @@ help:  ## list the targets
 
 # One stamp per set of packages; a changed pyproject.toml installs again.
 $(BIN)/python:
+	@echo 'Setting up $(VENV), once:'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python

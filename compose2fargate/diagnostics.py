@@ -140,6 +140,7 @@ CODES: Mapping[str, str] = {
     "C2F123": "variable gives a value of the wrong type",
     "C2F124": "boolean word of YAML 1.1",
     "C2F125": "wrong line in an env file",
+    "C2F130": "number that JSON cannot say",
     # C2F140-C2F149: the compose schema (compose/schema.py)
     "C2F140": "A value is of the wrong type",
     "C2F141": "A key is not known",

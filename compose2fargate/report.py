@@ -55,12 +55,12 @@ _CREDENTIAL_NAME: Final = (
 )
 _CREDENTIAL: Final = (
     # `DB_PASSWORD: x`, `- DB_PASSWORD=x`, `"token": "x"`; or a flag: `--password x`, `["--requirepass", "x"]`
-    rf"""(?i)(?P<name>{_CREDENTIAL_NAME}["']?\s*[:=]|--?[\w-]*(?:pass|secret|token|key)[\w-]*["']?[,\s])\s*"""
+    rf"""(?i)(?P<name>{_CREDENTIAL_NAME}["']?\s*[:=](?!\?)|--?[\w-]*(?:pass|secret|token|key)[\w-]*["']?[,\s])\s*"""
     r"(?=(?P<value>[^\s|>].*))"
 )
 _HARMLESS_NAME: Final = "(?i)" r"""_FILE["']?\s*[:=]|^secrets\s*:"""
-_HARMLESS_VALUE: Final = r"""["']?\$(?:\w+|\{\w+\})["']?[\s,\]}]*(?:#.*)?$"""
-_IN_URL: Final = r"(://[^\s/:@]*:)[^\s/@]+(?=@)"
+_HARMLESS_VALUE: Final = r"""["']?\$(?:\w+|\{\w+(?::?\?[^}]*)?\})["']?[\s,\]}]*(?:#.*)?$"""
+_IN_URL: Final = r"(://[^\s/:@]*:)(?!\$\{\w+\}|\$\w)[^\s/@]+(?=@)"
 _LONG_RUN: Final = r"(?<!sha256:)\b[A-Za-z0-9+_-]{40,}={0,2}"
 
 

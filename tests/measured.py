@@ -18,6 +18,8 @@ PROGRAM = (sys.executable, "-m", "compose2fargate")
 # the child's peak, and a test run has a lot.
 _LAUNCHER = """
 import json, resource, subprocess, sys, time
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))  # nothing that is tested may take the machine down
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
 with open(sys.argv[1], "wb") as out, open(sys.argv[2], "wb") as err:
     begin = time.perf_counter()
     status = subprocess.call(sys.argv[3:], stdin=subprocess.DEVNULL, stdout=out, stderr=err)

@@ -81,8 +81,10 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
 
 def _model(loaded: Loaded, values: Mapping[str, Any]) -> str:
-    text = to_json(loaded.tree) if values["format"] == "json" else to_yaml(loaded.tree)
-    return text if values["no_interpolate"] else escape_dollars(text)
+    render = to_json if values["format"] == "json" else to_yaml
+    raw: bool = values["no_interpolate"]
+    text = render(loaded.tree, raw=raw)
+    return text if raw else escape_dollars(text)
 
 
 def _put(text: str, file: str | None) -> None:

@@ -23,18 +23,20 @@ class Listing(NamedTuple):
     Attributes:
         render: Gives the text from the project and the command's parameters.
         off: What the loader leaves out.
+        on: What it does whatever the switches say, because only then it tells which resources are used.
         whole_project: Whether Docker Compose pays no heed to the services named as arguments.
     """
 
     render: Callable[[Loaded, Values], str]
     off: tuple[str, ...] = ("resolve_env",)
+    on: tuple[str, ...] = ("interpolate",)
     whole_project: bool = False
 
 
 def print_listing(ctx: click.Context, name: str, switches: Mapping[str, bool], values: Values) -> None:
     """Load the project as the option `name` needs it, and print what it asks for."""
     listing = _LISTINGS[name]
-    switches = {**switches, **dict.fromkeys(listing.off, False)}
+    switches = {**switches, **dict.fromkeys(listing.on, True), **dict.fromkeys(listing.off, False)}
     services = () if listing.whole_project else values["services"]
     loaded = load(load_options(ctx, services=services, **switches), stdin=standard_input())
     Console.of(ctx).report(loaded.diagnostics)
@@ -87,7 +89,7 @@ def _variables(loaded: Loaded, values: Values) -> str:
 _FIELDS: Final = ("Name", "DefaultValue", "PresenceValue", "Required")
 
 _LISTINGS: Final[Mapping[str, Listing]] = {
-    "services": Listing(_services, whole_project=True),
+    "services": Listing(_services, on=(), whole_project=True),
     "volumes": _section("volumes"),
     "networks": _section("networks"),
     "models": _section("models"),
@@ -95,5 +97,5 @@ _LISTINGS: Final[Mapping[str, Listing]] = {
     "profiles": Listing(_profiles),
     "images": Listing(_images),
     "variables": Listing(_variables, off=("resolve_env", "interpolate")),
-    "environment": Listing(_environment, off=()),
+    "environment": Listing(_environment, off=(), on=()),
 }

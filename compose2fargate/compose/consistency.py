@@ -219,9 +219,16 @@ def _zero(value: Any) -> Any:
 def _instances(
     _tree: Tree, _disabled: Mapping[str, Any], name: str, service: Tree, findings: Findings
 ) -> None:
-    scale = service.get("scale")
-    if scale is None:
-        scale = (service.get("deploy") or {}).get("replicas")
+    replicas = (service.get("deploy") or {}).get("replicas")
+    scale = service.get("scale", replicas)
+    for path, value in ((("scale",), service.get("scale")), (("deploy", "replicas"), replicas)):
+        if value is not None and value < 0:
+            findings.error(
+                "C2F159",
+                ("services", name, *path),
+                f"service {name!r} cannot have {value} instances",
+                "Write 0 or more.",
+            )
     if service.get("container_name") and scale is not None and scale > 1:
         findings.error(
             "C2F159",
@@ -311,6 +318,22 @@ def _follow(start: str, services: Mapping[str, Any], state: dict[str, int], find
             state[following] = _OPEN
             trail.append(following)
             pending.append(iter(services[following].get("depends_on") or ()))
+
+
+def with_replicas(tree: Tree) -> Tree:
+    """Copy `scale` to `deploy.replicas`, where there is `deploy`; the two have been found to agree."""
+    services = tree.get("services", {})
+    changed = {
+        name: {**service, "deploy": _with_replicas(service["deploy"], service["scale"])}
+        for name, service in services.items()
+        if "scale" in service and "deploy" in service and "replicas" not in service["deploy"]
+    }
+    return {**tree, "services": {**services, **changed}} if changed else tree
+
+
+def _with_replicas(deploy: Tree, scale: int) -> Tree:
+    first = {"mode": deploy["mode"]} if "mode" in deploy else {}
+    return {**first, "replicas": scale, **deploy}
 
 
 def check_container_names(tree: Tree, findings: Findings) -> None:

@@ -119,7 +119,13 @@ class Build:
         self.cmd_in_stage = False
         postponed = (i.nested for i in (below.body if below else ()) if i.nested is not None)
         for instruction in (*postponed, *stage.body):
-            _APPLY[instruction.keyword](self, instruction)
+            apply = _APPLY.get(instruction.keyword)
+            if apply is None:
+                keyword = instruction.keyword[:40]
+                raise DockerfileError(
+                    instruction.line, f"ONBUILD postpones the unknown instruction {keyword}", code="C2F181"
+                )
+            apply(self, instruction)
 
     def expand(self, line: int, word: str) -> Expansion:
         """Substitute one word with the variables as they are now."""

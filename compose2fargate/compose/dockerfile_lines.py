@@ -52,7 +52,7 @@ class Instruction(NamedTuple):
             substitutes variables later. The shell form of a command is a single word.
         pairs: Names and values of ENV, LABEL and ARG; an ARG without `=` has None.
         exec_form: The arguments were a JSON array.
-        nested: What ONBUILD postpones.
+        nested: What ONBUILD postpones; its keyword may be unknown.
     """
 
     line: int
@@ -218,8 +218,14 @@ def parse_instruction(line: int, content: str, escape: str) -> Instruction:
     parse = _PARSERS.get(bare.keyword)
     if parse is None:
         raise DockerfileError(line, f"unknown instruction {keyword[:40]}", _nearest(bare.keyword), "C2F181")
-    known = _FLAGS.get(bare.keyword)
+    known = _known_flags(bare)
     return parse(bare if known is None else bare._replace(flags=_checked_flags(bare, flags, known)), escape)
+
+
+def _known_flags(instruction: Instruction) -> tuple[str, ...] | None:
+    """Give the flags of an instruction; None when Docker does not look at them."""
+    switches_off = instruction.keyword == "HEALTHCHECK" and _partition(instruction.text)[0].upper() == "NONE"
+    return None if switches_off else _FLAGS.get(instruction.keyword)
 
 
 def _partition(text: str) -> tuple[str, str, str]:
@@ -384,7 +390,14 @@ def _postponed(instruction: Instruction, escape: str) -> Instruction:
         raise DockerfileError(instruction.line, "ONBUILD needs an instruction")
     if name in {"ONBUILD", "FROM", "MAINTAINER"}:
         raise DockerfileError(instruction.line, f"ONBUILD cannot postpone {name}")
-    return instruction._replace(nested=parse_instruction(instruction.line, instruction.text, escape))
+    # A keyword that Docker does not know fails the stage that is built on this one, not this one.
+    known = name in _PARSERS
+    nested = (
+        parse_instruction(instruction.line, instruction.text, escape)
+        if known
+        else Instruction(instruction.line, name)
+    )
+    return instruction._replace(nested=nested)
 
 
 _PARSERS: Mapping[str, Callable[[Instruction, str], Instruction]] = {

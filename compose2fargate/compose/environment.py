@@ -33,7 +33,7 @@ class Reader(NamedTuple):
 
     def path(self, entry: Mapping[str, Any]) -> str:
         """Give the path of an entry's file."""
-        return os.path.join(self.directory, entry["path"])
+        return os.path.join(self.directory, entry.get("path", ""))
 
 
 def resolve_services(
@@ -129,7 +129,7 @@ def _read(
 ) -> EnvFile | None:
     path, findings = where
     file, kind = reader.path(entry), entry.get("format", "")
-    if not os.path.exists(file):
+    if not os.path.exists(file) or not entry.get("path"):
         if entry.get("required", True):
             findings.error(
                 "C2F164",
@@ -163,3 +163,13 @@ def _parse(
             "C2F120", path, f"{shown}:{line}: the variable {name} is not set; a blank string takes its place"
         )
     return parsed
+
+
+def with_unread_files(tree: Tree) -> Tree:
+    """Print env files that were not read as Docker Compose does: a path where the file is required."""
+    services = {
+        name: {**service, "env_file": [e["path"] if e["required"] else e for e in service["env_file"]]}
+        for name, service in tree.get("services", {}).items()
+        if "env_file" in service
+    }
+    return {**tree, "services": {**tree.get("services", {}), **services}} if services else tree

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from compose2fargate.compose.loader import Loaded
-from compose2fargate.compose.service_hash import service_hash
+from compose2fargate.compose.render import to_json
 from compose2fargate.diagnostics import Diagnostic, LoadError, Severity
 
 _NAME: Final = "[A-Za-z_][A-Za-z0-9_]*"
@@ -15,6 +16,11 @@ _TOKEN: Final = re.compile(
     rf"\$(?:\$|(?P<name>{_NAME})|(?P<open>\{{)(?P<braced>{_NAME})?(?::?(?P<operator>[-?+]))?)|(?P<close>\}})"
 )
 _DEEPEST: Final = 50
+
+# What makes no difference to a container of the service.
+_NOT_HASHED: Final = frozenset({"build", "depends_on", "profiles", "pull_policy", "scale"})
+# What Go escapes in JSON.
+_ESCAPED: Final = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
 
 
 class Variable(NamedTuple):
@@ -60,7 +66,22 @@ def hashes(loaded: Loaded, names: str) -> list[str]:
     missing = [name for name in wanted if name not in known]
     if missing:
         raise LoadError(Diagnostic("C2F193", Severity.ERROR, f"no such service: {missing[0]}"))
-    return [f"{name} {service_hash(known[name])}" for name in wanted]
+    return [f"{name} {_hash(known[name])}" for name in wanted]
+
+
+def _hash(service: Mapping[str, Any]) -> str:
+    """Hash a service as Docker Compose does: its JSON, in the order of the canonical tree, without blanks.
+
+    https://github.com/docker/compose/blob/main/pkg/compose/hash.go
+    """
+    from hashlib import sha256
+
+    kept = {key: value for key, value in service.items() if key not in _NOT_HASHED}
+    if "deploy" in kept:
+        kept["deploy"] = {key: value for key, value in kept["deploy"].items() if key != "replicas"}
+    rendered = json.loads(to_json({"services": {"": kept}}))["services"][""]
+    text = json.dumps(rendered, separators=(",", ":"), ensure_ascii=False).translate(_ESCAPED)
+    return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def variables(loaded: Loaded) -> list[Variable]:

@@ -17,14 +17,15 @@ Reference: https://github.com/compose-spec/compose-go/blob/main/loader/loader.go
 
 from __future__ import annotations
 
+import gc
 import os.path
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TextIO
 
 from compose2fargate.compose import rules, values
-from compose2fargate.compose.consistency import check_consistency, check_container_names
+from compose2fargate.compose.consistency import check_consistency, check_container_names, with_replicas
 from compose2fargate.compose.dotenv import parse_dotenv
-from compose2fargate.compose.environment import Reader, resolve_services
+from compose2fargate.compose.environment import Reader, resolve_services, with_unread_files
 from compose2fargate.compose.extends import Extender, Reference, Services, extends_anything
 from compose2fargate.compose.include import MAX_DEPTH, Include, import_resources, read_includes
 from compose2fargate.compose.interpolation import interpolate
@@ -122,11 +123,17 @@ def load(options: LoadOptions, *, stdin: TextIO | None = None) -> Loaded:
         LoadError: Docker Compose would refuse it, too; with everything that was found up to there.
     """
     run = _Run(options, stdin)
+    collecting = gc.isenabled()
+    # Everything that is made here lives on: looking for garbage in it only takes time.
+    gc.disable()
     try:
         return run.load()
     except LoadError as error:
         seen = dict.fromkeys((*run.findings.diagnostics, *error.diagnostics))
         raise LoadError(run.with_trails(seen)) from error
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class _Scope(NamedTuple):
@@ -214,6 +221,7 @@ class _Run:
         if options.consistency:
             check_consistency(tree, disabled, findings)
             findings.stop_on_errors()
+            tree = with_replicas(tree)
         tree, marks = self.environment(tree, marks, environment)
         tree, disabled = enable(tree, disabled, options.services, profiles)
         if options.services:
@@ -226,6 +234,8 @@ class _Run:
         tree = without_unused(tree, marks, findings)
         if options.resolve_env:
             tree, marks = self.environment(tree, marks, environment)
+        else:
+            tree = with_unread_files(tree)
         if options.consistency:
             check_container_names(tree, findings)
         return tree, marks, disabled
@@ -259,7 +269,9 @@ class _Run:
             interpolate(scratch, {}, found.environment.get, self.findings.diagnostics)
             self.findings.stop_on_errors()
             name = scratch["name"]
-        name = normalise_project_name(name) or found.name
+        if self.options.normalize:
+            name = normalise_project_name(name)
+        name = name or found.name
         if not name:
             hint = "Write `name: ...` at the top of the file, or use --project-name."
             raise LoadError(_problem("C2F111", "the project has no name", hint))

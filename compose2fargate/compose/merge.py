@@ -246,15 +246,22 @@ def by_key(item: Any) -> Hashable:
 
 
 def by_target(item: Any) -> Hashable:
-    """Tell mounts and devices apart by their place in the container."""
-    if isinstance(item, str):
-        return str(parse_mount(item)["target"])
-    if isinstance(item, dict):
-        target = item.get("target")
-        if isinstance(target, str):
-            return target
-        raise BadSyntaxError("a mount needs a target", "Add `target: /path/in/the/container`.")
-    return ""
+    """Tell mounts apart by their place in the container."""
+    return str(parse_mount(item)["target"]) if isinstance(item, str) else _target(item, "mount")
+
+
+def by_device(item: Any) -> Hashable:
+    """Tell devices apart by their place in the container."""
+    return item.split(":")[:2][-1] if isinstance(item, str) else _target(item, "device")
+
+
+def _target(item: Any, kind: str) -> str:
+    if not isinstance(item, dict):
+        return ""
+    target = item.get("target")
+    if isinstance(target, str):
+        return target
+    raise BadSyntaxError(f"a {kind} needs a target", "Add `target: /path/in/the/container`.")
 
 
 def by_text(item: Any) -> Hashable:

@@ -298,7 +298,8 @@ def _build(raw: Mapping[str, Any]) -> Build:
 
 def _ulimit(name: str, raw: Any) -> Ulimit:
     if isinstance(raw, Mapping):
-        return Ulimit(name, int(raw["soft"]), int(raw["hard"]))
+        # Docker Compose leaves a limit of 0 out of the mapping.
+        return Ulimit(name, int(raw.get("soft", 0)), int(raw.get("hard", 0)))
     return Ulimit(name, int(raw), int(raw))
 
 

@@ -35,7 +35,6 @@ class Rule(NamedTuple):
 _LIST = Rule(merge=merge.append, unique=merge.unique(merge.by_key))
 _NAMED = Rule(unique=merge.unique(merge.by_key))
 _REPLACED = Rule(merge=merge.replace)
-_PARSED_MOUNTS = merge.unique(merge.by_target)
 
 RULES: dict[str, Rule] = {
     "services.*.annotations": _LIST,
@@ -63,8 +62,10 @@ RULES: dict[str, Rule] = {
     "services.*.deploy.resources.reservations.devices.*": Rule(
         default=syntax.device_count, check=checks.device_request
     ),
+    "services.*.develop.watch.*.ignore": Rule(expand=syntax.one_or_more),
+    "services.*.develop.watch.*.include": Rule(expand=syntax.one_or_more),
     "services.*.develop.watch.*.path": Rule(check=checks.not_blank),
-    "services.*.devices": Rule(unique=_PARSED_MOUNTS),
+    "services.*.devices": Rule(unique=merge.unique(merge.by_device)),
     "services.*.devices.*": Rule(expand=syntax.device),
     "services.*.dns": Rule(
         merge=merge.append, unique=merge.unique(merge.by_key), expand=syntax.without_blanks
@@ -100,8 +101,8 @@ RULES: dict[str, Rule] = {
     "services.*.sysctls": _LIST,
     "services.*.tmpfs": _LIST,
     "services.*.ulimits.*": _REPLACED,
-    "services.*.volumes": Rule(unique=_PARSED_MOUNTS),
-    "services.*.volumes.*": Rule(expand=syntax.mount),
+    "services.*.volumes": Rule(unique=merge.unique(merge.by_target)),
+    "services.*.volumes.*": Rule(expand=syntax.mount, default=syntax.mount_target),
     "networks.*": Rule(expand=syntax.external),
     "networks.*.ipam.config": Rule(merge=merge.merge_address_pools),
     "networks.*.ipam.options": _NAMED,

@@ -221,9 +221,7 @@ def device(value: Any, marks: Marks | None, path: Path, findings: Findings) -> P
 def mount(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
     """Turn `source:target:options` into a mapping."""
     if isinstance(value, dict):
-        target = value.get("target")
-        clean = posixpath.normpath(target) if isinstance(target, str) else target
-        return (value, marks) if clean == target else ({**value, "target": clean}, marks)
+        return value, marks
     if not isinstance(value, str):
         return _unexpected(value, marks, path, findings, "text or a mapping")
     try:
@@ -490,6 +488,14 @@ def defaults(**values: Any) -> Step:
         return {**value, **{k: v for k, v in values.items() if k not in value}}, marks
 
     return step
+
+
+def mount_target(value: Any, marks: Marks | None, _path: Path, _findings: Findings) -> Placed:
+    """Tidy the target of a mount in long syntax; that of a short one already is."""
+    target = value.get("target") if isinstance(value, dict) else None
+    if not isinstance(target, str) or _clean(target) == target:
+        return value, marks
+    return {**value, "target": _clean(target)}, marks
 
 
 def secret_target(value: Any, marks: Marks | None, _path: Path, _findings: Findings) -> Placed:

@@ -208,6 +208,11 @@ def _duration(value: Any) -> str:
     return write_duration(parse_duration(go_text(value)))
 
 
+def _delay(value: Any) -> str | None:
+    nanoseconds = parse_duration(go_text(value))
+    return write_duration(nanoseconds) if nanoseconds else None
+
+
 def _mode(value: Any) -> str:
     return f"0{int(value, 8) if isinstance(value, str) else _integer(value):o}"
 
@@ -229,6 +234,7 @@ number = scalar(_number)
 size = scalar(_size)
 rate = scalar(_rate)
 duration = scalar(_duration)
+delay = scalar(_delay)
 mode = scalar(_mode)
 device_count = scalar(_devices)
 
@@ -236,6 +242,7 @@ _HINTS: Mapping[Callable[[Any], Any], str] = {
     _size: "Write a number and a unit: 512m, 1.5g.",
     _rate: "Write a number and a unit: 10mb.",
     _duration: "Write numbers with units: 30s, 1m30s, 500ms.",
+    _delay: "Write numbers with units: 30s, 1m30s, 500ms.",
     _flag: "Write true or false.",
     _mode: 'Write octal digits: "0440".',
 }
@@ -342,8 +349,10 @@ def many_options(value: Any, marks: Marks | None, _path: Path, _findings: Findin
 
 def hosts(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
     """Read host names with addresses as a sorted list of `host=address`."""
+    if not value:
+        return None, None
     found: list[tuple[str, Mark | None]] = []
-    entries: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value or ())
+    entries: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
     for key, item in entries:
         mark = marks.get(key) if marks else None
         pairs = _host(item) if isinstance(value, list) else [(key, ip) for ip in _addresses(item)]
@@ -434,7 +443,7 @@ _BUILD = fixed(
         "no_cache": flag,
         "additional_contexts": labels,
         "pull": flag,
-        "extra_hosts": hosts,
+        "extra_hosts": Kept(hosts),
         "isolation": text,
         "network": text,
         "target": text,
@@ -460,8 +469,8 @@ _TRIGGER = fixed(
 _THROTTLE = each(fixed({"path": Kept(text), "rate": Kept(rate)}))
 _BLKIO = fixed(
     {
-        "weight": integer,
-        "weight_device": each(fixed({"path": Kept(text), "weight": Kept(integer)})),
+        "weight": count,
+        "weight_device": each(fixed({"path": Kept(text), "weight": Kept(count)})),
         "device_read_bps": _THROTTLE,
         "device_read_iops": _THROTTLE,
         "device_write_bps": _THROTTLE,
@@ -471,9 +480,9 @@ _BLKIO = fixed(
 _UPDATE = fixed(
     {
         "parallelism": Kept(count),
-        "delay": Kept(duration),
+        "delay": delay,
         "failure_action": text,
-        "monitor": Kept(duration),
+        "monitor": delay,
         "max_failure_ratio": number,
         "order": text,
     }
@@ -549,7 +558,7 @@ _PORT = fixed(
         "name": text,
         "mode": text,
         "host_ip": text,
-        "target": integer,
+        "target": count,
         "published": text,
         "protocol": text,
         "app_protocol": text,
@@ -566,7 +575,7 @@ _MOUNT = fixed(
             fixed({"selinux": text, "propagation": text, "create_host_path": flag, "recursive": text})
         ),
         "volume": Kept(fixed({"labels": labels, "nocopy": flag, "subpath": text})),
-        "tmpfs": Kept(fixed({"size": size, "mode": integer})),
+        "tmpfs": Kept(fixed({"size": size, "mode": count})),
         "image": Kept(fixed({"subpath": text})),
     }
 )
@@ -611,7 +620,7 @@ _SERVICE = fixed(
         "expose": any_texts,
         "extends": Kept(fixed({"file": text, "service": text})),
         "external_links": texts,
-        "extra_hosts": hosts,
+        "extra_hosts": Kept(hosts),
         "group_add": texts,
         "gpus": each(_DEVICE_REQUEST),
         "hostname": text,

@@ -1,7 +1,7 @@
 r"""YAML text to nodes, through libyaml, with messages that say more than libyaml's.
 
 What Docker Compose's parser (go-yaml v3) and libyaml read differently is settled here: redefined anchors,
-anchors used in later documents, `%YAML 1.2`, the escape sequences `\'` and `\/`, and `a:` or `a?b` in `[...]`.
+anchors used in later documents, `%YAML 1.2`, the escape sequences `\'` and `\/`, and `a:` in `[...]`.
 """
 
 from __future__ import annotations
@@ -92,13 +92,14 @@ def compose(text: str, file: str) -> list[Node]:
         except (yaml.YAMLError, UnicodeEncodeError) as error:
             raise LoadError(_character_error(text, file)) from error
         else:
-            _refuse_what_go_refuses(roots, text, file)
+            if "\\/" in text:
+                _refuse_escaped_slashes(roots, text, file)
             return roots
     raise AssertionError
 
 
 def _compose_once(text: str, file: str) -> list[Node]:
-    if not _YAML_DIRECTIVE.search(text):
+    if "%YAML" not in text or not _YAML_DIRECTIVE.search(text):
         try:
             return _compose_in_c(text)
         except (ComposerError, _TooDeepError):
@@ -225,45 +226,29 @@ def _unescape_apostrophes(text: str, start: int) -> str | None:
     return text[:start] + replaced + text[string.end() :]
 
 
-def _refuse_what_go_refuses(roots: list[Node], text: str, file: str) -> None:
-    r"""Refuse what libyaml reads, and go-yaml does not: `\/` in strings, and `a?b` in `[...]` and `{...}`.
-
-    Raises:
-        LoadError: With the first place of either.
-    """
-    if "\\/" in text:
-        for scalar, _ in _all_scalars(roots):
-            if scalar.style == '"':
-                _refuse_escaped_slash(scalar, text, file)
-    if "?" in text:
-        for scalar, is_flow in _all_scalars(roots):
-            if is_flow and not scalar.style and "?" in scalar.value[1:]:
-                message = "a ? ends the value here: it stands between brackets, without quotes"
-                place = place_of(scalar.start_mark, file)
-                raise LoadError(finding("C2F104", message, place, 'Put the value in quotes: "a?b".'))
+def _refuse_escaped_slashes(roots: list[Node], text: str, file: str) -> None:
+    r"""Refuse `\/` in strings as go-yaml does, although JSON has it and libyaml reads it."""
+    for scalar in _all_scalars(roots):
+        if scalar.style != '"':
+            continue
+        for escape in _STRING_ESCAPE.finditer(text, scalar.start_mark.index, scalar.end_mark.index):
+            if escape[1] == "/":
+                place = _place_of_index(text, escape.start(), file)
+                raise LoadError(
+                    finding("C2F104", "the escape sequence \\/ is unknown", place, "Write / alone.")
+                )
 
 
-def _refuse_escaped_slash(scalar: Any, text: str, file: str) -> None:
-    for escape in _STRING_ESCAPE.finditer(text, scalar.start_mark.index, scalar.end_mark.index):
-        if escape[1] == "/":
-            place = _place_of_index(text, escape.start(), file)
-            raise LoadError(finding("C2F104", "the escape sequence \\/ is unknown", place, "Write / alone."))
-
-
-def _all_scalars(roots: list[Node]) -> Iterator[tuple[Any, bool]]:
-    """Yield each scalar, and whether the collection around it is written with brackets."""
+def _all_scalars(roots: list[Node]) -> Iterator[Any]:
     seen: set[int] = set()
-    todo = [root for root in roots if isinstance(root, CollectionNode)]
+    todo = list(roots)
     while todo:
         node = todo.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        for entry in itertools.chain(*node.value) if type(node) is MappingNode else node.value:
-            if isinstance(entry, CollectionNode):
-                todo.append(entry)
-            else:
-                yield entry, bool(node.flow_style)
+        if type(node) is ScalarNode:
+            yield node
+        elif id(node) not in seen:
+            seen.add(id(node))
+            todo += itertools.chain(*node.value) if type(node) is MappingNode else node.value
 
 
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")

@@ -7,6 +7,8 @@ are strings, `0755` and `0o755` are octal, keys are strings, duplicate keys and 
 from __future__ import annotations
 
 import gc
+import itertools
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
@@ -33,11 +35,13 @@ class Document(NamedTuple):
         resets: Paths tagged `!reset` (already gone from `tree`) or `!override`: what to delete from the tree
             that this one is merged over. As in Docker Compose, a step into a list is the index as text (so
             that it never matches an item), `<<` is left out, and a key `*` stands for every key.
+        gone: Those of `resets` that were tagged `!reset`, with their places.
     """
 
     tree: dict[str, Any]
     marks: Marks
     resets: tuple[Path, ...]
+    gone: Mapping[Path, Location] = {}
 
 
 def locate(marks: Marks, path: Path) -> Location | None:
@@ -109,6 +113,7 @@ class _Builder:
         self.plain = Plain(WORDS)
         self.keys = _Keys(self.plain)
         self.has_aliases = "*" in text
+        self.has_questions = "?" in text
         self.has_resets = any(sign in text for sign in ("!reset", "!override", "!<", "%TAG"))
         self.built: dict[int, tuple[Any, Marks] | None] = {}
         self.alias_nodes = MAX_ALIAS_NODES
@@ -119,13 +124,13 @@ class _Builder:
         if not isinstance(root, MappingNode) or root.tag == "!reset":
             raise LoadError(_not_a_mapping(root, self.file))
         try:
-            paths = self.resets.of_document(root) if self.has_resets else ()
+            gone, overrides = self.resets.of_document(root) if self.has_resets else ({}, [])
             tree, marks = self.collection(root)
         except RecursionError as error:
             raise LoadError(too_deep(place_of(root.start_mark, self.file))) from error
         if self.findings:
             raise LoadError(self.findings)
-        return Document(tree, marks, paths)
+        return Document(tree, marks, (*gone, *overrides), gone)
 
     def collection(self, node: Node) -> tuple[Any, Marks]:
         if not self.has_aliases:
@@ -138,11 +143,13 @@ class _Builder:
         self.built[key] = built
         return built
 
-    def mapping(self, node: Node) -> tuple[dict[str, Any], Marks]:
+    def mapping(self, node: Any) -> tuple[dict[str, Any], Marks]:
         tree: dict[str, Any] = {}
         marks: Marks = {}
         merge: tuple[Node, Node] | None = None
         file, plain = self.file, self.plain
+        if self.has_questions and node.flow_style:
+            self.refuse_questions(itertools.chain.from_iterable(node.value))
         for key_node, value_node in node.value:
             key = self.key(key_node)
             if type(key) is not str:
@@ -167,10 +174,12 @@ class _Builder:
             self.merge(tree, marks, merge)
         return tree, marks
 
-    def sequence(self, node: Node) -> tuple[list[Any], Marks]:
+    def sequence(self, node: Any) -> tuple[list[Any], Marks]:
         tree: list[Any] = []
         marks: Marks = {}
         file, plain = self.file, self.plain
+        if self.has_questions and node.flow_style:
+            self.refuse_questions(node.value)
         for index, item in enumerate(node.value):
             child = None
             if isinstance(item, CollectionNode):
@@ -191,6 +200,12 @@ class _Builder:
         if node.tag is not None:
             return _Merge if node.tag == TAG + "merge" and node.value == "<<" else self.tagged(node)
         return node.value if node.style else self.keys[node.value]
+
+    def refuse_questions(self, nodes: Iterable[Any]) -> None:
+        """Refuse `a?b` between brackets: to go-yaml, though not to libyaml, the value ends there."""
+        for node in nodes:
+            if type(node) is ScalarNode and not node.style and "?" in node.value[1:]:
+                self.findings.append(_question_mark(place_of(node.start_mark, self.file)))
 
     def refuse_key(self, key: Any, node: Node, merge: tuple[Node, Node] | None) -> None:
         place = place_of(node.start_mark, self.file)
@@ -257,13 +272,14 @@ class _Resets:
         self.file = file
         self.seen: dict[int, list[Path] | None] = {}
 
-    def of_document(self, root: Node) -> tuple[Path, ...]:
-        resets, overrides = self.inside(root, keep_merge_key=True)
-        return (*resets, *overrides)
+    def of_document(self, root: Node) -> tuple[dict[Path, Location], list[Path]]:
+        return self.inside(root, keep_merge_key=True)
 
-    def inside(self, node: Node, *, keep_merge_key: bool = False) -> tuple[list[Path], list[Path]]:
-        """Give the paths under `node` that are reset, and those that are overridden."""
-        resets: list[Path] = []
+    def inside(
+        self, node: Node, *, keep_merge_key: bool = False
+    ) -> tuple[dict[Path, Location], list[Path]]:
+        """Give the paths under `node` that are reset, with their places, and those that are overridden."""
+        resets: dict[Path, Location] = {}
         overrides: list[Path] = []
         kept = []
         is_mapping = type(node) is MappingNode
@@ -273,29 +289,30 @@ class _Resets:
             if step == ("<<",) and is_mapping and not keep_merge_key:
                 step = ()
             if value.tag == "!reset":
-                resets.append(step)
+                at = entry[0] if is_mapping else value
+                resets.setdefault(step, place_of(at.start_mark, self.file))
                 continue
             kept.append(entry)
             inner = self.below(value)
-            resets += [step + path for path in inner[0]]
+            resets.update({step + path: place for path, place in inner[0].items()})
             overrides += [step + path for path in inner[1]]
         if len(kept) < len(node.value):
             self.refuse_duplicates(node, is_mapping=is_mapping)
             node.value = kept
         return resets, overrides
 
-    def below(self, node: Node) -> tuple[list[Path], list[Path]]:
+    def below(self, node: Node) -> tuple[dict[Path, Location], list[Path]]:
         """Give what `inside` gives, and the node itself if it is an override: as the path ()."""
         if node.tag == "!override":
-            return [], [()]
+            return {}, [()]
         if type(node) is ScalarNode:
-            return [], []
+            return {}, []
         key = id(node)
         if key in self.seen:
             seen = self.seen[key]
             if seen is None:
                 raise LoadError(_endless(place_of(node.start_mark, self.file)))
-            return [], seen
+            return {}, seen
         self.seen[key] = None
         resets, overrides = self.inside(node)
         if len(overrides) > _MAX_OVERRIDES:
@@ -345,6 +362,11 @@ def _not_a_mapping(root: Node, file: str) -> Diagnostic:
     return finding(
         "C2F108", message, place_of(root.start_mark, file), "Start with a key, such as `services:`."
     )
+
+
+def _question_mark(place: Location) -> Diagnostic:
+    message = "the value ends at its ?, because it stands between brackets and has no quotes"
+    return finding("C2F104", message, place, 'Put the value in quotes: "a?b".')
 
 
 def _wrong_merge(place: Location) -> Diagnostic:

@@ -29,8 +29,7 @@ services:
     profiles: [tools, batch]
     networks: [back]
     extra_hosts: ["a:1.2.3.4"]
-    mem_limit: 50m
-    deploy: {replicas: 2, resources: {limits: {cpus: "0.5"}}}
+    deploy: {replicas: 2, resources: {limits: {cpus: "0.5", memory: 50m}}}
     healthcheck: {test: ["CMD", "a<b&c"], interval: 90s, retries: 3}
     ulimits: {nofile: {soft: 1, hard: 2}, nproc: 3}
     ports: ["127.0.0.1:8080:80/udp"]
@@ -206,7 +205,7 @@ def test_stdin_is_read_for_a_dash(program: Program, tmp_path: Path, monkeypatch:
     [
         *([f"--{name}"] for name in LISTED),
         *([f"--{name}", "--profile", "*"] for name in LISTED),
-        *([f"--{name}", "--no-interpolate"] for name in LISTED if name != "services"),
+        *([f"--{name}", "--no-interpolate"] for name in LISTED if name not in ("services", "images")),
         *([switch] for switch in SWITCHES),
         *([switch, "--format", "json"] for switch in SWITCHES),
         ["--format", "json", "--profile", "*"],

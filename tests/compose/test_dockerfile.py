@@ -548,6 +548,16 @@ def test_postponed_instructions_run_in_the_stages_built_on_top() -> None:
     assert image(text + 'FROM x AS y\nFROM y\nENTRYPOINT ["e"]').cmd is None
 
 
+def test_an_unknown_instruction_may_be_postponed_until_it_is_run() -> None:
+    text = "FROM a AS x\nONBUILD NOTHING y\n"
+    assert image(text).base == "a"
+    assert refusal(text + "FROM x").code == "C2F181"
+
+
+def test_flags_of_a_healthcheck_that_is_switched_off_are_not_looked_at() -> None:
+    assert body("HEALTHCHECK --foo=1 NONE").healthcheck == HealthCheck(("NONE",))
+
+
 def test_a_file_from_scratch_inherits_nothing() -> None:
     config = body("")
     assert (config.base, config.inherits, config.working_dir, config.env) == (None, (), "/", {"PATH": PATH})
