@@ -18,7 +18,7 @@ from compose2fargate.compose.model import Build, Project, bind
 from compose2fargate.compose.source import locate, read_text
 from compose2fargate.diagnostics import Diagnostic, LoadError, MapError, Path, Severity, has_errors, sort_key
 from compose2fargate.emitters import Artifacts, load_emitter
-from compose2fargate.mapping.coverage import Accounted, Outcome, Row
+from compose2fargate.mapping.coverage import Accounted, consumed
 from compose2fargate.mapping.extensions import check_extensions
 from compose2fargate.mapping.project import Translation, map_project
 from compose2fargate.output import MANIFEST, digest, manifest, write
@@ -42,10 +42,7 @@ class Translated(NamedTuple):
     @property
     def accounted(self) -> tuple[Accounted, ...]:
         """What became of each key of the files, those that reading them consumed included."""
-        consumed = (
-            Accounted(d.path, d.location, Row(Outcome.IGNORED, d.reason)) for d in self.loaded.dropped
-        )
-        return (*self.translation.accounted, *consumed)
+        return (*self.translation.accounted, *(consumed(*dropped) for dropped in self.loaded.dropped))
 
 
 class Conversion(NamedTuple):

@@ -463,6 +463,17 @@ def _is_extension(key: str | int) -> bool:
     return isinstance(key, str) and key.startswith("x-")
 
 
+_READ = frozenset({"include", "extends", "env_file", "label_file"})
+"""Keys that the loader carries out itself, and that are gone from the canonical tree for that reason."""
+
+
+def consumed(path: Path, location: Location | None, reason: str) -> Accounted:
+    """Say what became of a key that reading the files used up, overrode or left out."""
+    key = str(path[-1])
+    row = ROWS.get(key if len(path) == 1 else f"services.*.{key}") if key in _READ else None
+    return Accounted(path, location, row or Row(Outcome.IGNORED, reason))
+
+
 def findings(accounted: Accounted) -> Diagnostic | None:
     """Give the diagnostic about an accounted key, or None where there is nothing to say."""
     row = accounted.row
