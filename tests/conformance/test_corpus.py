@@ -9,12 +9,14 @@ import json
 import os
 import subprocess
 import sys
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import yaml
 
 from compose2fargate.api import Translated, translate
 from compose2fargate.aws.fargate import service_violations, violations
@@ -36,6 +38,10 @@ PLACELESS = frozenset({
     "C2F100", "C2F101", "C2F102", "C2F110", "C2F111", "C2F112", "C2F190", "C2F191", "C2F192", "C2F193", "C2F194", "C2F195",
 })  # fmt: skip
 """Errors about files as a whole, options and settings: there is no line to point to."""
+
+KeyPath = tuple["str | int", ...]
+Place = tuple[int, int]
+"""Line and column, from 1."""
 
 
 class Verdict(NamedTuple):
@@ -78,8 +84,8 @@ def invalid_files(out: str) -> Iterator[str]:
 MAPS = ("networks", "volumes", "secrets", "configs", "models")
 
 
-def written(translated: Translated) -> Iterator[tuple[str | int, ...]]:
-    """The paths of top-level entries and of services' keys that have a place in a file."""
+def written(translated: Translated) -> Iterator[KeyPath]:
+    """The paths of top-level entries and of services' keys in the canonical tree that have a place in a file."""
     tree, marks = translated.loaded.tree, translated.loaded.marks
     for key, value in tree.items():
         inside = (marks[key][3] if key in marks else None) or {}
@@ -93,15 +99,112 @@ def written(translated: Translated) -> Iterator[tuple[str | int, ...]]:
             yield (key,)
 
 
-def lost_keys(translated: Translated) -> Iterator[str]:
-    """Keys without an outcome, and outcomes that speak of one key twice."""
-    outcomes = Counter(accounted.path for accounted in translated.accounted)
+def lost_in_the_tree(translated: Translated) -> Iterator[str]:
+    """Keys of the canonical tree without an outcome, and outcomes that speak of one key twice."""
+    outcomes = Counter(accounted.path for accounted in translated.translation.accounted)
     yield from (f"{path}: {count} outcomes" for path, count in outcomes.items() if count > 1)
     above = {path[:length] for path in outcomes for length in range(1, len(path))}
     yield from (f"{path}: an outcome, and others below it" for path in outcomes if path in above)
     for path in written(translated):
         if path not in above and not any(path[:length] in outcomes for length in range(1, len(path) + 1)):
             yield f"{path}: no outcome"
+
+
+def lost_in_the_files(translated: Translated, cwd: Path) -> Iterator[str]:
+    """Keys of the files, as another YAML parser sees them, of which no outcome speaks by path or by place."""
+    outcomes = translated.accounted
+    paths = {each.path[:length] for each in outcomes for length in range(1, len(each.path) + 1)}
+    ends = {each.path for each in outcomes}
+    places: dict[str, list[Place]] = {}
+    for each in outcomes:
+        if each.location:
+            places.setdefault(each.location.file, []).append((each.location.line, each.location.column))
+    files = [file for file in translated.loaded.files if file.endswith((".yml", ".yaml", ".json"))]
+    entries = {file: entries_of((cwd / file).read_text(encoding="utf-8-sig")) for file in files}
+    lent = {base for found in entries.values() for entry in found for base in entry.extends}
+    for file, found in entries.items():
+        here = sorted(places.get(file, ()))
+        for entry in found:
+            if entry.service and os.path.basename(file) in lent and not within(here, entry.service):
+                continue  # a service of a file that others extend, which nobody extends
+            by_path = entry.path in paths or any(entry.path[:n] in ends for n in range(1, len(entry.path)))
+            if not by_path and not within(here, entry.span) and not any(up in here for up in entry.above):
+                yield f"{file}:{entry.span[0][0]}:{entry.span[0][1]}: no outcome for {entry.path}"
+
+
+def within(places: list[Place], span: tuple[Place, Place]) -> bool:
+    """Whether one of the sorted `places` is in `span`."""
+    index = bisect_left(places, span[0])
+    return index < len(places) and places[index] < span[1]
+
+
+class Entry(NamedTuple):
+    """A top-level entry, or a key of a service, as it is written.
+
+    Attributes:
+        path: Its path in this file.
+        span: From its first character to the end of its value.
+        above: The places of the keys that it is below of.
+        service: The span of the service that it is, or is a key of.
+        extends: The names of the files that it extends services of.
+    """
+
+    path: KeyPath
+    span: tuple[Place, Place]
+    above: tuple[Place, ...]
+    service: tuple[Place, Place] | None = None
+    extends: tuple[str, ...] = ()
+
+
+def entries_of(text: str) -> list[Entry]:
+    """List what a compose file says, with PyYAML's own places; nothing where PyYAML is stricter than Docker Compose."""
+    try:
+        documents = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+    except yaml.YAMLError:
+        return []
+    return [
+        entry for document in documents if isinstance(document, yaml.MappingNode) for entry in _top(document)
+    ]
+
+
+def _top(document: yaml.MappingNode) -> Iterator[Entry]:
+    for key, value in document.value:
+        above = (_place(key.start_mark),)
+        if key.value in ("services", *MAPS) and isinstance(value, yaml.MappingNode) and value.value:
+            for name, entry in value.value:
+                yield from _named(key.value, name, entry, above)
+        elif not key.value.startswith("x-") and key.value != "services":
+            yield Entry((key.value,), _span(key, value), ())
+
+
+def _named(section: str, name: yaml.Node, entry: yaml.Node, above: tuple[Place, ...]) -> Iterator[Entry]:
+    if name.value == "<<":
+        return
+    span = _span(name, entry)
+    own = entry.value if isinstance(entry, yaml.MappingNode) and span[0] <= _place(entry.start_mark) else []
+    if section != "services" or not own:
+        yield Entry((section, name.value), span, above, span if section == "services" else None)
+        return
+    for key, value in own:
+        if key.value != "<<" and _place(key.start_mark) >= span[0]:
+            base = [v.value for k, v in value.value if k.value == "file"] if _extends(key, value) else []
+            files = tuple(os.path.basename(str(file)) for file in base)
+            path = (section, name.value, key.value)
+            yield Entry(path, _span(key, value), (*above, span[0]), span, files)
+
+
+def _extends(key: yaml.Node, value: yaml.Node) -> bool:
+    return key.value == "extends" and isinstance(value, yaml.MappingNode)
+
+
+def _span(key: yaml.Node, value: yaml.Node) -> tuple[Place, Place]:
+    """From key to value; the value of an alias is elsewhere, so that the key stands alone."""
+    start, end = _place(key.start_mark), _place(value.end_mark)
+    return (start, end) if end > start else (start, (start[0], start[1] + 1))
+
+
+def _place(mark: Any) -> Place:
+    return (mark.line + 1, mark.column + 1)
 
 
 def rule_breakers(translated: Translated) -> Iterator[str]:
@@ -140,7 +243,8 @@ def accounted(where: Staged, *, may_break_rules: bool) -> Iterator[str]:
     except InputError as error:
         yield f"does not load: {error}"
         return
-    yield from lost_keys(translated)
+    yield from lost_in_the_tree(translated)
+    yield from lost_in_the_files(translated, where.cwd)
     if not may_break_rules:
         yield from rule_breakers(translated)
 
@@ -174,8 +278,12 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, list[Verd
     return found
 
 
-def faulty(verdicts: list[Verdict]) -> str:
-    return "\n".join(f"{verdict.name}: {fault}" for verdict in verdicts for fault in verdict.faults[:3])
+def fail_on_faults(verdicts: list[Verdict]) -> None:
+    """Show up to three faults of each case in full, which an assertion would shorten."""
+    assert verdicts
+    lines = [f"{verdict.name}: {fault}" for verdict in verdicts for fault in verdict.faults[:3]]
+    if lines:
+        pytest.fail("\n".join(lines), pytrace=False)
 
 
 def test_each_loadable_project_converts_or_is_refused_with_reasons_and_no_key_is_lost(
@@ -183,13 +291,11 @@ def test_each_loadable_project_converts_or_is_refused_with_reasons_and_no_key_is
 ) -> None:
     with capsys.disabled():
         print("\n", *table(verdicts["ok"]), sep="\n")
-    assert verdicts["ok"]
-    assert faulty(verdicts["ok"]) == ""
+    fail_on_faults(verdicts["ok"])
 
 
 def test_each_invalid_project_is_refused_with_a_place(verdicts: Mapping[str, list[Verdict]]) -> None:
-    assert verdicts["error"]
-    assert faulty(verdicts["error"]) == ""
+    fail_on_faults(verdicts["error"])
 
 
 def table(verdicts: list[Verdict]) -> Iterator[str]:
