@@ -117,15 +117,12 @@ class Build:
             self._show(name, self.env[name])
         self.covered.clear()
         self.cmd_in_stage = False
-        postponed = (i.nested for i in (below.body if below else ()) if i.nested is not None)
-        for instruction in (*postponed, *stage.body):
-            apply = _APPLY.get(instruction.keyword)
-            if apply is None:
-                keyword = instruction.keyword[:40]
-                raise DockerfileError(
-                    instruction.line, f"ONBUILD postpones the unknown instruction {keyword}", code="C2F181"
-                )
-            apply(self, instruction)
+        for instruction in below.body if below else ():
+            if instruction.nested is not None:
+                check(instruction.nested)
+                _APPLY[instruction.nested.keyword](self, instruction.nested)
+        for instruction in stage.body:
+            _APPLY[instruction.keyword](self, instruction)
 
     def expand(self, line: int, word: str) -> Expansion:
         """Substitute one word with the variables as they are now."""
@@ -287,8 +284,10 @@ def check(instruction: Instruction) -> None:
     """Check what Docker checks in every stage, those included that are not built.
 
     Raises:
-        DockerfileError: for a SHELL or HEALTHCHECK that makes no sense.
+        DockerfileError: for a SHELL or HEALTHCHECK that makes no sense, and for what is refused already.
     """
+    if instruction.refusal is not None:
+        raise instruction.refusal
     if instruction.keyword == "HEALTHCHECK":
         _health_check(instruction)
     elif instruction.keyword == "SHELL" and not (instruction.exec_form and instruction.words):

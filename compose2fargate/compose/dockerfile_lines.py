@@ -52,7 +52,8 @@ class Instruction(NamedTuple):
             substitutes variables later. The shell form of a command is a single word.
         pairs: Names and values of ENV, LABEL and ARG; an ARG without `=` has None.
         exec_form: The arguments were a JSON array.
-        nested: What ONBUILD postpones; its keyword may be unknown.
+        nested: What ONBUILD postpones.
+        refusal: Why Docker refuses it as soon as it runs; only ever set for what is nested.
     """
 
     line: int
@@ -63,6 +64,7 @@ class Instruction(NamedTuple):
     pairs: tuple[tuple[str, str | None], ...] = ()
     exec_form: bool = False
     nested: Instruction | None = None
+    refusal: DockerfileError | None = None
 
 
 def read_instructions(text: str) -> tuple[list[Instruction], str, list[DockerfileError]]:
@@ -390,13 +392,11 @@ def _postponed(instruction: Instruction, escape: str) -> Instruction:
         raise DockerfileError(instruction.line, "ONBUILD needs an instruction")
     if name in {"ONBUILD", "FROM", "MAINTAINER"}:
         raise DockerfileError(instruction.line, f"ONBUILD cannot postpone {name}")
-    # A keyword that Docker does not know fails the stage that is built on this one, not this one.
-    known = name in _PARSERS
-    nested = (
-        parse_instruction(instruction.line, instruction.text, escape)
-        if known
-        else Instruction(instruction.line, name)
-    )
+    try:
+        nested = parse_instruction(instruction.line, instruction.text, escape)
+    except DockerfileError as error:
+        # It fails the stages that are built on this one, not this one.
+        nested = Instruction(instruction.line, name, text=instruction.text, refusal=error)
     return instruction._replace(nested=nested)
 
 
