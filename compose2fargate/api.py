@@ -18,13 +18,13 @@ from compose2fargate.compose.model import Build, Project, bind
 from compose2fargate.compose.source import locate, read_text
 from compose2fargate.diagnostics import Diagnostic, LoadError, MapError, Path, Severity, has_errors, sort_key
 from compose2fargate.emitters import Artifacts, load_emitter
-from compose2fargate.mapping.coverage import Accounted, consumed
+from compose2fargate.mapping.coverage import ROWS, Accounted, consumed
 from compose2fargate.mapping.extensions import check_extensions
 from compose2fargate.mapping.project import Translation, map_project
 from compose2fargate.output import MANIFEST, digest, manifest, write
 from compose2fargate.settings import Settings, from_flags_and_environment, resolve
 
-__all__ = ["Accounted", "Conversion", "LoadOptions", "Translated", "convert", "translate", "write"]
+__all__ = ["Accounted", "Conversion", "LoadOptions", "Translated", "convert", "table", "translate", "write"]
 
 MANIFEST_FORMAT = 1
 
@@ -83,6 +83,11 @@ def translate(
     found = sorted((*loaded.diagnostics, *images.report, *translation.diagnostics), key=sort_key)
     inputs = (*loaded.files, *images.files)
     return Translated(loaded, project, settings, translation, inputs, tuple(found))
+
+
+def table() -> tuple[Accounted, ...]:
+    """Give every key of the specification, with `*` for names and list items, and what becomes of it."""
+    return tuple(Accounted(tuple(pattern.split(".")), None, row) for pattern, row in ROWS.items())
 
 
 def convert(

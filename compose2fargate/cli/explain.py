@@ -16,7 +16,9 @@ from compose2fargate.cli.options import (
     load_options,
 )
 from compose2fargate.cli.settings_options import SETTINGS_OPTIONS, settings_flags
-from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
+from compose2fargate.diagnostics import Diagnostic, LoadError, Severity, UsageError
+
+NO_COMPOSE_FILE = "C2F100"
 
 Row = tuple[str, str, str, str]
 """Key, place, outcome, and what happens on Fargate."""
@@ -27,8 +29,15 @@ def _text(accounted: Sequence[api.Accounted]) -> str:
 
 
 def _markdown(accounted: Sequence[api.Accounted]) -> str:
-    rows = [("key", "place", "outcome", "on Fargate"), ("---",) * 4, *map(_row, accounted)]
+    rows = [("key", "outcome", "on Fargate", "what to do"), ("---",) * 4, *map(_markdown_row, accounted)]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in rows)
+
+
+def _markdown_row(key: api.Accounted) -> Row:
+    place = f" ({key.location})" if key.location else ""
+    link = f"[documentation]({key.row.url})" if key.row.url else ""
+    said = f"{key.row.outcome.value} (`{key.row.code}`)" if key.row.code else key.row.outcome.value
+    return (f"`{_dotted(key)}`{place}", said, key.row.what, " ".join(filter(None, (key.row.hint, link))))
 
 
 def _json(accounted: Sequence[api.Accounted]) -> str:
@@ -55,9 +64,18 @@ def command(ctx: click.Context, /, selection: str | None, format: str, **values:
     """Say what becomes of each key of a compose file.
 
     Each key is mapped, approximated, ignored or refused. The argument narrows the list to a service, or a key of it.
+    Where there is no compose file, every key there is.
     """
-    translated = api.translate(load_options(ctx), settings_flags(values), stdin=standard_input())
-    write(FORMATS[format](_selected(translated.accounted, selection)))
+    write(FORMATS[format](_selected(_accounted(ctx, values), selection)))
+
+
+def _accounted(ctx: click.Context, values: Mapping[str, Any]) -> Sequence[api.Accounted]:
+    try:
+        return api.translate(load_options(ctx), settings_flags(values), stdin=standard_input()).accounted
+    except LoadError as error:
+        if any(found.code == NO_COMPOSE_FILE for found in error.diagnostics):
+            return api.table()
+        raise
 
 
 def _selected(accounted: Iterable[api.Accounted], selection: str | None) -> list[api.Accounted]:

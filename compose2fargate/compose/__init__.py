@@ -1,1 +1,1 @@
-"""placeholder"""
+"""From compose files to a frozen project. No AWS word is known here."""
