@@ -51,7 +51,7 @@ def test_a_key_narrows_the_list_to_itself(program: Program, project: Path) -> No
 
 def test_markdown_is_a_table(program: Program, project: Path) -> None:
     lines = program("explain", "web", "--format", "markdown", cwd=project).out.splitlines()
-    assert lines[0] == "| key | place | outcome | on Fargate |"
+    assert lines[0] == "| key | outcome | on Fargate | what to do |"
     assert lines[1] == "| --- | --- | --- | --- |"
     assert all(line.count(" | ") == 3 for line in lines)
 
