@@ -18,8 +18,10 @@ from compose2fargate.compose.model import Build, Project, bind
 from compose2fargate.compose.source import locate, read_text
 from compose2fargate.diagnostics import Diagnostic, LoadError, MapError, Path, Severity, has_errors, sort_key
 from compose2fargate.emitters import Artifacts, load_emitter
+from compose2fargate.mapping.context import options_of
 from compose2fargate.mapping.coverage import ROWS, Accounted, consumed
 from compose2fargate.mapping.extensions import check_extensions
+from compose2fargate.mapping.files import MAX_BYTES, wanted_texts
 from compose2fargate.mapping.project import Translation, map_project
 from compose2fargate.output import MANIFEST, digest, manifest, write
 from compose2fargate.settings import Settings, from_flags_and_environment, resolve
@@ -79,9 +81,10 @@ def translate(
         for name, service in project.services.items()
         if service.build and (config := images.read(name, service.build, service.platform)) is not None
     }
-    translation = map_project(project, settings, configs)
+    texts = _Texts(project, settings, options.environment)
+    translation = map_project(project, settings, configs, texts.read())
     found = sorted((*loaded.diagnostics, *images.report, *translation.diagnostics), key=sort_key)
-    inputs = (*loaded.files, *images.files)
+    inputs = (*loaded.files, *images.files, *texts.files)
     return Translated(loaded, project, settings, translation, inputs, tuple(found))
 
 
@@ -199,6 +202,36 @@ class _Images:
     def _shown(self, file: str) -> str:
         relative = os.path.relpath(file, self._cwd)
         return file if relative.startswith("..") else relative
+
+
+class _Texts:
+    """Reads the small text files that an init container is to write; nothing where none was asked for."""
+
+    def __init__(self, project: Project, settings: Settings, environment: Mapping[str, str]) -> None:
+        self._wanted = [
+            path
+            for service in project.services.values()
+            if (options_of(service).get("files") or settings.files) == "init"
+            for path in wanted_texts(service, project.configs)
+        ]
+        self._environment = environment
+        self.files: list[str] = []
+
+    def read(self) -> dict[str, str | None]:
+        """Give the content of each file by its path, and of each variable by `$NAME`."""
+        return {path: self._content(path) for path in dict.fromkeys(self._wanted)}
+
+    def _content(self, path: str) -> str | None:
+        if path.startswith("$"):
+            return self._environment.get(path[1:])
+        if not os.path.isfile(path) or os.path.getsize(path) > MAX_BYTES:
+            return None
+        try:
+            text = read_text(path)
+        except LoadError:  # no text: a key store, a picture
+            return None
+        self.files.append(path)
+        return text
 
 
 class _Source(NamedTuple):

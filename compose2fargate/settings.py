@@ -33,6 +33,8 @@ class Settings(NamedTuple):
     file_system: str = ""
     volumes: Mapping[str, str] = {}
     architecture: str = "X86_64"
+    files: str = ""
+    init_image: str = "public.ecr.aws/docker/library/busybox:stable"
     without: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
 
@@ -74,6 +76,8 @@ OPTIONS: tuple[Option, ...] = (
         "volumes", "--volume", "pairs", "NAME=FS[/AP]", "EFS file system and access point of one volume; repeatable.",
         in_file=False,
     ),
+    Option("files", "--files", "text", "HOW", "init: an init container writes secrets, configs and small files.", choices=("init",)),
+    Option("init_image", "--init-image", "text", "IMAGE", "Image of that init container (default: busybox from ECR Public)."),
     Option(
         "architecture", "--architecture", "text", "ARCH", "Processor where `platform` is not set (default: X86_64).",
         choices=("X86_64", "ARM64"),

@@ -114,6 +114,27 @@ class Ulimit(NamedTuple):
     hard: int
 
 
+class Grant(NamedTuple):
+    """One entry of a service's `secrets` or `configs`; empty strings where the file is silent."""
+
+    source: str
+    target: str
+    uid: str
+    gid: str
+    mode: str
+
+
+class FileSource(NamedTuple):
+    """A top-level secret or config: where its content comes from. Exactly one of the four says so."""
+
+    key: str
+    name: str
+    external: bool
+    file: str | None
+    environment: str | None
+    content: str | None
+
+
 class Service(NamedTuple):
     """One service. `command` and `entrypoint` are None when absent and () when cleared by the file."""
 
@@ -135,6 +156,8 @@ class Service(NamedTuple):
     pid: str
     volumes_from: tuple[str, ...]
     links: tuple[str, ...]
+    secrets: tuple[Grant, ...]
+    configs: tuple[Grant, ...]
     cpus: float | None
     cpu_shares: int | None
     cpu_quota: float | None
@@ -181,6 +204,8 @@ class Project(NamedTuple):
     working_dir: str
     services: Mapping[str, Service]
     volumes: Mapping[str, Volume]
+    secrets: Mapping[str, FileSource]
+    configs: Mapping[str, FileSource]
     extensions: Mapping[str, Any]
     tree: Mapping[str, Any]
     marks: Marks
@@ -336,6 +361,8 @@ def _service(name: str, raw: Mapping[str, Any]) -> Service:
         pid=get("pid") or "",
         volumes_from=tuple(get("volumes_from") or ()),
         links=tuple(get("links") or ()),
+        secrets=tuple(map(_grant, get("secrets") or ())),
+        configs=tuple(map(_grant, get("configs") or ())),
         cpus=_cores(get("cpus")),
         cpu_shares=_optional(int, get("cpu_shares")),
         cpu_quota=_quota(raw),
@@ -377,6 +404,25 @@ def _volume(key: str, raw: Mapping[str, Any] | None) -> Volume:
     )
 
 
+def _grant(raw: Mapping[str, Any]) -> Grant:
+    texts = (str(raw.get(key) or "") for key in ("source", "target", "uid", "gid", "mode"))
+    return Grant(*texts)
+
+
+def _sources(raw: Mapping[str, Any] | None) -> Mapping[str, FileSource]:
+    return {
+        key: FileSource(
+            key=key,
+            name=source.get("name") or key,
+            external=bool(source.get("external")),
+            file=source.get("file"),
+            environment=source.get("environment"),
+            content=source.get("content"),
+        )
+        for key, source in sorted((raw or {}).items())
+    }
+
+
 def bind(name: str, working_dir: str, tree: Mapping[str, Any], marks: Marks) -> Project:
     """Bind a canonical tree, as `loader.load` gives it, to a frozen `Project`.
 
@@ -390,6 +436,8 @@ def bind(name: str, working_dir: str, tree: Mapping[str, Any], marks: Marks) -> 
         working_dir=working_dir,
         services={n: _service(n, services[n] or {}) for n in sorted(services)},
         volumes={n: _volume(n, volumes[n]) for n in sorted(volumes)},
+        secrets=_sources(tree.get("secrets")),
+        configs=_sources(tree.get("configs")),
         extensions={k: v for k, v in tree.items() if k.startswith("x-")},
         tree=tree,
         marks=marks,

@@ -275,9 +275,7 @@ class _Resets:
     def of_document(self, root: Node) -> tuple[dict[Path, Location], list[Path]]:
         return self.inside(root, keep_merge_key=True)
 
-    def inside(
-        self, node: Node, *, keep_merge_key: bool = False
-    ) -> tuple[dict[Path, Location], list[Path]]:
+    def inside(self, node: Node, *, keep_merge_key: bool = False) -> tuple[dict[Path, Location], list[Path]]:
         """Give the paths under `node` that are reset, with their places, and those that are overridden."""
         resets: dict[Path, Location] = {}
         overrides: list[Path] = []

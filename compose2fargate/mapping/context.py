@@ -11,6 +11,7 @@ from compose2fargate.diagnostics import Diagnostic, Path, Severity
 from compose2fargate.settings import Settings
 
 if TYPE_CHECKING:
+    from compose2fargate.mapping.coverage import Row
     from compose2fargate.mapping.grouping import Groups
 
 
@@ -27,6 +28,8 @@ class Context(NamedTuple):
         jobs: Services that run to their end, with the reason.
         groups: Which services share a task.
         aliases: Service to its further names in the namespace.
+        texts: Content of small text files by path, and of variables by `$NAME`, where files are delivered.
+        outcomes: What a mapping function made of a key, where that is not what its row says.
         needed: Services that others depend on.
         report: Findings so far.
     """
@@ -40,6 +43,8 @@ class Context(NamedTuple):
     jobs: Mapping[str, str]
     groups: Groups
     aliases: Mapping[str, tuple[str, ...]]
+    texts: Mapping[str, str | None]
+    outcomes: dict[Path, Row]
     needed: frozenset[str]
     report: list[Diagnostic]
 

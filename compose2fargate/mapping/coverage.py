@@ -79,6 +79,9 @@ def _refused(code: str, what: str, hint: str, url: str = CONTAINER_URL) -> Row:
     return Row(Outcome.REFUSED, what, hint, Severity.ERROR, code, url)
 
 
+_INIT = (
+    "let an init container write it with --files init (x-fargate: {files: init}), or copy it into the image"
+)
 _ELSEWHERE = "run this service on ECS with EC2 or Managed Instances"
 
 ROWS: Mapping[str, Row] = {
@@ -109,9 +112,7 @@ ROWS: Mapping[str, Row] = {
     "services.*.cgroup": _harmless("every Fargate task has control groups of its own"),
     "services.*.cgroup_parent": _lost("Fargate has no field for it", "remove it"),
     "services.*.command": _mapped("command, as an argument array"),
-    "services.*.configs": _pending(
-        "the config file will not be there", "copy the file into the image until configs are mapped"
-    ),
+    "services.*.configs": _pending("the config's file will not be there", _INIT),
     "services.*.container_name": _near("the container's name inside its task, and a Service Connect name"),
     "services.*.cpu_count": _lost("counts processors on Windows only", "write cpus: instead"),
     "services.*.cpu_percent": _lost("means something on Windows only", "write cpus: instead"),
@@ -281,7 +282,7 @@ ROWS: Mapping[str, Row] = {
     "services.*.scale": _mapped("desiredCount"),
     "services.*.secrets": _pending(
         "the secret's file will not be there",
-        "store it in SSM Parameter Store and read it as a variable: x-fargate: {secrets: {NAME: /parameter}}",
+        f"{_INIT}; or read it as a variable: x-fargate: {{secrets: {{NAME: /parameter}}}}",
     ),
     "services.*.security_opt": _lost("Fargate has no security options", "remove it"),
     "services.*.shm_size": _harmless(
@@ -322,13 +323,10 @@ ROWS: Mapping[str, Row] = {
     "volumes.*.driver_opts": _pending("the driver's options are not mapped yet: the volume is on EFS"),
     "volumes.*.labels": _harmless("the file system exists already; tag it yourself"),
     "volumes.*.x-fargate": _mapped("settings of this tool"),
-    "secrets": _mapped("the keys below it say what becomes of each"),
-    "secrets.*": _pending(
-        "secrets are not mapped yet",
-        "store the value in SSM Parameter Store: x-fargate: {secrets: {NAME: /parameter}}",
-    ),
-    "configs": _mapped("the keys below it say what becomes of each"),
-    "configs.*": _pending("configs are not mapped yet", "copy the file into the image"),
+    "secrets": _mapped("SSM parameters, where a service reads them"),
+    "secrets.*": _mapped("an SSM parameter, where a service reads it"),
+    "configs": _mapped("files, where a service reads them"),
+    "configs.*": _mapped("a file, where a service reads it"),
     "models": _mapped("the keys below it say what becomes of each"),
     "models.*": _refused(
         "C2F207",
@@ -343,6 +341,7 @@ EXTENSION = Row(
     Outcome.IGNORED,
     "an extension that this tool does not use; fragments of it count where they are merged in",
 )
+LEFT_OUT = Row(Outcome.IGNORED, "left out, by --without or x-fargate.skip")
 _FINE = _mapped("what Fargate does anyway")
 
 
@@ -366,7 +365,7 @@ def _bind(value: Any, row: Row) -> Row:
         )
     return _pending(
         f"bind mounts are not mapped yet: {value.get('target')} will be what the image has there",
-        "copy the files into the image, or use a named volume",
+        "copy the files into the image, use a named volume, or for a small text file --files init",
     )
 
 

@@ -27,7 +27,7 @@ from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Diagnostic, Severity
 from compose2fargate.mapping import jobs, names
 from compose2fargate.mapping.context import Context, options_of
-from compose2fargate.mapping.coverage import Accounted, account, findings
+from compose2fargate.mapping.coverage import LEFT_OUT, Accounted, account, findings
 from compose2fargate.mapping.grouping import find_groups
 from compose2fargate.mapping.networking import (
     CONNECT_URL,
@@ -52,24 +52,37 @@ class Translation(NamedTuple):
     accounted: tuple[Accounted, ...]
 
 
-def map_project(project: Project, settings: Settings, images: Mapping[str, ImageConfig]) -> Translation:
+def map_project(
+    project: Project,
+    settings: Settings,
+    images: Mapping[str, ImageConfig],
+    texts: Mapping[str, str | None] | None = None,
+) -> Translation:
     """Translate a project to a stack.
 
     Args:
         project: The project as loaded.
         settings: The user's choices.
         images: What the Dockerfiles of services built here say, by service.
+        texts: What `files.wanted_texts` asked for; None for what is no small text.
 
     Returns:
         The stack with all findings, errors included: the caller decides what an error stops.
     """
     report: list[Diagnostic] = []
     kept = _without(project, settings, report)
-    accounted = tuple(account(kept.tree, kept.marks))
-    report.extend(found for found in map(findings, accounted) if found)
-    ctx = _context(kept, settings, images, report)
+    ctx = _context(kept, settings, images, texts or {}, report)
     stack = _stack(ctx)
-    return Translation(stack, tuple(_allowed(report, settings.allow)), accounted)
+    accounted = tuple(
+        key._replace(row=ctx.outcomes.get(key.path, key.row)) for key in account(kept.tree, kept.marks)
+    )
+    report.extend(found for found in map(findings, accounted) if found)
+    left_out = (
+        Accounted(("services", name), project.at("services", name), LEFT_OUT)
+        for name in project.services
+        if name not in kept.services
+    )
+    return Translation(stack, tuple(_allowed(report, settings.allow)), (*accounted, *left_out))
 
 
 def _without(project: Project, settings: Settings, report: list[Diagnostic]) -> Project:
@@ -105,7 +118,11 @@ def _without(project: Project, settings: Settings, report: list[Diagnostic]) -> 
 
 
 def _context(
-    project: Project, settings: Settings, images: Mapping[str, ImageConfig], report: list[Diagnostic]
+    project: Project,
+    settings: Settings,
+    images: Mapping[str, ImageConfig],
+    texts: Mapping[str, str | None],
+    report: list[Diagnostic],
 ) -> Context:
     stack = names.ecs_name(settings.cluster or "-".join(filter(None, (project.name, settings.environment))))
     groups = find_groups(project, report)
@@ -119,6 +136,8 @@ def _context(
         jobs=jobs.find_jobs(project, groups),
         groups=groups,
         aliases=find_aliases(project, report),
+        texts=texts,
+        outcomes={},
         needed=frozenset(
             d.service
             for name, service in project.services.items()
@@ -228,7 +247,9 @@ def _task(ctx: Context, builder: _Builder, service: Service) -> tuple[Task, str]
     """Add the task definition of a service, and what it needs to exist first."""
     made = task(ctx, service)
     _validate(ctx, service, made)
-    for member, container in zip(made.services, made.definition.container_definitions, strict=True):
+    for member, container in zip(
+        made.services, made.definition.container_definitions, strict=False
+    ):  # files come last
         log = container.log_configuration
         if log and log.options["awslogs-group"] == log_group_name(ctx, member):  # else it is one the user has
             group = LogGroup(log_group_name(ctx, member), ctx.settings.log_retention)

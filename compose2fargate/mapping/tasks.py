@@ -48,6 +48,7 @@ from compose2fargate.compose.dockerfile import runtime_command
 from compose2fargate.compose.model import Service
 from compose2fargate.diagnostics import Path
 from compose2fargate.mapping.context import Context, options_of
+from compose2fargate.mapping.files import Delivery, deliver
 from compose2fargate.mapping.longrunning import judge
 from compose2fargate.mapping.names import ecs_name
 from compose2fargate.mapping.networking import port_mappings
@@ -100,24 +101,39 @@ def task(ctx: Context, leader: Service) -> Task:
     is_job = leader.name in ctx.jobs
     parts = [part(ctx, service, stores[service.name].tmpfs_mib) for service in services]
     size = size_task(ctx, parts, connected=not is_job)
-    containers = tuple(
-        container(ctx, service, size, stores[service.name], ports.get(service.name, ()))
-        for service in (*inits, *services)
-    )
+    containers, writers = [], []
+    for service in (*inits, *services):
+        made = container(ctx, service, size, stores[service.name], ports.get(service.name, ()))
+        delivery = deliver(ctx, service, made.log_configuration)
+        containers.append(_with_files(made, delivery))
+        writers.extend([delivery] if delivery else [])
     path: Path = ("services", leader.name)
     definition = TaskDefinition(
         family=ecs_name(f"{ctx.stack}-{ctx.names[leader.name]}"),
         cpu=str(size.cpu),
         memory=str(size.memory),
-        container_definitions=containers,
+        container_definitions=(*containers, *(delivery.container for delivery in writers)),
         execution_role_arn=Ref("execution-role", "name"),
         task_role_arn=options_of(leader).get("task_role") or ctx.settings.task_role or None,
         pid_mode="task" if any(service.pid.startswith("service:") for service in services) else None,
         runtime_platform=RuntimePlatform(_architecture(ctx, leader, (*path, "platform"))),
-        volumes=_volumes(stores.values()),
+        volumes=(
+            *_volumes(stores.values()),
+            *(volume for delivery in writers for volume in delivery.volumes),
+        ),
         tags=tags(ctx, leader),
     )
     return Task(definition, (*inits, *services), ports)
+
+
+def _with_files(made: ContainerDefinition, delivery: Delivery | None) -> ContainerDefinition:
+    """Let a container wait for the one that writes its files, and see them."""
+    if delivery is None:
+        return made
+    return made._replace(
+        depends_on=(*made.depends_on, delivery.dependency),
+        mount_points=(*made.mount_points, *delivery.mount_points),
+    )
 
 
 def _inits(ctx: Context, services: Sequence[Service]) -> list[Service]:
