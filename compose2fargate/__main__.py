@@ -7,7 +7,6 @@ not be reached; 70 an error of the program itself; 130 interrupted.
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -32,10 +31,10 @@ def run(arguments: Sequence[str]) -> int:
     try:
         status = _run(arguments)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader (`| head`) has what it wanted. Python flushes stdout once more when it exits, so that must
-        # not go to the closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader (`| head`) has what it wanted
+        from compose2fargate.cli.console import silence
+
+        silence(sys.stdout)
         return 0
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -181,6 +181,7 @@ CODES: Mapping[str, str] = {
     "C2F191": "A file cannot be written",
     "C2F192": "There is no such service or key to explain",
     "C2F193": "There is no such service to hash",
+    "C2F194": "The current directory is gone",
     "C2F195": "A setting has a wrong value",
     # C2F200-C2F299: mapping
     "C2F200": "A key is ignored without consequence",

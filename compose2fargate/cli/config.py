@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from compose2fargate.cli.console import Console, standard_input, write
+from compose2fargate.cli.console import Console, cannot_write, standard_input, write
 from compose2fargate.cli.options import COLOR_OPTIONS, COMPOSE_OPTIONS, load_options
 from compose2fargate.compose.loader import Loaded, load
 from compose2fargate.compose.render import escape_dollars, to_json, to_yaml
@@ -95,9 +95,7 @@ def _put(text: str, file: str | None) -> None:
         with open(file, "wb") as stream:
             stream.write(text.encode("utf-8", "surrogateescape"))
     except OSError as error:
-        raise UsageError(
-            Diagnostic("C2F191", Severity.ERROR, f"{file} cannot be written: {error.strerror}")
-        ) from None
+        raise cannot_write(file, error) from error
 
 
 def _refuse_registry(values: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TextIO
 import click
 
 from compose2fargate.cli.options import chosen
-from compose2fargate.diagnostics import Diagnostic, Severity
+from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
 
 _LARGEST_SOURCE: Final = 16_000_000
 
@@ -39,19 +39,50 @@ class Console(NamedTuple):
         from compose2fargate.report import RENDERERS
 
         shown = [d for d in diagnostics if not self.quiet or d.severity is Severity.ERROR]
-        sys.stderr.write(RENDERERS[self.format](shown, read_source, color=self.color))
+        _complain(RENDERERS[self.format](shown, read_source, color=self.color))
 
     def say(self, line: str) -> None:
         """Print a line about what was done; nothing with `--quiet`, or where stderr is to hold one JSON document."""
         if not self.quiet and self.format == "text":
-            sys.stderr.write(f"{line}\n")
+            _complain(f"{line}\n")
 
 
 def write(text: str) -> None:
-    """Write data to stdout: the same UTF-8 bytes on every platform and in every locale."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
-    sys.stdout.buffer.flush()
+    """Write data to stdout: the same UTF-8 bytes on every platform and in every locale.
+
+    Raises:
+        BrokenPipeError: The reader has closed its end.
+        UsageError: It cannot be written for another reason.
+    """
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence(sys.stdout)
+        raise cannot_write("stdout", error) from error
+
+
+def cannot_write(file: str, error: OSError) -> UsageError:
+    """Give the error for a file that the user asked for and that cannot be written."""
+    return UsageError(
+        Diagnostic("C2F191", Severity.ERROR, f"{file} cannot be written: {error.strerror or error}")
+    )
+
+
+def silence(stream: TextIO) -> None:
+    """Send what `stream` still holds nowhere: Python flushes once more when it exits, and would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _complain(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except BrokenPipeError:  # `2>&1 | head`: what is asked for is done all the same
+        silence(sys.stderr)
 
 
 def table(rows: Sequence[Sequence[str]], *, narrowest: int = 0) -> str:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.core import ParameterSource
 
+from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
+
 if TYPE_CHECKING:
     from compose2fargate.compose.loader import LoadOptions
 
@@ -69,4 +71,18 @@ def load_options(ctx: click.Context, **attributes: Any) -> LoadOptions:
 
     names = [option.name for option in COMPOSE_OPTIONS]
     given = {name: value for name, value in chosen(ctx).items() if name in names}
-    return LoadOptions(environment=dict(os.environ), cwd=os.getcwd(), **given, **attributes)
+    return LoadOptions(environment=dict(os.environ), cwd=_current_directory(), **given, **attributes)
+
+
+def _current_directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise UsageError(
+            Diagnostic(
+                "C2F194",
+                Severity.ERROR,
+                "the current directory does not exist any more",
+                hint="cd to another one",
+            )
+        ) from None

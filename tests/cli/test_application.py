@@ -176,6 +176,43 @@ def test_the_reader_may_leave_early(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
+def test_a_reader_of_diagnostics_that_leaves_early_does_not_stop_the_work(project: Path) -> None:
+    with start("convert", cwd=project) as process:
+        assert process.stderr is not None
+        process.stderr.close()
+    assert process.returncode == 0
+    assert (project / "fargate" / "json" / "compose2fargate.json").is_file()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")
+def test_a_full_disk_is_an_error_with_a_reason(project: Path) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "compose2fargate", "config"],
+            cwd=project,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error C2F191: stdout cannot be written: No space left on device\n")
+
+
+def test_a_current_directory_that_is_gone_is_an_error_with_a_reason(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    done = subprocess.run(
+        ["sh", "-c", 'rmdir "$PWD" && exec "$0" -m compose2fargate config', sys.executable],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "C2F194" in done.stderr
+
+
 def test_an_interrupt_exits_with_130_and_says_nothing(
     program: Program, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -184,7 +184,7 @@ SHELL_TEXT = st.text(alphabet="$${{}}::--+?#%/\\\\'\"`<ab*? \t", max_size=60)
 
 
 @given(SHELL_TEXT, st.sampled_from("\\`"), st.booleans())
-def test_any_word_is_expanded_or_refused(word: str, escape: str, keep: bool) -> None:  # noqa: FBT001 - drawn
+def test_any_word_is_expanded_or_refused(word: str, escape: str, keep: bool) -> None:
     kept = Keep(quotes=keep, escapes=keep, unset=keep)
     try:
         expansion = expand(word, Scope({"a": "b*", "b": ""}), escape=escape, keep=kept)
