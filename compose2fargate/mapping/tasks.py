@@ -334,12 +334,19 @@ def _command(ctx: Context, service: Service) -> tuple[tuple[str, ...], tuple[str
 
 def _check_long_running(ctx: Context, service: Service, container: ContainerDefinition) -> None:
     argv = (*container.entry_point, *container.command)
-    verdict = judge(argv, service.image) if argv else None
+    terminal = service.tty or service.stdin_open  # which keeps a shell waiting for input
+    verdict = judge(argv, service.image, tty=terminal) if argv else None
     if verdict is None:
         return
     key = "command" if service.command else "entrypoint" if service.entrypoint else "build"
     path: Path = ("services", service.name, key)
-    ctx.warn("C2F240", path, f"{verdict.reason}: ECS would restart the task for ever", hint=verdict.fix)
+    ctx.warn(
+        "C2F240",
+        path,
+        f"{verdict.reason}: ECS would restart the task for ever",
+        hint=verdict.fix,
+        url=verdict.url,
+    )
 
 
 # -- environment ---------------------------------------------------------------------------------------------
