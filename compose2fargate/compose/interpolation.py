@@ -24,21 +24,19 @@ import math
 import re
 import struct
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from compose2fargate.compose.yaml_trees import Marks, locate
 from compose2fargate.diagnostics import Diagnostic, Path, Severity
-
-if TYPE_CHECKING:
-    from compose2fargate.compose.source import Marks
 
 Lookup = Callable[[str], "str | None"]
 """Gives a variable's value, None when it is not set."""
 
-MAX_NESTING = 100
+MAX_NESTING = 20
 
 _NAME = "[_a-zA-Z\u017f\u212a][_a-zA-Z0-9\u017f\u212a]*"
 # Go folds the case of [a-z] to the long s and the Kelvin sign too.
-_REFERENCE = re.compile(
+REFERENCE = re.compile(
     rf"\$(?:(?P<escaped>\$)|(?P<named>{_NAME})|\{{(?:(?P<braced>{_NAME})(?P<operator>\}}|:?[-+?]))?)"
 )
 _BRACE = re.compile(r"[{}]")
@@ -78,7 +76,7 @@ def substitute(
         raise TemplateError("C2F121", f"variables are nested more than {MAX_NESTING} deep", "Use fewer.")
     parts: list[str] = []
     end = 0
-    while (match := _REFERENCE.search(template, end)) is not None:
+    while (match := REFERENCE.search(template, end)) is not None:
         parts.append(template[end : match.start()])
         end = match.end()
         operator = match["operator"]
@@ -89,7 +87,7 @@ def substitute(
         elif operator is None or operator == "}":
             parts.append(_plain_value(match["named"] or match["braced"], lookup, missing))
         else:
-            closing = _closing_brace(template, match.start())
+            closing = closing_brace(template, match.start())
             operand = substitute(template[end:closing], lookup, missing, nesting=nesting + 1)
             parts.append(_OPERATORS[operator](match["braced"], lookup(match["braced"]), operand))
             end = closing + 1
@@ -105,11 +103,14 @@ def _plain_value(name: str, lookup: Lookup, missing: Callable[[str], object]) ->
     return value
 
 
-def _closing_brace(template: str, start: int) -> int:
+def closing_brace(template: str, start: int) -> int:
     """Find the brace that ends the reference at `start`.
 
     Braces are counted as compose-go counts them: what follows an opening one is skipped. When they do not
     balance, the last one on the line ends the reference.
+
+    Raises:
+        TemplateError: There is none on the line.
     """
     depth = 0
     last = skipped = -1
@@ -354,11 +355,16 @@ def interpolate(
     return tree
 
 
+_MAX_ERRORS = 100
+"""After so many, the rest is most likely more of the same."""
+
+
 class _Interpolation:
     def __init__(self, marks: Marks, lookup: Lookup, diagnostics: list[Diagnostic]) -> None:
         self.marks = marks
         self.lookup = lookup
         self.diagnostics = diagnostics
+        self.errors = 0
         self.warned = {found.message for found in diagnostics if found.code == "C2F120"}
 
     def mapping(self, tree: dict[str, Any], casts: _Casts, path: Path) -> None:
@@ -421,9 +427,10 @@ class _Interpolation:
         self.report("C2F124", Severity.WARNING, message, path, f"Write {str(value).lower()}.")
 
     def report(self, code: str, severity: Severity, message: str, path: Path, hint: str) -> None:
-        from compose2fargate.compose.source import locate
-
-        self.diagnostics.append(Diagnostic(code, severity, message, path, locate(self.marks, path), hint))
+        self.errors += severity is Severity.ERROR
+        if self.errors <= _MAX_ERRORS:
+            place = locate(self.marks, path)
+            self.diagnostics.append(Diagnostic(code, severity, message, path, place, hint))
 
 
 def _dotted(path: Path) -> str:

@@ -255,7 +255,7 @@ def _logical_directory(cwd: str, pwd: str) -> str:
     """Give the current directory by the name the shell has for it: with symbolic links, as Go does."""
     cwd = os.path.abspath(cwd)
     if os.path.isabs(pwd) and pwd != cwd:
-        with suppress(OSError):  # PWD may be out of date
+        with suppress(OSError, ValueError):  # PWD may be out of date
             if os.path.samefile(pwd, cwd):
                 return os.path.normpath(pwd)
     return cwd
@@ -362,7 +362,7 @@ def _bad_name(name: str) -> Diagnostic:
 
 def _several_files(files: Iterable[str]) -> Diagnostic:
     first, *others = files
-    message = f"{first} is used; {', '.join(others)} beside it would be, too, by the name"
+    message = f"several files have a name to look for: {first} is used, {' and '.join(others)} not"
     hint = "Remove what is not in use, or name the files with --file."
     return Diagnostic("C2F110", Severity.WARNING, message, (), Location(first, 1, 1), hint)
 

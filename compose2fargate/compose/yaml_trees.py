@@ -160,7 +160,7 @@ class _Builder:
                 continue
             mark = key_node.start_mark
             if key in tree:
-                self.findings.append(_duplicate(key, place_of(mark, file), marks[key][1]))
+                self.report(_duplicate(key, place_of(mark, file), marks[key][1]))
                 continue
             child = None
             if isinstance(value_node, CollectionNode):
@@ -201,34 +201,39 @@ class _Builder:
             return _Merge if node.tag == TAG + "merge" and node.value == "<<" else self.tagged(node)
         return node.value if node.style else self.keys[node.value]
 
+    def report(self, found: Diagnostic) -> None:
+        self.findings.append(found)
+        if len(self.findings) >= _MAX_FINDINGS:
+            raise LoadError(self.findings)
+
     def refuse_questions(self, nodes: Iterable[Any]) -> None:
         """Refuse `a?b` between brackets: to go-yaml, though not to libyaml, the value ends there."""
         for node in nodes:
             if type(node) is ScalarNode and not node.style and "?" in node.value[1:]:
-                self.findings.append(_question_mark(place_of(node.start_mark, self.file)))
+                self.report(_question_mark(place_of(node.start_mark, self.file)))
 
     def refuse_key(self, key: Any, node: Node, merge: tuple[Node, Node] | None) -> None:
         place = place_of(node.start_mark, self.file)
         if key is _Merge and merge is not None:
-            self.findings.append(_duplicate("<<", place, merge[0].start_mark.line + 1))
+            self.report(_duplicate("<<", place, merge[0].start_mark.line + 1))
         elif key is not _REFUSED:
-            self.findings.append(_not_a_string(key, node, place))
+            self.report(_not_a_string(key, node, place))
 
     def tagged(self, node: Any) -> Any:
         try:
             return read_tagged(node.tag, node.value)
         except ValueError:
-            self.findings.append(_wrong_tag(node, place_of(node.start_mark, self.file)))
+            self.report(_wrong_tag(node, place_of(node.start_mark, self.file)))
             return _REFUSED
 
     def merge(self, tree: dict[str, Any], marks: Marks, entry: tuple[Node, Node]) -> None:
         """Add what `<<` names to a mapping: its own keys come first, then those of earlier sources."""
         key_node, node = entry
         if "<<" in tree:
-            self.findings.append(_duplicate("<<", place_of(key_node.start_mark, self.file), marks["<<"][1]))
+            self.report(_duplicate("<<", place_of(key_node.start_mark, self.file), marks["<<"][1]))
         for source in node.value if type(node) is SequenceNode else [node]:
             if type(source) is not MappingNode:
-                self.findings.append(_wrong_merge(place_of(source.start_mark, self.file)))
+                self.report(_wrong_merge(place_of(source.start_mark, self.file)))
                 continue
             more, more_marks = self.collection(source)
             for key, value in more.items():
@@ -255,6 +260,9 @@ class _Builder:
             }
         return [self.copy(item, node, depth + 1) if type(item) in _COLLECTIONS else item for item in value]
 
+
+_MAX_FINDINGS = 100
+"""After so many, the rest is most likely more of the same."""
 
 _COLLECTIONS = frozenset((dict, list))
 _REFUSED = object()
