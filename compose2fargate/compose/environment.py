@@ -46,6 +46,9 @@ def resolve_services(
     for name, service in tree.get("services", {}).items():
         mark = inside.get(name)
         out, below = service, (mark[3] if mark else None) or {}
+        for key in ("env_file", "label_file"):
+            if key in out and key in below:
+                findings.drop(("services", name, key), below[key], "read: its variables stand in the service")
         path: Path = ("services", name)
         if "environment" in out or "env_file" in out:
             out, below = _with_environment(out, below, environment, reader, (path, findings))
@@ -83,9 +86,7 @@ def _with_environment(
             shown = reader.shown(reader.path(entry))
             places.update({name: (shown, line, 1, None) for name, line in parsed.lines.items()})
     merged = {**known, **own}
-    out = {k: v for k, v in service.items() if k != "env_file"}
-    if merged:
-        out["environment"] = {name: merged[name] for name in sorted(merged)}
+    out = _in_place(service, "environment", "env_file", {name: merged[name] for name in sorted(merged)})
     return out, _merged_marks(marks, "environment", "env_file", places)
 
 
@@ -103,10 +104,19 @@ def _with_labels(
             shown = reader.shown(reader.path(entry))
             places.update({name: (shown, line, 1, None) for name, line in parsed.lines.items()})
     labels.update(service.get("labels") or {})
-    out = {k: v for k, v in service.items() if k != "label_file"}
-    if labels:
-        out["labels"] = {name: labels[name] for name in sorted(labels)}
+    out = _in_place(service, "labels", "label_file", {name: labels[name] for name in sorted(labels)})
     return out, _merged_marks(marks, "labels", "label_file", places)
+
+
+def _in_place(service: Tree, key: str, source: str, value: Mapping[str, Any]) -> Tree:
+    """Put `value` where `key` is or belongs, which is where `source` is; the order of keys is that of printing."""
+    out: Tree = {}
+    for name, item in service.items():
+        if name not in (key, source):
+            out[name] = item
+        elif value:
+            out[key] = value
+    return out
 
 
 def _merged_marks(marks: Marks, key: str, source: str, places: Marks) -> Marks:

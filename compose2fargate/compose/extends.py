@@ -99,7 +99,7 @@ class Extender:
         if self._endless(scope, (*chain, (scope.file, name)), (target.file, reference.service), reference):
             return service, marks
         base, base_marks = self._service(target, reference.service, (*chain, (scope.file, name)))
-        if base is None:
+        if not isinstance(base, dict):
             return service, marks
         return self._merged(scope, target, name, (base, base_marks), (service, marks))
 
@@ -202,8 +202,5 @@ def _service_rules() -> Trie:
 
 
 def extends_anything(services: Any) -> bool:
-    """Tell whether any service has `extends`, or is no mapping at all."""
-    return isinstance(services, dict) and any(
-        "extends" in service if isinstance(service, dict) else service is not None
-        for service in services.values()
-    )
+    """Tell whether any service has `extends`."""
+    return any(isinstance(service, dict) and "extends" in service for service in services.values())

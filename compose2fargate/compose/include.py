@@ -75,6 +75,11 @@ def import_resources(
 ) -> tuple[Tree, Marks]:
     """Add the resources of an included project; a name that both have must mean the same in both."""
     out, out_marks = dict(tree), dict(marks)
+    for key in imported:
+        if key not in SECTIONS and key in imported_marks:
+            findings.drop(
+                (key,), imported_marks[key], "counts in the file that includes, not in an included one"
+            )
     for section in SECTIONS:
         incoming = imported.get(section)
         if incoming is None:
@@ -106,6 +111,7 @@ def _section(
                     f"{section}.{name} is something else in an included file{where}",
                     "Rename one of them, or merge the files with -f instead of including one.",
                 )
+            findings.drop((section, name), theirs.get(name), "given again by another included file")
             continue
         entries[name] = value
         if name in theirs:

@@ -31,7 +31,7 @@ from compose2fargate.compose.include import MAX_DEPTH, Include, import_resources
 from compose2fargate.compose.interpolation import interpolate
 from compose2fargate.compose.merge import enforce_unique, merge, reset
 from compose2fargate.compose.normalise import filled, normalise
-from compose2fargate.compose.passes import Dropped, Findings, Tree, Trie, compile_rules, rules_at, walk
+from compose2fargate.compose.passes import Dropped, Findings, Tree, compile_rules, walk
 from compose2fargate.compose.paths import Resolver, clean, is_remote, resolver_steps
 from compose2fargate.compose.schema import validate
 from compose2fargate.compose.selection import enable, select, split_by_profile, without_unused
@@ -189,8 +189,6 @@ class _Run:
         disabled: Tree = {}
         if self.options.interpolate:
             tree, marks, disabled = self.project({**tree, "name": name}, marks, found.profiles, environment)
-        else:
-            tree = _printed(tree, rules.unique_rules())
         self.findings.stop_on_errors()
         return Loaded(
             name,
@@ -304,6 +302,7 @@ class _Run:
     ) -> tuple[Tree, Marks]:
         """Merge one document over those before it."""
         findings = self.findings
+        findings.dropped.extend(Dropped(path, place, "reset") for path, place in document.gone.items())
         tree, marks = self.interpolated(document, scope)
         if "services" in tree:
             tree, marks = self.extended(tree, marks, document.resets, file, scope)
@@ -328,6 +327,8 @@ class _Run:
         """Fill in variables."""
         self.findings.marks = document.marks
         tree = document.tree
+        for path, place in document.gone.items():
+            self.findings.drop(path, (*place, None), "resets what came before")
         if self.options.interpolate:
             tree = interpolate(
                 tree, document.marks, self.lookup(scope.environment), self.findings.diagnostics
@@ -513,11 +514,8 @@ class _Run:
 
     def with_trails(self, diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
         """Say for each diagnostic how the reader got to its file."""
-        trails = self.trails
         return [
-            d._replace(trail=trails[d.location.file])
-            if d.location and d.location.file in trails and not d.trail
-            else d
+            d._replace(trail=(*d.trail, *self.trails.get(d.location.file, ()))) if d.location else d
             for d in diagnostics
         ]
 
@@ -537,16 +535,3 @@ def _passed_through(tree: Tree, environment: Mapping[str, str]) -> Tree:
         if isinstance(service, dict) and isinstance(service.get("environment"), list)
     }
     return {**tree, "services": {**services, **changed}} if changed else tree
-
-
-def _printed(value: Any, trie: Trie) -> Any:
-    """Give a tree without final values as Docker Compose prints it: sorted, and most empty lists as null."""
-    if isinstance(value, dict):
-        below = {key: rules_at(trie, key) for key in value}
-        return {key: _printed_entry(value[key], below[key]) for key in sorted(value)}
-    return [_printed(item, rules_at(trie, "*")[1]) for item in value] if isinstance(value, list) else value
-
-
-def _printed_entry(value: Any, rule: tuple[Any, Trie]) -> Any:
-    # Lists of unique items are made anew in Go, and so are never nil.
-    return None if value == [] and rule[0] is None else _printed(value, rule[1])

@@ -12,7 +12,7 @@ from typing import Any
 from compose2fargate.compose.passes import Findings, Placed, Tree, Trie, rules_at, walk
 from compose2fargate.compose.source import Mark, Marks
 from compose2fargate.compose.syntax import BadSyntaxError, dependency, go_text, keyed, parse_mount
-from compose2fargate.diagnostics import Path
+from compose2fargate.diagnostics import Location, Path
 
 Merger = Callable[[Placed, Placed, Trie, Path, Findings], Placed]
 """A key's own way to merge: what is below, what comes on top, and the rules for what is inside."""
@@ -35,6 +35,7 @@ def merge(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings
                 out_marks[key] = mark
             continue
         below, below_mark = out[key], out_marks.get(key)
+        known = len(findings.diagnostics)
         merged, inside = _entry(
             (below, below_mark[3] if below_mark else None),
             (value, mark[3] if mark else None),
@@ -42,6 +43,8 @@ def merge(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings
             (*path, key),
             findings,
         )
+        if below_mark is not None and known < len(findings.diagnostics):
+            _say_what_is_below(findings, known, (*path, key), below_mark)
         if merged is below:
             continue
         out[key] = merged
@@ -51,6 +54,13 @@ def merge(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings
         if not isinstance(merged, (dict, list)) and merged != below:
             findings.drop((*path, key), below_mark, "overridden")
     return out, out_marks
+
+
+def _say_what_is_below(findings: Findings, known: int, path: Path, mark: Mark) -> None:
+    for index, found in enumerate(findings.diagnostics[known:], start=known):
+        if found.path == path:
+            trail = (f"merged with {Location(*mark[:3])}", *found.trail)
+            findings.diagnostics[index] = found._replace(trail=trail)
 
 
 def _mark_of_merged(merged: Any, value: Any, below: Mark | None, over: Mark | None) -> Mark | None:
@@ -78,8 +88,8 @@ def _mismatch(base: Placed, over: Placed, path: Path, findings: Findings) -> Pla
     findings.error(
         "C2F150",
         path,
-        f"cannot merge {_kind(over[0])} over the {_kind(base[0])} that {'.'.join(map(str, path))} already is",
-        f"Write it as a {_kind(base[0])} here too, or as `{path[-1]}: !override ...` to replace it.",
+        f"a {_kind(over[0])} cannot be merged with the {_kind(base[0])} that {'.'.join(map(str, path))} already is",
+        f"Write a {_kind(base[0])} here, too, or `{path[-1]}: !override ...` to replace it.",
     )
     return base
 

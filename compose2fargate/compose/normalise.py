@@ -63,7 +63,7 @@ def _service(service: Tree, marks: Marks, environment: Mapping[str, str]) -> tup
     if out.get("pull_policy") == "if_not_present":
         out["pull_policy"] = "missing"
     if isinstance(out.get("build"), dict):
-        out["build"] = _build(out["build"], environment)
+        out["build"], marks = _build(out["build"], marks, environment)
     if "environment" in out:
         out["environment"] = filled(out["environment"], environment, keep=True)
     depends_on, places = _dependencies(out, marks)
@@ -74,15 +74,30 @@ def _service(service: Tree, marks: Marks, environment: Mapping[str, str]) -> tup
     return out, marks
 
 
-def _build(build: Tree, environment: Mapping[str, str]) -> Tree:
+def _build(build: Tree, marks: Marks, environment: Mapping[str, str]) -> tuple[Tree, Marks]:
     out = dict(build)
     if out.get("context") is None:
         out["context"] = "."
     if out.get("dockerfile") is None and out.get("dockerfile_inline") is None:
         out["dockerfile"] = "Dockerfile"
+    given = out.get("args")
     if "args" in out:
-        out["args"] = filled(out["args"], environment, keep=False)
-    return out
+        out["args"] = filled(given, environment, keep=False)
+    if isinstance(given, list) and len(out["args"] or ()) < len(given):
+        marks = _without_unset(given, marks, environment)
+    return out, marks
+
+
+def _without_unset(args: list[Any], marks: Marks, environment: Mapping[str, str]) -> Marks:
+    """Renumber the marks of build arguments, of which those without any value are left out."""
+    build = marks.get("build")
+    places = (build[3] or {}).get("args") if build else None
+    if build is None or places is None:
+        return marks
+    kept = [i for i, arg in enumerate(args) if filled([arg], environment, keep=False)]
+    items: Marks = {n: places[3][i] for n, i in enumerate(kept) if places[3] and i in places[3]}
+    inside: Marks = {**(build[3] or {}), "args": (places[0], places[1], places[2], items)}
+    return {**marks, "build": (build[0], build[1], build[2], inside)}
 
 
 def filled(value: Any, environment: Mapping[str, str], *, keep: bool) -> Any:
@@ -106,7 +121,8 @@ def filled(value: Any, environment: Mapping[str, str], *, keep: bool) -> Any:
             out.append(f"{item}={environment[item]}")
         elif keep:
             out.append(item)
-    return out
+    # As Docker Compose prints it when nothing is left, which shows without interpolation only.
+    return out or None
 
 
 def _dependencies(service: Tree, marks: Marks) -> tuple[Tree, Any]:

@@ -19,6 +19,7 @@ _NANOSECONDS = {
 }
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([^0-9.]*)")
 _MAX_INT64 = 2**63 - 1
+_LARGE = 1e15
 
 _SIZE = re.compile(r"([0-9._eE+-]*[0-9.]) ?([^0-9. ]*)")
 _BYTES = {"": 1, "b": 1} | {
@@ -111,10 +112,10 @@ def float32(value: float) -> float:
         ValueError: It is too large for single precision, or no number.
     """
     try:
-        (single,) = unpack("f", pack("f", value))
+        (single,) = unpack("<f", pack("<f", value))
     except OverflowError as error:
         raise ValueError(f"{value} is too large") from error
-    if single == int(single):
+    if single.is_integer() and abs(single) < _LARGE:
         return int(single)
     rounded = (float(f"{single:.{digits}g}") for digits in range(6, 9))
-    return next((r for r in rounded if pack("f", r) == pack("f", single)), float(f"{single:.9g}"))
+    return next((r for r in rounded if pack("<f", r) == pack("<f", single)), float(f"{single:.9g}"))

@@ -339,6 +339,12 @@ def labels(value: Any, marks: Marks | None, _path: Path, _findings: Findings) ->
     return _mapping(value, marks, "")
 
 
+def plain_options(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
+    """Read a mapping of text and whole numbers; no value is the empty one."""
+    found, places = named(text)(value, marks, path, findings)
+    return {key: "" if item is None else item for key, item in found.items()}, places
+
+
 def many_options(value: Any, marks: Marks | None, _path: Path, _findings: Findings) -> Placed:
     """Read options that may be repeated: every value becomes a list."""
     if not isinstance(value, dict):
@@ -399,14 +405,14 @@ def ulimit(value: Any, marks: Marks | None, path: Path, findings: Findings) -> P
     if isinstance(value, dict):
         return _ULIMIT(value, marks, path, findings)
     single, _ = integer(value, marks, path, findings)
-    return (single or {}), None
+    return (single or {"soft": 0, "hard": 0}), None
 
 
 # ---------------------------------------------------------------------------------------------------------
 # Mappings with fixed keys, in the order in which they are printed
 # ---------------------------------------------------------------------------------------------------------
 
-_ULIMIT = fixed({"soft": integer, "hard": integer})
+_ULIMIT = fixed({"soft": Always(integer, 0), "hard": Always(integer, 0)})
 _ENV_FILE = fixed({"path": text, "required": Kept(flag), "format": text})
 _FILE_MOUNT = fixed({"source": text, "target": text, "uid": text, "gid": text, "mode": Kept(mode)})
 _HOOK = fixed(
@@ -466,11 +472,11 @@ _TRIGGER = fixed(
         "initial_sync": flag,
     }
 )
-_THROTTLE = each(fixed({"path": Kept(text), "rate": Kept(rate)}))
+_THROTTLE = each(fixed({"path": Always(text, ""), "rate": Always(rate, "0")}))
 _BLKIO = fixed(
     {
         "weight": count,
-        "weight_device": each(fixed({"path": Kept(text), "weight": Kept(count)})),
+        "weight_device": each(fixed({"path": Always(text, ""), "weight": Always(count, 0)})),
         "device_read_bps": _THROTTLE,
         "device_read_iops": _THROTTLE,
         "device_write_bps": _THROTTLE,
@@ -659,7 +665,7 @@ _SERVICE = fixed(
         "stdin_open": flag,
         "stop_grace_period": Kept(duration),
         "stop_signal": text,
-        "storage_opt": labels,
+        "storage_opt": plain_options,
         "sysctls": labels,
         "tmpfs": text_or_texts,
         "tty": flag,
@@ -709,7 +715,7 @@ _FILE_OBJECT = fixed(
         "external": flag,
         "labels": labels,
         "driver": text,
-        "driver_opts": labels,
+        "driver_opts": plain_options,
         "template_driver": text,
     }
 )
