@@ -121,8 +121,7 @@ def filled(value: Any, environment: Mapping[str, str], *, keep: bool) -> Any:
             out.append(f"{item}={environment[item]}")
         elif keep:
             out.append(item)
-    # As Docker Compose prints it when nothing is left, which shows without interpolation only.
-    return out or None
+    return out
 
 
 def _dependencies(service: Tree, marks: Marks) -> tuple[Tree, Any]:

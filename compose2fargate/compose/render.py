@@ -10,6 +10,7 @@ Docker Compose prints its own types, and the two formats differ in more than syn
 | `models`                               | printed                    | left out                            |
 | a missing command or entrypoint        | left out                   | null                                |
 | empty `ipam`, `placement`, `resources` | left out                   | `{}`                                |
+| empty lists in `x-` keys               | `[]`                       | null                                |
 | limits of zero in `ulimits`            | printed                    | left out                            |
 | device limits of `blkio_config`        | `path`, `rate`, `weight`   | `Path`, `Rate`, `Weight`            |
 
@@ -24,6 +25,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from compose2fargate.compose.passes import Trie, rules_at
+from compose2fargate.compose.rules import unique_rules
 from compose2fargate.compose.yaml_scalars import WORDS, Plain, Timestamp
 from compose2fargate.diagnostics import Diagnostic, LoadError, Severity
 
@@ -62,7 +65,8 @@ def to_json(tree: Mapping[str, Any], *, raw: bool = False) -> str:
     from json.encoder import encode_basestring
 
     parts: list[str] = []
-    _write_json(_sorted(tree) if raw else _json_view(tree), "\n", parts, encode_basestring)
+    view = _plain_json(tree, unique_rules()) if raw else _json_view(tree)
+    _write_json(view, "\n", parts, encode_basestring)
     return _HTML.sub(lambda found: f"\\u{ord(found[0]):04x}", "".join(parts))
 
 
@@ -79,6 +83,7 @@ _NAME_MAPS = frozenset(
         "additional_contexts",
         "annotations",
         "args",
+        "aux_addresses",
         "configs",
         "depends_on",
         "driver_opts",
@@ -144,7 +149,7 @@ def _yaml_value(key: str, value: Any) -> Any:
 
 def _json_view(tree: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        key: _sorted(tree[key]) if key.startswith("x-") else _json_value(key, tree[key])
+        key: _plain_json(tree[key], {}) if key.startswith("x-") else _json_value(key, tree[key])
         for key in sorted(tree)
         if key != "models"
     }
@@ -172,13 +177,24 @@ def _json_struct(value: Mapping[str, Any], names: Mapping[str, str]) -> dict[str
 
 
 def _json_limit(limit: Any) -> Any:
-    return {key: number for key, number in limit.items() if number} if type(limit) is dict else limit
+    if type(limit) is not dict:
+        return limit
+    return {key: number for key, number in limit.items() if number and not key.startswith("x-")}
 
 
-def _sorted(value: Any) -> Any:
+def _plain_json(value: Any, unique: Trie) -> Any:
+    """Sort all keys, and make empty lists null: in Go only the lists made anew to be without duplicates are not nil."""
     if type(value) is dict:
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(item) for item in value] if type(value) is list else value
+        return {key: _plain_json_entry(value[key], rules_at(unique, key)) for key in sorted(value)}
+    return (
+        [_plain_json_entry(item, rules_at(unique, "*")) for item in value] or None
+        if type(value) is list
+        else value
+    )
+
+
+def _plain_json_entry(value: Any, rule: tuple[Any, Trie]) -> Any:
+    return value if value == [] and rule[0] is not None else _plain_json(value, rule[1])
 
 
 def _naturally_sorted(value: Any) -> Any:
