@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from compose2fargate.compose.interpolation import REFERENCE, TemplateError, closing_brace
 from compose2fargate.compose.loader import Loaded
 from compose2fargate.compose.render import to_json
 from compose2fargate.diagnostics import Diagnostic, LoadError, Severity
 
-_NAME: Final = "[A-Za-z_][A-Za-z0-9_]*"
-_TOKEN: Final = re.compile(
-    rf"\$(?:\$|(?P<name>{_NAME})|(?P<open>\{{)(?P<braced>{_NAME})?(?::?(?P<operator>[-?+]))?)|(?P<close>\}})"
-)
 _DEEPEST: Final = 50
 
 # What makes no difference to a container of the service.
@@ -89,16 +85,7 @@ def variables(loaded: Loaded) -> list[Variable]:
 
     Where a variable is mentioned more than once, the last value that mentions it counts.
     """
-    found: dict[str, Variable] = {}
-    for text in _texts(loaded.tree):
-        mentions = list(_references(text))
-        # Within one value a mention that says more than the name goes before a bare one.
-        found.update(
-            (variable.name, variable) for variable in mentions if variable == Variable(variable.name)
-        )
-        found.update(
-            (variable.name, variable) for variable in mentions if variable != Variable(variable.name)
-        )
+    found = {variable.name: variable for text in _texts(loaded.tree) for variable in _mentions(text)}
     return sorted(found.values())
 
 
@@ -114,21 +101,41 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(inner)
 
 
-def _references(text: str) -> Iterator[Variable]:
-    """Find the variables in `text`: those in a default or an alternate too, those in an error message not."""
-    open_braces: list[tuple[str, str, int]] = []
-    in_messages = 0
-    for token in _TOKEN.finditer(text):
-        if token["open"]:
-            open_braces.append((token["braced"] or "", token["operator"] or "", token.end()))
-            in_messages += token["operator"] == "?"
-        elif token["close"] and open_braces:
-            name, operator, start = open_braces.pop()
-            in_messages -= operator == "?"
-            if name and not in_messages and len(open_braces) < _DEEPEST:
-                yield _variable(name, operator, text[start : token.start()])
-        elif token["name"] and not in_messages:
-            yield Variable(token["name"])
+def _mentions(text: str, depth: int = 0) -> Iterator[Variable]:
+    """Find the variables in `text`, and in defaults and alternates, such that the one that counts comes last.
+
+    For Docker Compose a reference with an operator reaches to the last brace of its line, and what follows its
+    own brace comes before it. What is no reference counts as a variable without a name.
+    """
+    end = until = 0
+    waiting: list[tuple[str, str, str]] = []
+    while (match := REFERENCE.search(text, end)) is not None:
+        end = match.end()
+        if end > until:
+            yield from _with_operands(waiting, depth)
+        operator = match["operator"]
+        if operator is None or operator == "}":
+            if not match["escaped"]:
+                yield Variable(match["named"] or match["braced"] or "")
+            continue
+        try:
+            closing = closing_brace(text, match.start())
+        except TemplateError:
+            yield Variable("")
+            continue
+        waiting.append((match["braced"], operator[-1], text[end:closing]))
+        line_end = text.find("\n", closing)
+        until = text.rfind("}", closing, len(text) if line_end < 0 else line_end)
+        end = closing + 1
+    yield from _with_operands(waiting, depth)
+
+
+def _with_operands(waiting: list[tuple[str, str, str]], depth: int) -> Iterator[Variable]:
+    while waiting:
+        name, operator, operand = waiting.pop()
+        yield _variable(name, operator, operand)
+        if operator != "?" and depth < _DEEPEST:
+            yield from _mentions(operand, depth + 1)
 
 
 def _variable(name: str, operator: str, operand: str) -> Variable:
