@@ -302,7 +302,6 @@ class _Run:
     ) -> tuple[Tree, Marks]:
         """Merge one document over those before it."""
         findings = self.findings
-        findings.dropped.extend(Dropped(path, place, "reset") for path, place in document.gone.items())
         tree, marks = self.interpolated(document, scope)
         if "services" in tree:
             tree, marks = self.extended(tree, marks, document.resets, file, scope)

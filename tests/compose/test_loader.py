@@ -290,7 +290,7 @@ def test_without_interpolation_the_tree_is_the_merged_files_in_long_syntax(load_
         "image": "${I}",
         "networks": {"default": None},
         "ports": ["${P}:80"],
-        "x-a": None,
+        "x-a": [],
     }
 
 
