@@ -183,18 +183,21 @@ def _json_limit(limit: Any) -> Any:
 
 
 def _plain_json(value: Any, unique: Trie) -> Any:
-    """Sort all keys, and make empty lists null: in Go only the lists made anew to be without duplicates are not nil."""
+    """Sort all keys, and make empty lists null: in Go only lists made anew to be without duplicates are not nil."""
     if type(value) is dict:
-        return {key: _plain_json_entry(value[key], rules_at(unique, key)) for key in sorted(value)}
-    return (
-        [_plain_json_entry(item, rules_at(unique, "*")) for item in value] or None
-        if type(value) is list
-        else value
-    )
+        return {key: _plain_json_entry(key, value[key], rules_at(unique, key)) for key in sorted(value)}
+    if type(value) is list:
+        return [_plain_json_entry("", item, rules_at(unique, "*")) for item in value] or None
+    return value
 
 
-def _plain_json_entry(value: Any, rule: tuple[Any, Trie]) -> Any:
-    return value if value == [] and rule[0] is not None else _plain_json(value, rule[1])
+def _plain_json_entry(key: str, value: Any, rule: tuple[Any, Trie]) -> Any:
+    is_made_anew = rule[0] is not None and key not in _FILLED
+    return value if value == [] and is_made_anew else _plain_json(value, rule[1])
+
+
+_FILLED = frozenset(("args", "environment"))
+"""Lists that are made once more, to fill in variables."""
 
 
 def _naturally_sorted(value: Any) -> Any:
