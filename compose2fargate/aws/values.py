@@ -59,6 +59,11 @@ def pascal(name: str) -> str:
     return spelled if spelled == "awsvpcConfiguration" else spelled[0].upper() + spelled[1:]
 
 
+# Types of plain values, which are most of them: told first, without a call.
+_PLAIN = frozenset({str, int, bool, float, type(None)})
+_LEFT_OUT_WHEN_EMPTY = frozenset({tuple, dict, type(None)})
+
+
 def to_api(value: Any, resolve: Resolve, spell: Callable[[str], str] = camel) -> Any:
     """Turn a value of `resources.py` into the plain JSON that an AWS API takes.
 
@@ -66,17 +71,23 @@ def to_api(value: Any, resolve: Resolve, spell: Callable[[str], str] = camel) ->
     strings and zeros stay. `resolve` says what a `Ref` becomes. Keys of mappings (labels, log options) are
     the user's and keep their spelling.
     """
-    if isinstance(value, Ref):
+    kind: Any = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is Ref:
         return resolve(value)
+    if kind is tuple:
+        return [to_api(item, resolve, spell) for item in value]
     if isinstance(value, Mapping):
         return {key: to_api(item, resolve, spell) for key, item in value.items()}
-    if isinstance(value, tuple):
-        fields: tuple[str, ...] | None = getattr(value, "_fields", None)
-        if fields is None:
-            return [to_api(item, resolve, spell) for item in value]
-        return {
-            spell(name): to_api(item, resolve, spell)
-            for name, item in zip(fields, value)  # noqa: B905 - a NamedTuple has as many values as fields
-            if item is not None and item not in ((), {})
-        }
-    return value
+    return {
+        spelled: item if type(item) in _PLAIN else to_api(item, resolve, spell)
+        for spelled, item in zip(_members(kind, spell), value)  # noqa: B905 - as many values as fields
+        if item or type(item) not in _LEFT_OUT_WHEN_EMPTY
+    }
+
+
+@cache
+def _members(kind: Any, spell: Callable[[str], str]) -> tuple[str, ...]:
+    """The fields of a resource type as the API spells them."""
+    return tuple(map(spell, kind._fields))
