@@ -308,10 +308,14 @@ _SYNTAX = (
         "Check the indentation of this line and the one before.",
     ),
     ("did not find expected '-'", "a list item was expected here", "Check the indentation of this line."),
-    ("did not find expected ',' or ']'", "the list that opens before this is not closed", "Write , or ]."),
+    (
+        "did not find expected ',' or ']'",
+        "the list that opens on line {line} is not closed before this",
+        "Write , or ].",
+    ),
     (
         "did not find expected ',' or '}'",
-        "the mapping that opens before this is not closed",
+        "the mapping that opens on line {line} is not closed before this",
         "Write , or }.",
     ),
     ("found a tab character", "a tab is used for indentation", "Indent with spaces."),
@@ -319,23 +323,31 @@ _SYNTAX = (
 )
 """A part of libyaml's message, ours (its own where empty), and the way out."""
 
-_OPENERS = ("found unexpected end of stream", "found unexpected document indicator")
+_SHOWN_AT_START = ("found unexpected", "could not find expected ':'")
+"""Problems that libyaml notices where something ends, and that lie where it starts."""
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, text: str, file: str) -> Diagnostic:
     problem = str(error.problem)
-    mark = error.problem_mark or error.context_mark
-    if problem.startswith(_OPENERS) and error.context_mark is not None:
-        mark = error.context_mark
-    place = Location(file, 1, 1) if mark is None else place_of(mark, file)
-    if (
-        mark is not None
-        and "cannot start any token" in problem
-        and text[mark.index : mark.index + 1] in _BAD_STARTS
-    ):
+    start = error.context_mark
+    mark = error.problem_mark or start
+    if problem.startswith(_SHOWN_AT_START) and start is not None:
+        mark = start
+    if mark is None:
+        return finding("C2F104", problem, Location(file, 1, 1))
+    place = place_of(mark, file)
+    if "cannot start any token" in problem and text[mark.index : mark.index + 1] in _BAD_STARTS:
         message, hint = _BAD_STARTS[text[mark.index]]
         return finding("C2F104", message, place, hint)
+    if "mapping values" in problem and ":" not in _line_before(text, mark.index):
+        hint = "Check the indentation, and for a missing colon on the line before."
+        return finding("C2F104", "a key cannot stand here", place, hint)
     for part, message, hint in _SYNTAX:
         if part in problem:
-            return finding("C2F104", message or problem, place, hint)
+            line = start.line + 1 if start is not None else place.line
+            return finding("C2F104", message.replace("{line}", str(line)) or problem, place, hint)
     return finding("C2F104", problem, place)
+
+
+def _line_before(text: str, index: int) -> str:
+    return text[max(text.rfind("\n", 0, index), text.rfind("\r", 0, index)) + 1 : index]
