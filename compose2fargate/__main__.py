@@ -7,6 +7,7 @@ not be reached; 70 an error of the program itself; 130 interrupted.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -21,9 +22,23 @@ def main() -> NoReturn:
     # the growing tree again and again (libyaml builds a large one in half the time without it). Freezing at the
     # end keeps the interpreter's own last collection from walking everything once more.
     gc.disable()
+    _open_missing_streams()
     status = run(sys.argv[1:])
     gc.freeze()
     sys.exit(status)
+
+
+def _open_missing_streams() -> None:
+    """Give a program that was started with a closed stream (`2>&-`) one that leads nowhere.
+
+    Otherwise the next file that is opened would take its place, and get what is meant for the terminal.
+    """
+    for descriptor, mode, name in ((0, "r", "stdin"), (1, "w", "stdout"), (2, "w", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(
+                os.devnull, os.O_RDONLY if mode == "r" else os.O_WRONLY
+            )  # takes the lowest free descriptor
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", errors="backslashreplace"))
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -77,7 +77,6 @@ services:
   watched:
     image: x
     build: ./b
-    env_file: [{path: w.env, required: false}, v.env]
     label_file: l.env
     develop: {watch: [{path: ./src, action: sync, target: /src, ignore: [x]}]}
     volumes: [".:/app", "~/x:/x:ro"]
@@ -105,7 +104,6 @@ def test_the_hash_is_that_of_docker_compose(text: str, program: Program, tmp_pat
     if not oracle:
         pytest.skip("COMPOSE_ORACLE names no Docker Compose binary")
     (tmp_path / "compose.yaml").write_text(text, encoding="utf-8")
-    (tmp_path / "v.env").write_text("A=1\n")
     (tmp_path / "l.env").write_text("com.example.a=1\n")
     arguments = ("--profile", "p", "config", "--hash", "*")
     done = subprocess.run(
