@@ -7,7 +7,7 @@ here: those modules report the particulars themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -408,54 +408,63 @@ DECIDED: Mapping[str, Callable[[Any, Row], Row]] = {
 
 
 class _Node(NamedTuple):
-    pattern: str
-    children: dict[str, _Node]
+    """A step of the patterns of `ROWS`: the row and the rule of the pattern that ends here, and the steps below."""
+
+    row: Row | None
+    decide: Callable[[Any, Row], Row] | None
+    takes_any: bool
+    children: Mapping[str | int, _Node]
 
 
 @lru_cache(maxsize=1)
 def _trie() -> _Node:
-    root = _Node("", {})
+    tree: dict[str, Any] = {}
     for pattern in ROWS:
-        node, walked = root, []
+        node = tree
         for part in pattern.split("."):
-            walked.append(part)
-            node = node.children.setdefault(part, _Node(".".join(walked), {}))
-    return root
+            node = node.setdefault(part, {})
+    return _node("", tree)
 
 
-def account(tree: Mapping[str, Any], marks: Marks) -> Iterator[Accounted]:
-    """Yield what becomes of each key that the user wrote, in the order of the canonical tree.
+def _node(pattern: str, below: Mapping[str, Any]) -> _Node:
+    prefix = f"{pattern}." if pattern else ""
+    children: dict[str | int, _Node] = {part: _node(prefix + part, inner) for part, inner in below.items()}
+    return _Node(ROWS.get(pattern), DECIDED.get(pattern), pattern.endswith("*"), children)
+
+
+def account(tree: Mapping[str, Any], marks: Marks) -> list[Accounted]:
+    """Give what becomes of each key that the user wrote, in the order of the canonical tree.
 
     Only keys with a mark of their own count: the rest are defaults that the loader filled in, or parts of
     a short form that its key answers for.
     """
-    yield from _walk(tree, marks, _trie(), None, ())
+    found: list[Accounted] = []
+    _walk(tree, marks, _trie(), None, (), found)
+    return found
 
 
-def _walk(value: Any, marks: Marks | None, node: _Node, row: Row | None, path: Path) -> Iterator[Accounted]:
-    items = (
-        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    )
+def _walk(value: Any, marks: Marks, node: _Node, row: Row | None, path: Path, found: list[Accounted]) -> None:
+    items = value.items() if type(value) is dict else enumerate(value) if type(value) is list else ()
     for key, item in items:
-        mark = marks.get(key) if marks else None
+        mark = marks.get(key)
         if mark is None:
             continue
-        at = (*path, key)
-        child = node.children.get(str(key)) or node.children.get("*")
+        child = node.children.get(key) or node.children.get("*")
         own = _row(child, item, row)
-        if _is_extension(key) and (child is None or child.pattern.endswith("*")):
+        if (child is None or child.takes_any) and _is_extension(key):
             own, child = EXTENSION, None
-        inner = mark[3] if child is not None and child.children else None
-        found = list(_walk(item, inner, child, own, at)) if inner and child is not None else []
-        yield from found
-        if not found and own is not None:
-            yield Accounted(at, Location(*mark[:3]), own)
+        before, at = len(found), (*path, key)
+        if mark[3] and child is not None and child.children:
+            _walk(item, mark[3], child, own, at, found)
+        if len(found) == before and own is not None:
+            found.append(Accounted(at, Location(mark[0], mark[1], mark[2]), own))
 
 
 def _row(node: _Node | None, value: Any, inherited: Row | None) -> Row | None:
-    row = ROWS.get(node.pattern, inherited) if node else inherited
-    decide = DECIDED.get(node.pattern) if node and row else None
-    return decide(value, row) if decide and row else row
+    if node is None:
+        return inherited
+    row = node.row or inherited
+    return node.decide(value, row) if node.decide and row else row
 
 
 def _is_extension(key: str | int) -> bool:

@@ -74,7 +74,8 @@ def map_project(
     ctx = _context(kept, settings, images, texts or {}, report)
     stack = _stack(ctx)
     accounted = tuple(
-        key._replace(row=ctx.outcomes.get(key.path, key.row)) for key in account(kept.tree, kept.marks)
+        key._replace(row=ctx.outcomes[key.path]) if key.path in ctx.outcomes else key
+        for key in account(kept.tree, kept.marks)
     )
     report.extend(found for found in map(findings, accounted) if found)
     left_out = (
