@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from typing import Any
@@ -43,17 +43,14 @@ def write(artifacts: Mapping[str, str], folder: str, *, force: bool = False) -> 
     try:
         _undo(folder)
         before = _owned(folder, force=force)
+        present = _present(folder, {*artifacts, *before})
+        wanted = {path: text.encode("utf-8", "surrogateescape") for path, text in artifacts.items()}
         if not force:
-            _refuse_foreign(artifacts, folder, before)
-        changed = [
-            path
-            for path, text in artifacts.items()
-            if _content(folder, path) != text.encode("utf-8", "surrogateescape")
-        ]
-        stale = [
-            path for path in before if path not in artifacts and os.path.lexists(os.path.join(folder, path))
-        ]
-        _commit({path: artifacts[path] for path in changed}, stale, folder)
+            _refuse_foreign(wanted, folder, before, present)
+        changed = {path: content for path, content in wanted.items() if present.get(path) != content}
+        stale = [path for path in before if path in present and path not in wanted]
+        if changed or stale:
+            _commit(changed, stale, present, folder)
     except OSError as error:
         raise EmitError(
             Diagnostic(
@@ -98,7 +95,23 @@ def _is_inside(path: str) -> bool:
     return not os.path.isabs(path) and ".." not in path.split("/")
 
 
-def _refuse_foreign(artifacts: Mapping[str, str], folder: str, before: Mapping[str, str]) -> None:
+def _present(folder: str, paths: Iterable[str]) -> Mapping[str, bytes]:
+    """Content of those of `paths` that stand in `folder`; a link that leads nowhere is there, and empty."""
+    contents: dict[str, bytes] = {}
+    for path in paths if os.path.isdir(folder) else ():
+        file = os.path.join(folder, path)
+        try:
+            with open(file, "rb") as opened:
+                contents[path] = opened.read()
+        except FileNotFoundError:
+            if os.path.lexists(file):
+                contents[path] = b""
+    return contents
+
+
+def _refuse_foreign(
+    wanted: Mapping[str, bytes], folder: str, before: Mapping[str, str], present: Mapping[str, bytes]
+) -> None:
     """Raise when a file that is about to be replaced or removed is not as we wrote it."""
     findings = [
         Diagnostic(
@@ -107,47 +120,36 @@ def _refuse_foreign(artifacts: Mapping[str, str], folder: str, before: Mapping[s
             f"{folder}/{path} {problem}",
             hint="move it away, or replace it with --force",
         )
-        for path, problem in _foreign(artifacts, folder, before)
+        for path, problem in _foreign(wanted, before, present)
     ]
     if findings:
         raise EmitError(findings)
 
 
 def _foreign(
-    artifacts: Mapping[str, str], folder: str, before: Mapping[str, str]
+    wanted: Mapping[str, bytes], before: Mapping[str, str], present: Mapping[str, bytes]
 ) -> Iterator[tuple[str, str]]:
-    for path in sorted({*artifacts, *before} - {MANIFEST}):
-        content = _content(folder, path)
-        if content is None:
+    for path, content in sorted(present.items()):
+        if path == MANIFEST:
             continue
         if path not in before:
             yield path, "was not written by compose2fargate"
-        elif sha256(content).hexdigest() != before[path] and content != artifacts.get(path, "").encode(
-            "utf-8", "surrogateescape"
-        ):
+        elif sha256(content).hexdigest() != before[path] and content != wanted.get(path):
             yield path, "was edited by hand since it was written"
 
 
-def _content(folder: str, path: str) -> bytes | None:
-    try:
-        with open(os.path.join(folder, path), "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        return None
-
-
-def _commit(changed: Mapping[str, str], stale: Iterable[str], folder: str) -> None:
+def _commit(
+    changed: Mapping[str, bytes], stale: Iterable[str], present: Collection[str], folder: str
+) -> None:
     """Stage the new files, then swap them in, the manifest last."""
     staged, aside = os.path.join(folder, _STAGED), os.path.join(folder, _ASIDE)
     try:
         _stage(changed, staged)
         order = sorted(changed, key=lambda path: path == MANIFEST)
-        created = [path for path in order if not os.path.lexists(os.path.join(folder, path))]
-        _stage({_CREATED: json.dumps(created)}, aside)
-        for path in (*stale, *order):
-            _move(os.path.join(folder, path), os.path.join(aside, path))
-        for path in order:
-            _move(os.path.join(staged, path), os.path.join(folder, path))
+        created = json.dumps([path for path in order if path not in present])
+        _stage({_CREATED: created.encode()}, aside)
+        _move([path for path in (*stale, *order) if path in present], folder, aside)
+        _move(order, staged, folder)
     except BaseException:
         _undo(folder)
         raise
@@ -155,22 +157,27 @@ def _commit(changed: Mapping[str, str], stale: Iterable[str], folder: str) -> No
     shutil.rmtree(staged, ignore_errors=True)
 
 
-def _stage(changed: Mapping[str, str], staged: str) -> None:
+def _stage(contents: Mapping[str, bytes], folder: str) -> None:
+    for path, target in _targets(contents, folder):
+        with open(target, "wb") as file:
+            file.write(contents[path])
+
+
+def _move(paths: Iterable[str], source: str, folder: str) -> None:
+    for path, target in _targets(paths, folder):
+        os.replace(os.path.join(source, path), target)
+
+
+def _targets(paths: Iterable[str], folder: str) -> Iterator[tuple[str, str]]:
+    """Yield each path with where it goes, in a directory that exists."""
     made: set[str] = set()
-    for path, text in changed.items():
-        target = os.path.join(staged, path)
+    for path in paths:
+        target = os.path.join(folder, path)
         parent = os.path.dirname(target)
         if parent not in made:
             os.makedirs(parent, exist_ok=True)
             made.add(parent)
-        with open(target, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            file.write(text)
-
-
-def _move(source: str, target: str) -> None:
-    if os.path.lexists(source):
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        os.replace(source, target)
+        yield path, target
 
 
 def _undo(folder: str) -> None:
@@ -179,11 +186,9 @@ def _undo(folder: str) -> None:
     for path in _created(aside):
         with suppress(FileNotFoundError):
             os.remove(os.path.join(folder, path))
-    for parent, _, files in os.walk(aside):
-        for name in files:
-            source = os.path.join(parent, name)
-            if name != _CREATED:
-                _move(source, os.path.join(folder, os.path.relpath(source, aside)))
+    for parent, _, names in os.walk(aside):
+        files = [os.path.relpath(os.path.join(parent, name), aside) for name in names if name != _CREATED]
+        _move(files, aside, folder)
     shutil.rmtree(aside, ignore_errors=True)
     shutil.rmtree(os.path.join(folder, _STAGED), ignore_errors=True)
 
