@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -153,8 +152,8 @@ def _commit(
     except BaseException:
         _undo(folder)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
-    shutil.rmtree(staged, ignore_errors=True)
+    _discard(aside)
+    _discard(staged)
 
 
 def _stage(contents: Mapping[str, bytes], folder: str) -> None:
@@ -189,8 +188,17 @@ def _undo(folder: str) -> None:
     for parent, _, names in os.walk(aside):
         files = [os.path.relpath(os.path.join(parent, name), aside) for name in names if name != _CREATED]
         _move(files, aside, folder)
-    shutil.rmtree(aside, ignore_errors=True)
-    shutil.rmtree(os.path.join(folder, _STAGED), ignore_errors=True)
+    _discard(aside)
+    _discard(os.path.join(folder, _STAGED))
+
+
+def _discard(folder: str) -> None:
+    """Remove a folder of ours as far as that can be done; importing shutil takes longer than all of writing."""
+    for parent, _, names in os.walk(folder, topdown=False):
+        with suppress(OSError):
+            for name in names:
+                os.remove(os.path.join(parent, name))
+            os.rmdir(parent)
 
 
 def _created(aside: str) -> list[str]:
