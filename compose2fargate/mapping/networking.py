@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -56,6 +57,10 @@ KNOWN_PORTS: Mapping[str, int] = {
 """Where well-known images listen. Compose lets services reach each other on any port; Service Connect has to be told."""
 
 
+MAX_PORT = 65535
+_PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(tcp|udp))?")
+
+
 class _Listed(NamedTuple):
     """A port the container listens on, and the key that says so."""
 
@@ -88,7 +93,7 @@ def port_mappings(ctx: Context, service: Service) -> tuple[PortMapping, ...]:
         ctx.refuse(
             "C2F222",
             ("services", service.name, "ports"),
-            f"{len(by_number)} ports; at most {MAX_EXPANDED_PORTS} are mapped for one container",
+            f"more than {MAX_EXPANDED_PORTS} ports; at most so many are mapped for one container",
             hint="list only the ports that other services use",
             url=PORT_URL,
         )
@@ -134,18 +139,20 @@ def _listed(ctx: Context, service: Service) -> Iterator[_Listed]:
 
 
 def _exposed(ctx: Context, text: str, path: Path) -> Iterator[_Listed]:
-    ports, _, protocol = text.partition("/")
-    first, _, last = ports.partition("-")
-    if not (first.isdigit() and (last or first).isdigit() and protocol in ("", "tcp", "udp")):
+    match = _PORTS.fullmatch(text)
+    first = int(match[1]) if match else 0
+    last = int(match[2] or first) if match else 0
+    if match is None or not 1 <= first <= last <= MAX_PORT:
         ctx.warn(
             "C2F223",
             path,
             f"expose {text!r} is no port, and is left out",
-            hint="write a number, like 8000 or 53/udp",
+            hint=f"write a number from 1 to {MAX_PORT}, like 8000 or 53/udp",
         )
         return
-    for number in range(int(first), min(int(last or first), 65535) + 1):
-        yield _Listed(number, protocol or "tcp", path)
+    # One more than is allowed is enough to be refused, however wide the range is.
+    for number in range(first, min(last, first + MAX_EXPANDED_PORTS) + 1):
+        yield _Listed(number, match[3] or "tcp", path)
 
 
 def _report_published(ctx: Context, service: Service) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from compose2fargate.diagnostics import Severity
 from tests.mapping.conftest import Translate
 from tests.mapping.test_tasks import codes, container, ecs_service
@@ -49,3 +51,22 @@ def test_udp_has_no_name(translated: Translate) -> None:
     made = translated("services: {db: {image: dns, ports: ['53:53/udp']}}")
     assert names(made) == []
     assert "C2F224" in codes(made, Severity.WARNING)
+
+
+def test_an_exposed_range_is_all_its_ports(translated: Translate) -> None:
+    made = translated("services: {db: {image: a, expose: ['8000-8003/tcp', '9000']}}")
+    ports = [p.container_port for p in container(made, "db").port_mappings]
+    assert ports == [8000, 8001, 8002, 8003, 9000]
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "70000", "80-70", "8000-70000", "80/sctp", "²", "9" * 5000])
+def test_what_is_exposed_and_is_no_port_is_warned_about(text: str, translated: Translate) -> None:
+    made = translated(f"services: {{db: {{image: a, expose: ['{text}']}}}}")
+    assert "C2F223" in codes(made, Severity.WARNING)
+    assert container(made, "db").port_mappings == ()
+
+
+def test_too_many_exposed_ports_are_refused_whatever_they_are(translated: Translate) -> None:
+    made = translated("services: {db: {image: a, expose: ['1-65535']}}")
+    assert "C2F222" in codes(made, Severity.ERROR)
+    assert len(container(made, "db").port_mappings) == 101
