@@ -22,10 +22,10 @@ from __future__ import annotations
 
 import math
 import re
-import struct
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from compose2fargate.compose.scalars import float32
 from compose2fargate.compose.yaml_trees import Marks, locate
 from compose2fargate.diagnostics import Diagnostic, Path, Severity
 
@@ -237,21 +237,7 @@ _DECIMALS = frozenset("0123456789.")
 
 
 def _to_single_float(text: str) -> float:
-    return single(_to_float(text))
-
-
-def single(number: float) -> float:
-    """Round to a 32-bit float, and give the number with the fewest digits that rounds to the same: Go prints it.
-
-    Raises:
-        OverflowError: `number` is too large.
-    """
-    packed = struct.pack("<f", number)
-    for digits in range(1, 9):
-        short = float(f"{number:.{digits}g}")
-        if struct.pack("<f", short) == packed:
-            return short
-    return float(f"{number:.9g}")
+    return float32(_to_float(text))
 
 
 class _Cast(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import struct
 import time
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compose2fargate.compose.interpolation import MAX_NESTING, TemplateError, interpolate, single, substitute
+from compose2fargate.compose.interpolation import MAX_NESTING, TemplateError, interpolate, substitute
 from compose2fargate.compose.yaml_trees import parse_documents
 from compose2fargate.diagnostics import Diagnostic, Location, Severity
 
@@ -272,13 +271,3 @@ def test_nothing_changes_in_a_tree_without_variables() -> None:
     (document,) = parse_documents(text, "f")
     expected = copy.deepcopy(document.tree)
     assert interpolated(text) == (expected, [])
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False, width=32))
-def test_a_single_float_is_written_with_as_few_digits_as_tell_it_apart(number: float) -> None:
-    short = single(number)
-    assert struct.pack("<f", short) == struct.pack("<f", number)
-    fewer = [float(f"{number:.{digits}g}") for digits in range(1, 9)]
-    assert short == next(
-        (each for each in fewer if struct.pack("<f", each) == struct.pack("<f", number)), short
-    )
