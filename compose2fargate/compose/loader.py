@@ -172,7 +172,7 @@ class _Run:
 
     def load(self) -> Loaded:
         """Run all passes."""
-        found = discover(self.options, self.stdin)
+        found = discover(self.options)
         self.findings.diagnostics.extend(found.diagnostics)
         for file in found.env_files:
             self.files[self.shown(file)] = None
@@ -255,25 +255,33 @@ class _Run:
         """Give the name that was asked for, the one in the files, or the directory's."""
         if found.name_is_given:
             return found.name
-        name = ""
+        scratch, marks = self.name_in_files(found)
+        name = scratch["name"]
+        if name and self.options.interpolate:
+            interpolate(scratch, marks, found.environment.get, self.findings.diagnostics)
+            self.findings.stop_on_errors()
+        if self.options.normalize:
+            scratch["name"] = normalise_project_name(scratch["name"])
+        if name and not scratch["name"]:
+            self.findings.marks = marks
+            self.findings.error("C2F111", ("name",), f"{name!r} leaves no name for the project", _NAME_HINT)
+            self.findings.stop_on_errors()
+        name = scratch["name"] or found.name
+        if not name:
+            hint = "Write `name: ...` at the top of the file, or use --project-name."
+            raise LoadError(_problem("C2F111", "the project has no name", hint))
+        return name
+
+    def name_in_files(self, found: Discovered) -> tuple[Tree, Marks]:
+        """Give the last name that the files say, blank when there is none, and its place."""
+        name, marks = "", {}
         for file in found.files:
             self.parsed[file] = self.documents(file)
             for document in self.parsed[file]:
                 said = document.tree.get("name")
                 if isinstance(said, (str, int)) and not isinstance(said, bool) and said != "":
-                    name = str(said)
-        if name and self.options.interpolate:
-            scratch = {"name": name}
-            interpolate(scratch, {}, found.environment.get, self.findings.diagnostics)
-            self.findings.stop_on_errors()
-            name = scratch["name"]
-        if self.options.normalize:
-            name = normalise_project_name(name)
-        name = name or found.name
-        if not name:
-            hint = "Write `name: ...` at the top of the file, or use --project-name."
-            raise LoadError(_problem("C2F111", "the project has no name", hint))
-        return name
+                    name, marks = str(said), document.marks
+        return {"name": name}, marks
 
     # ------------------------------------------------------------------------------------------------------
     # The files of one project, or of one include
@@ -517,6 +525,9 @@ class _Run:
             d._replace(trail=(*d.trail, *self.trails.get(d.location.file, ()))) if d.location else d
             for d in diagnostics
         ]
+
+
+_NAME_HINT = "Use lower-case letters, digits, `-` and `_`; the first one a letter or a digit."
 
 
 def _problem(code: str, message: str, hint: str = "") -> Diagnostic:
