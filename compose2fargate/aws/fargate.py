@@ -185,6 +185,17 @@ def _task_rules(definition: TaskDefinition) -> Iterator[Violation]:
         yield Violation("ephemeralStorage.sizeInGiB", "must be 21 to 200", f"{API}/API_EphemeralStorage.html")
     if len(definition.tags) > MAX_TAGS:
         yield Violation("tags", f"{len(definition.tags)} tags; 50 are allowed", f"{API}/API_Tag.html")
+    size = sum(map(_text_size, containers))
+    if size > MAX_TASK_DEFINITION_BYTES:
+        message = f"environment, labels and commands take {size} characters; 65536 bytes are allowed in all"
+        yield Violation("containerDefinitions", message, f"{DOCS}/service-quotas.html")
+
+
+def _text_size(container: ContainerDefinition) -> int:
+    """The characters that the user's own texts take: without them a task definition is far below the limit."""
+    pairs = (*container.environment, *container.docker_labels.items())
+    words = (*container.entry_point, *container.command)
+    return sum(len(name) + len(value) for name, value in pairs) + sum(map(len, words))
 
 
 def _names(container: ContainerDefinition) -> Iterator[Violation]:
