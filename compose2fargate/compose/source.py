@@ -94,17 +94,16 @@ class Discovered(NamedTuple):
     diagnostics: tuple[Diagnostic, ...]
 
 
-def discover(options: Options, stdin: TextIO | None = None) -> Discovered:
+def discover(options: Options) -> Discovered:
     """Find the compose files and the env files of a project.
 
     Args:
         options: What the user said.
-        stdin: What an env file named `-` reads.
 
     Raises:
         LoadError: There is no compose file, an env file is missing or wrong, or the project's name is.
     """
-    return _Discovery(options, stdin).run()
+    return _Discovery(options).run()
 
 
 def normalise_project_name(name: str) -> str:
@@ -119,12 +118,11 @@ class _Discovery:
     these say in which directory the next env file is.
     """
 
-    def __init__(self, options: Options, stdin: TextIO | None) -> None:
+    def __init__(self, options: Options) -> None:
         self.options = options
-        self.stdin = stdin
         self.process = dict(options.environment)
         self.cwd = _logical_directory(options.cwd, self.process.get("PWD", ""))
-        self.files = [self.absolute(file) for file in options.files]
+        self.files = [self.compose_file(file) for file in options.files]
         named = options.env_files or _without_blanks(self.process.get("COMPOSE_ENV_FILES", ""))
         self.named_env_files = [self.absolute(file) for file in named]
         self.read: dict[str, None] = {}
@@ -156,7 +154,10 @@ class _Discovery:
         )
 
     def absolute(self, path: str) -> str:
-        return path if path == "-" else os.path.normpath(os.path.join(self.cwd, path))
+        return os.path.normpath(os.path.join(self.cwd, path))
+
+    def compose_file(self, path: str) -> str:
+        return path if path == "-" else self.absolute(path)
 
     def directory(self) -> str:
         """Give the project's directory as far as it is known: the first compose file's, unless an option says it."""
@@ -201,9 +202,7 @@ class _Discovery:
         from compose2fargate.compose.dotenv import parse_dotenv
 
         shown = self.shown(file)
-        parsed = parse_dotenv(
-            read_text(file, shown, stdin=self.stdin, errors="replace"), shown, environment.get, found
-        )
+        parsed = parse_dotenv(read_text(file, shown, errors="replace"), shown, environment.get, found)
         for name, line in parsed.missing.items():
             self.diagnostics.append(_missing_variable(name, Location(shown, line, 1)))
         for name, line in parsed.lines.items():
@@ -221,7 +220,7 @@ class _Discovery:
         if named is None:
             return []
         separator = environment.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
-        return [self.absolute(file) for file in named.split(separator)]
+        return [self.compose_file(file) for file in named.split(separator)]
 
     def default_files(self) -> list[str]:
         """Look for a compose file in the project's directory, then in each of its parents.
