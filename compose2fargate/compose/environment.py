@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from compose2fargate.compose.dotenv import EnvFile, parse_dotenv, parse_raw
 from compose2fargate.compose.passes import Findings, Tree
-from compose2fargate.compose.source import Mark, Marks
-from compose2fargate.diagnostics import Path
+from compose2fargate.compose.source import Mark, Marks, locate
+from compose2fargate.diagnostics import LoadError, Location, Path
 
 _FORMATS = ("", "raw")
 
@@ -25,11 +25,13 @@ class Reader(NamedTuple):
         directory: Where paths that were not resolved start from.
         text: Gives a file's text.
         shown: Gives its name in messages.
+        came_from: Is told which file is read, as what, and where it is named.
     """
 
     directory: str
     text: Callable[[str], str]
     shown: Callable[[str], str]
+    came_from: Callable[[str, str, Location | None], None]
 
     def path(self, entry: Mapping[str, Any]) -> str:
         """Give the path of an entry's file."""
@@ -156,8 +158,15 @@ def _read(
             "Write `format: raw`, or remove it.",
         )
         return None
-    text, shown = reader.text(file), reader.shown(file)
-    return parse_raw(text, shown, lookup) if kind == "raw" else _parse(text, shown, (lookup, known), where)
+    reader.came_from(file, "read", locate(findings.marks, path))
+    try:
+        text, shown = reader.text(file), reader.shown(file)
+        return (
+            parse_raw(text, shown, lookup) if kind == "raw" else _parse(text, shown, (lookup, known), where)
+        )
+    except LoadError as error:
+        findings.diagnostics.extend(error.diagnostics)
+        return None
 
 
 def _parse(

@@ -85,6 +85,9 @@ def import_resources(
         if incoming is None:
             continue
         mark = imported_marks.get(section)
+        if not isinstance(out.get(section, {}), dict):
+            findings.error("C2F163", (section,), f"{section} must be a mapping for files to be included")
+            continue
         out[section], inside = _section(
             section, (out.get(section), out_marks.get(section)), (incoming, mark), findings
         )

@@ -45,7 +45,7 @@ from compose2fargate.compose.source import (
     parse_documents,
     read_text,
 )
-from compose2fargate.diagnostics import Diagnostic, LoadError, Path, Severity
+from compose2fargate.diagnostics import Diagnostic, LoadError, Location, Path, Severity
 
 __all__ = ["Dropped", "LoadOptions", "Loaded", "load"]
 
@@ -244,7 +244,7 @@ class _Run:
             tree,
             marks,
             environment,
-            Reader(os.path.abspath(self.options.cwd), self.env_text, self.shown),
+            Reader(os.path.abspath(self.options.cwd), self.env_text, self.shown, self.came_from),
             self.findings,
         )
         self.findings.marks = marks
@@ -391,7 +391,7 @@ class _Run:
     def extended_file(self, reference: Reference, scope: _Scope) -> Services | None:
         """Read a file that is extended: its services in long syntax, with paths as this project sees them."""
         file = os.path.join(scope.directory, reference.file or "")
-        self.came_from(file, f"extended from {reference.location}")
+        self.came_from(file, "extended", reference.location)
         tree: Tree = {}
         marks: Marks = {}
         resets: tuple[Path, ...] = ()
@@ -448,7 +448,7 @@ class _Run:
             return None
         place = locate(self.findings.marks, entry.path)
         for path in entry.paths:
-            self.came_from(os.path.join(scope.directory, path), f"included from {place}")
+            self.came_from(os.path.join(scope.directory, path), "included", place)
         directory = os.path.dirname(first)
         base = directory
         if entry.project_directory:
@@ -514,10 +514,11 @@ class _Run:
 
         return find
 
-    def came_from(self, file: str, step: str) -> None:
-        """Remember how the reader got to `file`."""
-        origin = step.partition(" from ")[2].rsplit(":", 2)[0]
-        self.trails.setdefault(self.shown(file), (step, *self.trails.get(origin, ())))
+    def came_from(self, file: str, how: str, place: Location | None) -> None:
+        """Remember how the reader got to `file`: that it was `included`, say, and where."""
+        shown = self.shown(file)
+        if place is not None and shown not in self.trails:
+            self.trails[shown] = (f"{how} from {place}", *self.trails.get(place.file, ()))
 
     def with_trails(self, diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
         """Say for each diagnostic how the reader got to its file."""

@@ -177,8 +177,8 @@ def merge_address_pools(base: Placed, over: Placed, trie: Trie, path: Path, find
     return [pool for pool, _ in pools.values()], {i: marks[i] for i in marks if i in range(len(pools))}
 
 
-def _subnet(pool: Any) -> Any:
-    return pool.get("subnet") if isinstance(pool, dict) else None
+def _subnet(pool: Any) -> str:
+    return go_text(pool.get("subnet") if isinstance(pool, dict) else None)
 
 
 def _items(placed: Placed) -> list[tuple[Any, Mark | None]]:
@@ -311,10 +311,10 @@ def by_port(item: Any) -> Hashable:
         return str(item) if isinstance(item, str) or type(item) is int else ""
     if "target" not in item:
         raise BadSyntaxError("a port needs a target", "Add `target:` with the port inside the container.")
-    target, published = item["target"], item.get("published")
-    host, protocol = item.get("host_ip", "0.0.0.0"), item.get("protocol", "tcp")  # noqa: S104 - Compose's default
+    host, protocol = item.get("host_ip", "0.0.0.0"), item.get("protocol", "tcp")  # noqa: S104 - the default
     # Docker Compose prints the values to compare them, so 80 and "80" differ.
-    return (host, type(published), str(published), type(target), str(target), protocol)
+    parts = (host, item.get("published"), item["target"], protocol)
+    return tuple((type(part), go_text(part)) for part in parts)
 
 
 def enforce_unique(tree: Tree, marks: Marks, trie: Trie, findings: Findings) -> tuple[Tree, Marks]:

@@ -52,6 +52,7 @@ RULES: dict[str, Rule] = {
     "services.*.build.secrets.*": Rule(expand=syntax.file_mount),
     "services.*.build.ssh": Rule(expand=syntax.ssh),
     "services.*.build.tags": _NAMED,
+    "services.*.build.ulimits.*": Rule(expand=syntax.ulimit),
     "services.*.cap_add": _NAMED,
     "services.*.cap_drop": _NAMED,
     "services.*.command": _REPLACED,
@@ -100,7 +101,7 @@ RULES: dict[str, Rule] = {
     "services.*.secrets.*": Rule(expand=syntax.file_mount, default=syntax.secret_target),
     "services.*.sysctls": _LIST,
     "services.*.tmpfs": _LIST,
-    "services.*.ulimits.*": _REPLACED,
+    "services.*.ulimits.*": Rule(merge=merge.replace, expand=syntax.ulimit),
     "services.*.volumes": Rule(unique=merge.unique(merge.by_target)),
     "services.*.volumes.*": Rule(expand=syntax.mount, default=syntax.mount_target),
     "networks.*": Rule(expand=syntax.external),
@@ -133,12 +134,17 @@ def expand_rules() -> Trie:
     return _column("expand")
 
 
+_LENIENT = {
+    "services.*.devices.*": syntax.lenient_device,
+    "services.*.ports": syntax.lenient_ports,
+}
+
+
 @cache
 def lenient_rules() -> Trie:
     """Give the rules of long syntax for a tree whose variables are not filled in."""
-    rules = [(path, rule.expand) for path, rule in RULES.items() if rule.expand is not None]
-    changed = [(path, syntax.lenient_ports if path == "services.*.ports" else step) for path, step in rules]
-    return compile_rules((tuple(path.split(".")), step) for path, step in changed)
+    rows = ((path, _LENIENT.get(path, rule.expand)) for path, rule in RULES.items())
+    return compile_rules((tuple(path.split(".")), step) for path, step in rows if step is not None)
 
 
 @cache

@@ -218,6 +218,20 @@ def device(value: Any, marks: Marks | None, path: Path, findings: Findings) -> P
     return {"source": source, "target": target or source, "permissions": permissions}, None
 
 
+def lenient_device(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
+    """Do as `device`, but give up on one whose variables have colons, as Docker Compose does."""
+    if isinstance(value, str) and value.count(":") > 2:
+        return {"source": "", "target": "", "permissions": "rwm"}, None
+    return device(value, marks, path, findings)
+
+
+def ulimit(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
+    """Accept a number, or soft and hard; text is one by now, where variables are filled in."""
+    if type(value) in (int, dict):
+        return value, marks
+    return _unexpected(value, marks, path, findings, "a number, or a mapping with soft and hard")
+
+
 def mount(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
     """Turn `source:target:options` into a mapping."""
     if isinstance(value, dict):
@@ -379,8 +393,10 @@ def ports(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Pl
     return (value, marks) if failed else (out, out_marks)
 
 
-def lenient_ports(value: Any, marks: Marks | None, path: Path, _findings: Findings) -> Placed:
+def lenient_ports(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
     """Do as `ports`, but leave the list alone when it holds variables that are yet to be filled in."""
+    if not isinstance(value, list) or not all(type(item) in (int, str, dict) for item in value):
+        return ports(value, marks, path, findings)
     attempt = Findings()
     out = ports(value, marks, path, attempt)
     return (value, marks) if attempt.diagnostics else out

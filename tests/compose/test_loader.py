@@ -167,6 +167,20 @@ def test_a_missing_env_file_is_refused_unless_it_is_optional(load_files: LoadFil
     assert (found.code, str(found.location)) == ("C2F164", "compose.yaml:4:5")
 
 
+def test_problems_in_env_files_are_all_reported_and_say_who_reads_them(load_files: LoadFiles) -> None:
+    files = {
+        "compose.yaml": "services:\n  web:\n    image: i\n    env_file: [a.env, b.env, no.env]\n",
+        "a.env": "A=1\nB C=1\n",
+        "b.env": "D=${",
+    }
+    found = {str(d.location): d.trail for d in problems(load_files, files)}
+    assert found == {
+        "a.env:2:1": ("read from compose.yaml:4:16",),
+        "b.env:1:3": ("read from compose.yaml:4:23",),
+        "compose.yaml:4:30": (),
+    }
+
+
 def test_an_env_file_of_unknown_format_is_refused(load_files: LoadFiles) -> None:
     files = {
         "compose.yaml": "services: {web: {image: i, env_file: [{path: a.env, format: toml}]}}",

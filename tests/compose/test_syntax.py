@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from compose2fargate.compose.syntax import BadSyntaxError, go_text, is_ip, parse_mount, parse_ports
+from compose2fargate.diagnostics import LoadError
 from tests.compose.conftest import LoadFiles
 
 INGRESS = {"mode": "ingress", "protocol": "tcp"}
@@ -168,3 +169,42 @@ def test_each_port_of_a_range_points_to_the_line_of_the_range(load_files: LoadFi
     ports = loaded.tree["services"]["web"]["ports"]
     places = [str(locate(loaded.marks, ("services", "web", "ports", i, "target"))) for i in range(len(ports))]
     assert places == ["compose.yaml:5:9", "compose.yaml:5:9", "compose.yaml:6:9"]
+
+
+LENIENT: dict[str, Any] = {
+    "ports: ['${A}:80', x]": ["${A}:80", "x"],
+    "ports: ['1:80']": [{"mode": "ingress", "target": 80, "published": "1", "protocol": "tcp"}],
+    "devices: ['${A}:/b']": [{"source": "${A}", "target": "/b", "permissions": "rwm"}],
+    "devices: ['${A:-x:y}:/b']": [{"source": "", "target": "", "permissions": "rwm"}],
+    "volumes: ['${A:-x:y}:/b']": [
+        {"type": "volume", "source": "${A:-x:y}", "target": "/b", "volume": {}},
+    ],
+}
+
+
+@pytest.mark.parametrize("text", LENIENT)
+def test_what_holds_variables_is_expanded_as_far_as_it_can_be(text: str, load_files: LoadFiles) -> None:
+    loaded = load_files(f"services: {{web: {{image: i, {text}}}}}", interpolate=False)
+    assert loaded.tree["services"]["web"][text.partition(":")[0]] == LENIENT[text]
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("ports: [1.5]", {}),
+        ("ports: [1.5]", {"interpolate": False}),
+        ("ulimits: {a: '${B}'}", {"interpolate": False}),
+        ("build: {context: ., ssh: [x]}", {}),
+        ("build: {context: ., additional_contexts: [x]}", {}),
+        ("devices: ['a:b:c:d']", {}),
+    ],
+)
+def test_short_forms_that_docker_refuses_are_refused(
+    text: str, options: dict[str, Any], load_files: LoadFiles
+) -> None:
+    with pytest.raises(LoadError) as caught:
+        load_files(f"services:\n  web:\n    image: i\n    {text}\n", **options)
+    (found,) = caught.value.diagnostics
+    assert found.code in {"C2F152", "C2F153"}
+    assert found.location is not None
+    assert found.location.line == 4
