@@ -179,3 +179,43 @@ def test_a_chain_that_is_too_long_is_refused(load_files: LoadFiles) -> None:
     with pytest.raises(LoadError) as caught:
         load_files(chain(MAX_CHAIN + 2))
     assert f"more than {MAX_CHAIN}" in caught.value.diagnostics[0].message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "build: 3",
+        "depends_on: 3",
+        "depends_on: {db: }",
+        "env_file: 3",
+        "gpus: 3",
+        "ports: 80",
+        "volumes: [3]",
+        "secrets: [3]",
+        "configs: [3]",
+        "ulimits: {a: x}",
+        "environment: 3",
+        "labels: [3]",
+        "networks: 3",
+        "logging: x",
+        "devices: [3]",
+        "expose: {}",
+        "deploy: []",
+        "healthcheck: x",
+        "profiles: x",
+        "volumes: {a: b}",
+        "develop: {watch: x}",
+    ],
+)
+def test_an_extended_file_is_only_checked_once_it_is_merged_and_still_located(
+    body: str, load_files: LoadFiles
+) -> None:
+    with pytest.raises(LoadError) as caught:
+        load_files(
+            {
+                "compose.yaml": "services:\n  web:\n    extends: {file: b.yaml, service: b}\n",
+                "b.yaml": f"services:\n  b:\n    image: i\n    {body}\n",
+            }
+        )
+    assert {d.location.line for d in caught.value.diagnostics if d.location} == {4}
+    assert all(d.trail == ("extended from compose.yaml:3:5",) for d in caught.value.diagnostics)
