@@ -22,7 +22,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from compose2fargate.compose.interpolation import Lookup, TemplateError, substitute
+from compose2fargate.compose.interpolation import MAX_EXPANSION, Lookup, TemplateError, substitute, too_long
 from compose2fargate.diagnostics import Diagnostic, LoadError, Location, Severity
 
 
@@ -122,6 +122,7 @@ class _Parser:
         self.missing: dict[str, int] = {}
         self.line = 1
         self.counted = 0
+        self.expanded = 0
 
     def parse(self) -> EnvFile:
         at = self.skip(_STATEMENT, 0)
@@ -183,14 +184,18 @@ class _Parser:
         if "$" not in value:
             return value
         try:
-            return substitute(
+            expanded = substitute(
                 value, self.get, lambda name: self.missing.setdefault(name, self.line_of(start))
             )
+            self.expanded += len(expanded)
+            if self.expanded > MAX_EXPANSION:
+                raise too_long(MAX_EXPANSION)
         except TemplateError as error:
             place = self.place(start)
             raise LoadError(
                 Diagnostic(error.code, Severity.ERROR, error.message, (), place, error.hint)
             ) from error
+        return expanded
 
     def line_of(self, at: int) -> int:
         """Count on from where it was counted last: places are asked for in about their order."""

@@ -34,6 +34,15 @@ Lookup = Callable[[str], "str | None"]
 
 MAX_NESTING = 20
 
+MAX_BRACES = 200
+"""How deep braces may be nested in one reference, those of its text included."""
+
+MAX_EXPANSION = 8 * 1024 * 1024
+"""How many characters one string may become, and all strings of an env file together."""
+
+MAX_TOTAL_EXPANSION = 4 * MAX_EXPANSION
+"""How many characters the strings with variables of one document may become together."""
+
 _NAME = "[_a-zA-Z\u017f\u212a][_a-zA-Z0-9\u017f\u212a]*"
 # Go folds the case of [a-z] to the long s and the Kelvin sign too.
 REFERENCE = re.compile(
@@ -75,8 +84,11 @@ def substitute(
     if nesting > MAX_NESTING:
         raise TemplateError("C2F121", f"variables are nested more than {MAX_NESTING} deep", "Use fewer.")
     parts: list[str] = []
-    end = 0
+    end = size = 0
     while (match := REFERENCE.search(template, end)) is not None:
+        size += len(parts[-1]) if parts else 0
+        if size > MAX_EXPANSION:
+            raise too_long(MAX_EXPANSION)
         parts.append(template[end : match.start()])
         end = match.end()
         operator = match["operator"]
@@ -93,6 +105,12 @@ def substitute(
             end = closing + 1
     parts.append(template[end:])
     return "".join(parts)
+
+
+def too_long(limit: int) -> TemplateError:
+    """Give the error for variables whose values amount to more than `limit` characters."""
+    message = f"with its variables filled in this is longer than {limit} characters"
+    return TemplateError("C2F103", message, "Look for variables that repeat each other.")
 
 
 def _plain_value(name: str, lookup: Lookup, missing: Callable[[str], object]) -> str:
@@ -127,6 +145,8 @@ def closing_brace(template: str, start: int) -> int:
         depth += 1 if brace[0] == "{" else -1
         if depth == 0:
             return at
+        if depth > MAX_BRACES:
+            raise TemplateError("C2F121", f"braces are nested more than {MAX_BRACES} deep", "Use fewer.")
         if brace[0] == "{":
             skipped = at + 1
     if last < 0:
@@ -351,6 +371,7 @@ class _Interpolation:
         self.lookup = lookup
         self.diagnostics = diagnostics
         self.errors = 0
+        self.expanded = 0
         self.warned = {found.message for found in diagnostics if found.code == "C2F120"}
 
     def mapping(self, tree: dict[str, Any], casts: _Casts, path: Path) -> None:
@@ -383,6 +404,9 @@ class _Interpolation:
     def text(self, template: str, cast: _Cast | None, path: Path) -> Any:
         try:
             value = substitute(template, self.lookup, lambda name: self.warn_missing(name, path))
+            self.expanded += len(value)
+            if self.expanded > MAX_TOTAL_EXPANSION:
+                raise too_long(MAX_TOTAL_EXPANSION)
         except TemplateError as error:
             self.report(error.code, Severity.ERROR, error.message, path, error.hint)
             return template

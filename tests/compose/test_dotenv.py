@@ -183,3 +183,12 @@ def test_mutated_files_are_parsed_or_refused_with_their_place() -> None:
             print(f"failing input: {text!r}")
             raise
         rounds += 1
+
+
+def test_variables_that_double_each_other_are_refused_where_it_gets_too_much() -> None:
+    doubling = "".join(f"V{n}=${{V{n - 1}}}${{V{n - 1}}}\n" for n in range(1, 64))
+    with pytest.raises(LoadError) as refused:
+        parse_dotenv(f"V0=0123456789\n{doubling}", ".env", ENVIRONMENT.get)
+    [found] = refused.value.diagnostics
+    assert found.code == "C2F103"
+    assert found.location == Location(".env", 20, 5)

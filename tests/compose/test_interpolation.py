@@ -271,3 +271,23 @@ def test_nothing_changes_in_a_tree_without_variables() -> None:
     (document,) = parse_documents(text, "f")
     expected = copy.deepcopy(document.tree)
     assert interpolated(text) == (expected, [])
+
+
+def test_braces_nested_without_end_are_refused_at_once() -> None:
+    begin = time.process_time()
+    with pytest.raises(TemplateError, match="nested"):
+        substitute("${A:-" * 50_000 + "x" + "}" * 50_000, ENVIRONMENT.get)
+    assert time.process_time() - begin < 0.5
+
+
+def test_a_string_that_variables_make_huge_is_refused() -> None:
+    with pytest.raises(TemplateError, match="longer than 8388608") as refused:
+        substitute("${L}" * 100, {"L": "x" * 100_000}.get)
+    assert refused.value.code == "C2F103"
+
+
+def test_strings_that_variables_make_huge_together_are_refused_with_a_place() -> None:
+    [document] = parse_documents("\n".join(f"k{n}: $L" for n in range(10)), "compose.yaml")
+    found: list[Diagnostic] = []
+    interpolate(document.tree, document.marks, {"L": "x" * 7_000_000}.get, found)
+    assert [(d.code, d.location and d.location.line) for d in found][:1] == [("C2F103", 5)]
