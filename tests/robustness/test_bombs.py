@@ -42,8 +42,8 @@ def wide_environments(variables: int = 2_000, services: int = 2_000) -> str:
     return f"x-e: &e\n{shared}\nservices:\n{each}\n"
 
 
-def long_texts(size: int = 200_000, services: int = 5_000) -> str:
-    """One long text that each of many services uses: a gigabyte when it is written out."""
+def long_texts(size: int = 1_000_000, services: int = 200) -> str:
+    """One long text that each of many services uses: 200 megabytes when it is written out."""
     each = "\n".join(f"  s{n}: {{image: nginx, labels: {{l: *t}}}}" for n in range(services))
     return f"x-t: &t {'x' * size}\nservices:\n{each}\n"
 
@@ -81,7 +81,6 @@ def wide_expose(services: int = 300) -> str:
 
 BOMBS: tuple[Callable[[], str], ...] = (
     nested_aliases,
-    nested_merges,
     wide_aliases,
     wide_environments,
     self_reference,
@@ -108,6 +107,20 @@ def test_a_bomb_is_refused_within_a_second_and_200_mb(bomb: Callable[[], str], t
     assert run.processor < SECONDS
     assert run.peak < MEBIBYTES
     assert sorted(path.name for path in project.iterdir()) == ["compose.yaml"]
+
+
+def test_merges_of_merges_amount_to_little_and_are_quick(tmp_path: Path) -> None:
+    """Ten times the same key is that key: the tree stays small, if each level is merged once."""
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "compose.yaml").write_text(nested_merges())
+    run = measure([*PROGRAM, "convert", "-o", "-", "-q"], cwd=project, scratch=tmp_path)
+    assert run.status == 0, run.err[-2000:]
+    assert json.loads(run.out)["task-definitions/web.json"]["containerDefinitions"][0]["environment"] == [
+        {"name": "A", "value": "b"}
+    ]
+    assert run.processor < SECONDS
+    assert run.peak < MEBIBYTES
 
 
 def test_variables_that_double_each_other_are_refused(tmp_path: Path) -> None:
@@ -140,16 +153,16 @@ def test_files_that_include_each_other_without_end_are_refused(tmp_path: Path) -
 
 
 def test_an_include_that_fans_out_is_bounded(tmp_path: Path) -> None:
-    """Ten files that each include all later ones: each is read once, however many ways lead to it."""
+    """Two dozen files that each include all later ones: millions of ways lead to the last."""
     project = tmp_path / "project"
     project.mkdir()
     for n in range(24):
         later = ", ".join(f"{m}.yaml" for m in range(n + 1, 24))
         (project / f"{n}.yaml").write_text(f"include: [{later}]\nservices: {{s{n}: {{image: nginx}}}}\n")
     run = measure([*PROGRAM, "-f", "0.yaml", "convert", "-o", "-"], cwd=project, scratch=tmp_path)
-    assert run.status in (0, 2)
+    assert run.status in (0, 2), run.err[-2000:]
     assert "Traceback" not in run.err
-    assert run.processor < 10 * SECONDS
+    assert run.processor < 5 * SECONDS
     assert run.peak < MEBIBYTES
 
 
