@@ -45,7 +45,7 @@ from compose2fargate.compose.source import (
     parse_documents,
     read_text,
 )
-from compose2fargate.diagnostics import Diagnostic, LoadError, Location, Path, Severity
+from compose2fargate.diagnostics import Diagnostic, LoadError, Location, Path, Severity, has_errors
 
 __all__ = ["Dropped", "LoadOptions", "Loaded", "load"]
 
@@ -340,6 +340,9 @@ class _Run:
             tree = interpolate(
                 tree, document.marks, self.lookup(scope.environment), self.findings.diagnostics
             )
+            if has_errors(self.findings.diagnostics):
+                # The run ends here, but what is of the wrong form anyway can be told in the same run.
+                self.findings.also(validate(tree, document.marks))
             self.findings.stop_on_errors()
         return tree, document.marks
 

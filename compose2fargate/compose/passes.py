@@ -49,6 +49,11 @@ class Findings:
             Diagnostic(code, Severity.WARNING, message, path, locate(self.marks, path), hint)
         )
 
+    def also(self, found: Iterable[Diagnostic]) -> None:
+        """Report what a later pass would find, except where something has been said already."""
+        said = {diagnostic.path for diagnostic in self.diagnostics}
+        self.diagnostics.extend(diagnostic for diagnostic in found if diagnostic.path not in said)
+
     def drop(self, path: Path, mark: Mark | None, reason: str) -> None:
         """Record that the key at `path` ends here."""
         self.dropped.append(Dropped(path, Location(*mark[:3]) if mark else None, reason))
