@@ -182,7 +182,10 @@ class _Run:
         tree, marks = self.model(list(found.files), scope)
         if not tree:
             file = self.shown(found.files[0])
-            raise LoadError(_problem("C2F112", f"{file} is empty", "Add `services:`."))
+            start = Location(file, 1, 1)
+            raise LoadError(
+                _problem("C2F112", f"{file} is empty", "Add `services:`.")._replace(location=start)
+            )
         if self.options.normalize:
             tree, marks = normalise(tree, marks, name, scope.environment)
         self.findings.marks = marks

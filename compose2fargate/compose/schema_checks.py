@@ -94,6 +94,16 @@ _ADVICE: Mapping[tuple[type, str], str] = {
 }
 """What to do with a value of this type where that one was wanted."""
 
+_FORMS = {
+    "object": _AS_MAPPING,
+    "array": _AS_LIST,
+    "string": "Write one text there, without '- ' and without keys.",
+    "boolean": "Write true or false there.",
+    "integer": "Write one number there.",
+    "number": "Write one number there.",
+}
+"""How each type is written, where the value says nothing about what was meant."""
+
 _FOUND: Mapping[type, str] = {str: "a string", list: "a list", dict: "a mapping", Timestamp: "a date"}
 
 _NAME_RULES = {
@@ -282,10 +292,12 @@ def _quoted(text: str) -> str:
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
 
 
-def _advice(value: object, names: Iterable[str]) -> str:
+def _advice(value: object, names: Sequence[str]) -> str:
     if value is None:
         return "Give it a value, or remove it."
-    advice = next(filter(None, (_ADVICE.get((type(value), name)) for name in names)), "")
+    advice = next(filter(None, (_ADVICE.get((type(value), name)) for name in names)), None)
+    if advice is None:  # the value is of no kin to any of them
+        advice = next((_FORMS[name] for name in names if name in _FORMS), "")
     return advice.format(json.dumps(value)) if "{}" in advice else advice
 
 
