@@ -71,7 +71,21 @@ def load_options(ctx: click.Context, **attributes: Any) -> LoadOptions:
 
     names = [option.name for option in COMPOSE_OPTIONS]
     given = {name: value for name, value in chosen(ctx).items() if name in names}
-    return LoadOptions(environment=dict(os.environ), cwd=_current_directory(), **given, **attributes)
+    return LoadOptions(environment=_environment(), cwd=_current_directory(), **given, **attributes)
+
+
+def _environment() -> dict[str, str]:
+    """Copy the environment as it was given: in the C locale Python adds LC_CTYPE to it (PEP 538)."""
+    environment = dict(os.environ)
+    if environment.get("LC_CTYPE") in {"C.UTF-8", "C.utf8", "UTF-8"}:
+        try:
+            with open("/proc/self/environ", "rb") as file:
+                given = b"\0LC_CTYPE=" in b"\0" + file.read()
+        except OSError:
+            given = True
+        if not given:
+            del environment["LC_CTYPE"]
+    return environment
 
 
 def _current_directory() -> str:

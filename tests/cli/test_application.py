@@ -252,6 +252,16 @@ def test_output_is_utf_8_in_every_locale(tmp_path: Path) -> None:
     assert "Grüße" in raw.decode("utf-8")
 
 
+@pytest.mark.skipif(
+    not os.path.exists("/proc/self/environ"), reason="the system does not tell the environment at the start"
+)
+def test_the_environment_is_what_was_given_and_not_what_python_adds(project: Path) -> None:
+    with start("config", "--environment", cwd=project) as process:
+        assert "LC_CTYPE" not in process.communicate()[0]
+    with start("config", "--environment", cwd=project, LC_CTYPE="C.UTF-8") as process:
+        assert "LC_CTYPE=C.UTF-8\n" in process.communicate()[0]
+
+
 def test_running_gives_the_exit_code_and_raises_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
