@@ -152,6 +152,8 @@ class _Parser:
         """Read up to `=`, `:` or the end of the line; give the name, where to go on, and whether that was all."""
         if _EXPORT.match(self.text, start):
             start = self.skip(_INDENT, start + len("export"))
+            if start == len(self.text):
+                raise LoadError(_wrong_name("", self.place(start)))
         for at in range(start, len(self.text)):
             character = self.text[at]
             if character in "=:\n":
@@ -229,7 +231,9 @@ def _unescape(match: re.Match[str]) -> str:
 
 def _wrong_name(name: str, place: Location) -> Diagnostic:
     message = (
-        f"{name!r} is no name of a variable: it holds a space" if name else "there is no name before the ="
+        f"{name!r} is no name of a variable: it holds a space"
+        if name
+        else "the name of a variable is missing"
     )
     return Diagnostic(
         "C2F125", Severity.ERROR, message, (), place, "Write NAME=value, or # before a comment."

@@ -66,6 +66,7 @@ REFUSED: dict[str, tuple[str, int, int]] = {
     'A=1\nB="x\\"\n': ("C2F125", 2, 3),
     "A=1\nB=${\n": ("C2F121", 2, 3),
     "B=${A:?no}\n": ("C2F122", 1, 3),
+    "A=1\nexport ": ("C2F125", 2, 8),
 }
 
 
