@@ -170,3 +170,10 @@ def test_a_missing_env_file_is_an_error(load_files: LoadFiles) -> None:
         },
         "C2F164",
     )
+
+
+def test_a_section_that_is_no_mapping_cannot_take_what_is_included(load_files: LoadFiles) -> None:
+    found = refused(
+        load_files, {"compose.yaml": "include: [a.yaml]\nvolumes: [x]", "a.yaml": "volumes: {v: }"}
+    )
+    assert found.location.line == 2
