@@ -15,6 +15,9 @@ from compose2fargate.diagnostics import Path
 MAX_DEPTH = 50
 """How deep included files may include others."""
 
+MAX_INCLUDES = 1000
+"""How many includes of one project are followed; a file counts as often as there are ways to it."""
+
 SECTIONS = ("services", "volumes", "networks", "secrets", "configs", "models")
 """What is taken over from an included file; its name and extensions are not."""
 

@@ -27,7 +27,7 @@ from compose2fargate.compose.consistency import check_consistency, check_contain
 from compose2fargate.compose.dotenv import parse_dotenv
 from compose2fargate.compose.environment import Reader, resolve_services, with_unread_files
 from compose2fargate.compose.extends import Extender, Reference, Services, extends_anything
-from compose2fargate.compose.include import MAX_DEPTH, Include, import_resources, read_includes
+from compose2fargate.compose.include import MAX_DEPTH, MAX_INCLUDES, Include, import_resources, read_includes
 from compose2fargate.compose.interpolation import interpolate
 from compose2fargate.compose.merge import enforce_unique, merge, reset
 from compose2fargate.compose.normalise import filled, normalise
@@ -165,6 +165,7 @@ class _Run:
         self.trails: dict[str, tuple[str, ...]] = {}
         self.variables: dict[str, str | None] = {}
         self.parsed: dict[str, list[Document]] = {}
+        self.includes = 0
 
     # ------------------------------------------------------------------------------------------------------
     # The whole
@@ -449,6 +450,10 @@ class _Run:
             )
         elif len(chain) > MAX_DEPTH:
             problem = f"files include each other more than {MAX_DEPTH} deep"
+        elif self.includes >= MAX_INCLUDES:
+            problem = f"files are included more than {MAX_INCLUDES} times, the most that is followed"
+            hint = "Include each file once."
+        self.includes += 1
         if problem:
             self.findings.error("C2F163", entry.path, problem, hint)
             return None
