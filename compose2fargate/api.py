@@ -148,7 +148,10 @@ class _Images:
                 first_line=source.first_line,
             )
         except LoadError as error:
-            self.report.extend(finding._replace(path=path) for finding in error.diagnostics)
+            # The image may have been built long ago: what is wrong with its Dockerfile stops no translation.
+            self.report.extend(
+                finding._replace(path=path, severity=Severity.WARNING) for finding in error.diagnostics
+            )
             return None
         self.report.extend(finding._replace(path=path) for finding in found)
         return config

@@ -81,11 +81,11 @@ def port_mappings(ctx: Context, service: Service) -> tuple[PortMapping, ...]:
     for listed in _listed(ctx, service):
         first = by_number.setdefault(listed.number, listed)
         if first.protocol != listed.protocol:
-            ctx.refuse(
+            ctx.warn(
                 "C2F221",
                 listed.path,
-                f"port {listed.number} is used for tcp and udp; a Fargate container port has one protocol",
-                hint="move one of them to another port, or --allow C2F221 to keep the first",
+                f"port {listed.number} is used for tcp and udp; a task definition names a port for one protocol, here {first.protocol}",
+                hint="the other one works where the security group lets it in, but has no name in Service Connect",
                 url=PORT_URL,
             )
     _report_published(ctx, service)

@@ -297,7 +297,7 @@ def test_all_capabilities_but_some_are_dropped_one_by_one(translated: Translate)
     ("body", "code"),
     [("cap_add: [NET_ADMIN]", "C2F242"), ("sysctls: {vm.max_map_count: 262144}", "C2F244"), ("privileged: true", "C2F208"),
      ("devices: [/dev/fuse]", "C2F205"), ("volumes: [/var/run/docker.sock:/var/run/docker.sock]", "C2F211"),
-     ("ports: ['53:53', '53:53/udp']", "C2F221")],
+     ("platform: windows/amd64", "C2F239")],
 )  # fmt: skip
 def test_what_fargate_cannot_do_is_refused_and_may_be_allowed(
     body: str, code: str, translated: Translate
@@ -306,6 +306,12 @@ def test_what_fargate_cannot_do_is_refused_and_may_be_allowed(
     allowed = translated(service(body), allow=(code,))
     assert code in codes(allowed, Severity.WARNING)
     assert not codes(allowed, Severity.ERROR)
+
+
+def test_a_port_of_two_protocols_is_named_for_the_first(translated: Translate) -> None:
+    made = translated(service("ports: ['53:53', '53:53/udp']"))
+    assert [(p.container_port, p.protocol) for p in container(made).port_mappings] == [(53, "tcp")]
+    assert "C2F221" in codes(made, Severity.WARNING)
 
 
 def test_logs_go_to_a_group_of_the_service_in_the_region(translated: Translate) -> None:
