@@ -155,7 +155,11 @@ def closing_brace(template: str, start: int) -> int:
 
 
 def _wrong_format(template: str, start: int) -> TemplateError:
-    reference = template[start : start + 40].split("\n", 1)[0]
+    begun = REFERENCE.match(template, start)
+    # What follows an operator may be a credential; without one, it is the name that is wrong.
+    reference = (
+        f"{begun[0]}..." if begun and begun["operator"] else template[start : start + 40].split("\n", 1)[0]
+    )
     hint = "Write ${NAME}, ${NAME:-default} or ${NAME:?message} on one line; a literal $ is written as $$."
     return TemplateError("C2F121", f"{reference!r} is no variable reference", hint)
 

@@ -252,6 +252,9 @@ def by_key(item: Any) -> Hashable:
     """Tell `key=value` items apart by their keys."""
     if isinstance(item, str):
         return item.partition("=")[0]
+    if isinstance(item, dict):  # whose value may be a credential
+        name = next(iter(item), "NAME")
+        raise BadSyntaxError("expected text, not a mapping", f"Write `- {name}=value` with an equals sign.")
     raise BadSyntaxError(f"expected text, not {go_text(item)}", f'Put it into quotes: "{go_text(item)}".')
 
 

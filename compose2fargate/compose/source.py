@@ -10,6 +10,9 @@ Limits, so that no file can take the machine down. Going over one is an error wi
 | `yaml_nodes.MAX_FILE_BYTES`   | the size of one file                                                      |
 | `yaml_nodes.MAX_DEPTH`        | how deep collections may be nested, as written and again inside an alias  |
 | `yaml_trees.MAX_ALIAS_NODES`  | how many values all aliases of one file may stand for                     |
+| `interpolation.MAX_NESTING`   | how deep variables may be nested, and `MAX_BRACES` the braces in them      |
+| `interpolation.MAX_EXPANSION` | how long a string may become, and `MAX_TOTAL_EXPANSION` all together       |
+| `include.MAX_DEPTH`           | how deep files may include others, and `MAX_INCLUDES` how often in all    |
 """
 
 from __future__ import annotations
