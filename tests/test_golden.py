@@ -46,7 +46,9 @@ def test_a_fixture_gives_its_expected_files(
     expected = FIXTURES / case / "expected"
     if request.config.getoption("--update-goldens"):
         update(expected, target, made)
-        pytest.fail(f"expected files of {case} are written anew: read them, then run without --update-goldens")
+        pytest.fail(
+            f"expected files of {case} are written anew: read them, then run without --update-goldens"
+        )
     golden = {p: t for p, t in files_below(expected).items() if p.startswith((f"{target}/", f"{target}."))}
     assert golden, f"fixtures/{case}/expected has no files for {target}"
     assert sorted(made) == sorted(golden)
