@@ -38,10 +38,10 @@ demo: $(VENV)/.installed  ## convert fixtures/sample into build/demo and show wh
 	@cat $(DEMO)/task-definitions/web.json
 
 test: $(VENV)/.installed-dev  ## the default suite; ARGS='-k name' narrows it
-	$(PYTEST) -n $(WORKERS) -m 'not slow and not conformance and not benchmark' $(ARGS)
+	$(PYTEST) -n $(WORKERS) -m 'not slow and not conformance and not engine and not benchmark' $(ARGS)
 
 test-all: $(VENV)/.installed-dev  ## everything but the benchmark; conformance needs COMPOSE_CORPUS
-	$(PYTEST) -n $(WORKERS) -m 'not benchmark' $(ARGS)
+	$(PYTEST) -n $(WORKERS) -m 'not engine and not benchmark' $(ARGS)
 
 lint: $(VENV)/.installed-dev  ## ruff check, ruff format --check, mypy --strict
 	$(BIN)/ruff check .
