@@ -28,7 +28,7 @@ class Listing(NamedTuple):
     """
 
     render: Callable[[Loaded, Values], str]
-    off: tuple[str, ...] = ("resolve_env",)
+    off: tuple[str, ...] = ("read_env_files",)
     on: tuple[str, ...] = ("interpolate",)
     whole_project: bool = False
 
@@ -96,6 +96,6 @@ _LISTINGS: Final[Mapping[str, Listing]] = {
     "hash": Listing(_hashes, whole_project=True),
     "profiles": Listing(_profiles),
     "images": Listing(_images),
-    "variables": Listing(_variables, off=("resolve_env", "interpolate")),
+    "variables": Listing(_variables, off=("read_env_files", "interpolate")),
     "environment": Listing(_environment, off=(), on=()),
 }

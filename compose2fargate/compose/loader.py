@@ -65,6 +65,8 @@ class LoadOptions(NamedTuple):
         normalize: Whether to add what is implied.
         resolve_paths: Whether to make paths absolute.
         resolve_env: Whether to read the env files of services that are only active because they are selected.
+        read_env_files: Whether to read the env files and label files of services at all; Docker Compose does not
+            where it only lists names or hashes.
         consistency: Whether to check that the parts fit together.
         services: Restrict the project to these, and to what they depend on.
     """
@@ -80,6 +82,7 @@ class LoadOptions(NamedTuple):
     normalize: bool = True
     resolve_paths: bool = True
     resolve_env: bool = True
+    read_env_files: bool = True
     consistency: bool = True
     services: tuple[str, ...] = ()
 
@@ -224,7 +227,8 @@ class _Run:
             check_consistency(tree, disabled, findings)
             findings.stop_on_errors()
             tree = with_replicas(tree)
-        tree, marks = self.environment(tree, marks, environment)
+        if options.read_env_files:
+            tree, marks = self.environment(tree, marks, environment)
         tree, disabled = enable(tree, disabled, options.services, profiles)
         if options.services:
             tree = select(tree, marks, options.services, findings)
@@ -234,7 +238,7 @@ class _Run:
             mark = (places_of[3] or {}).get(name) if places_of else None
             findings.drop(("services", name), mark, "its profiles are not active")
         tree = without_unused(tree, marks, findings)
-        if options.resolve_env:
+        if options.resolve_env and options.read_env_files:
             tree, marks = self.environment(tree, marks, environment)
         else:
             tree = with_unread_files(tree)

@@ -191,7 +191,6 @@ def test_hashes_do_not_depend_on_what_makes_no_difference_to_a_container(
     assert config(program, project, "--hash", "job", "--profile", "tools").out != before
 
 
-@pytest.mark.xfail(reason="the loader reads the env files of services whatever it is asked for", strict=True)
 def test_listings_do_not_read_the_env_files_of_services(program: Program, tmp_path: Path) -> None:
     (tmp_path / "compose.yaml").write_text("services: {web: {image: nginx, env_file: missing.env}}\n")
     assert program("config", "--services", cwd=tmp_path).out == "web\n"
