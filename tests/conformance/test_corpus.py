@@ -25,6 +25,7 @@ from compose2fargate.diagnostics import InputError
 from tests.conformance.corpus import Case, Staged, cases, staged
 from tests.conftest import ROOT, Result
 from tests.e2e.shapes import OPERATIONS, problems
+from tests.measured import PROGRAM, measure
 
 CORPUS = os.environ.get("COMPOSE_CORPUS", "")
 
@@ -38,6 +39,12 @@ PLACELESS = frozenset({
     "C2F100", "C2F101", "C2F102", "C2F110", "C2F111", "C2F112", "C2F190", "C2F191", "C2F192", "C2F193", "C2F194", "C2F195",
 })  # fmt: skip
 """Errors about files as a whole, options and settings: there is no line to point to."""
+
+SETTINGS = (
+    "--region", "eu-central-1", "--account", "123456789012", "--subnet", "subnet-1", "--security-group", "sg-1",
+    "--file-system", "fs-1",
+)  # fmt: skip
+"""What only the user can know: without it every project would have warnings."""
 
 KeyPath = tuple["str | int", ...]
 Place = tuple[int, int]
@@ -219,7 +226,7 @@ def rule_breakers(translated: Translated) -> Iterator[str]:
 
 
 def converted(where: Staged) -> Verdict:
-    result = where.run("convert", "--output", "-", "--diagnostics", "json")
+    result = where.run("convert", "--output", "-", "--diagnostics", "json", *SETTINGS)
     faults = list(crashed(result))
     if faults:
         return Verdict(where.case.name, "crashed", (), tuple(faults))
@@ -305,6 +312,18 @@ def table(verdicts: list[Verdict]) -> Iterator[str]:
     reasons = Counter(verdict.codes for verdict in verdicts if verdict.outcome == "refused")
     for codes, count in reasons.most_common():
         yield f"{count:13} for {', '.join(codes)}"
+
+
+@pytest.mark.parametrize("command", [("config",), ("convert", "--output", "-")], ids=["config", "convert"])
+def test_each_bomb_is_refused_within_a_second_and_200_mb(command: tuple[str, ...], tmp_path: Path) -> None:
+    bombs = sorted(Path(CORPUS).glob("robustness/*/compose.yaml"))
+    for bomb in bombs:
+        run = measure([*PROGRAM, "-f", str(bomb), *command], cwd=tmp_path, scratch=tmp_path)
+        assert run.status == 2, bomb
+        assert f"{bomb}:" in run.err
+        assert "Traceback" not in run.err
+        assert run.processor < 1, bomb
+        assert run.peak < 200, bomb
 
 
 def test_config_prints_what_docker_compose_prints() -> None:
