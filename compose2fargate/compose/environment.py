@@ -39,20 +39,27 @@ class Reader(NamedTuple):
 
 
 def resolve_services(
-    tree: Tree, marks: Marks, environment: Mapping[str, str], reader: Reader, findings: Findings
+    tree: Tree,
+    marks: Marks,
+    environment: Mapping[str, str],
+    reader: Reader,
+    findings: Findings,
+    *,
+    labels_only: bool = False,
 ) -> tuple[Tree, Marks]:
-    """Read the env and label files of all services; their `env_file` and `label_file` are used up."""
+    """Read the env and label files of all services, or the label files only; their keys are used up."""
+    files = ("label_file",) if labels_only else ("env_file", "label_file")
     services = {}
     place = marks.get("services")
     inside: Marks = dict((place[3] if place else None) or {})
     for name, service in tree.get("services", {}).items():
         mark = inside.get(name)
         out, below = service, (mark[3] if mark else None) or {}
-        for key in ("env_file", "label_file"):
+        for key in files:
             if key in out and key in below:
                 findings.drop(("services", name, key), below[key], "read: its variables stand in the service")
         path: Path = ("services", name)
-        if "environment" in out or "env_file" in out:
+        if not labels_only and ("environment" in out or "env_file" in out):
             out, below = _with_environment(out, below, environment, reader, (path, findings))
         if "label_file" in out:
             out, below = _with_labels(out, below, reader, (path, findings))

@@ -65,8 +65,8 @@ class LoadOptions(NamedTuple):
         normalize: Whether to add what is implied.
         resolve_paths: Whether to make paths absolute.
         resolve_env: Whether to read the env files of services that are only active because they are selected.
-        read_env_files: Whether to read the env files and label files of services at all; Docker Compose does not
-            where it only lists names or hashes.
+        read_env_files: Whether to read the env files of services at all; Docker Compose does not where it only
+            lists names or hashes.
         consistency: Whether to check that the parts fit together.
         services: Restrict the project to these, and to what they depend on.
     """
@@ -227,8 +227,7 @@ class _Run:
             check_consistency(tree, disabled, findings)
             findings.stop_on_errors()
             tree = with_replicas(tree)
-        if options.read_env_files:
-            tree, marks = self.environment(tree, marks, environment)
+        tree, marks = self.environment(tree, marks, environment)
         tree, disabled = enable(tree, disabled, options.services, profiles)
         if options.services:
             tree = select(tree, marks, options.services, findings)
@@ -254,6 +253,7 @@ class _Run:
             environment,
             Reader(os.path.abspath(self.options.cwd), self.env_text, self.shown, self.came_from),
             self.findings,
+            labels_only=not self.options.read_env_files,
         )
         self.findings.marks = marks
         self.findings.stop_on_errors()
