@@ -29,13 +29,14 @@ from compose2fargate.mapping import jobs, names
 from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.coverage import LEFT_OUT, Accounted, account, findings
 from compose2fargate.mapping.grouping import find_groups
+from compose2fargate.mapping.images import repository_name
 from compose2fargate.mapping.networking import (
     CONNECT_URL,
     find_aliases,
     network_configuration,
     service_connect,
 )
-from compose2fargate.mapping.tasks import Task, log_group_name, repository_name, tags, task
+from compose2fargate.mapping.tasks import Task, log_group_name, tags, task
 from compose2fargate.settings import Settings
 
 DEFAULT_REGION = "us-east-1"

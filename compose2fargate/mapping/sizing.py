@@ -107,7 +107,7 @@ def demand(service: Service) -> Demand:
         )
         if value
     ]
-    limit = _largest((_bytes(own.get("memory")), service.mem_limit, deploy.limits.memory))
+    limit = _largest((size_in_bytes(own.get("memory")), service.mem_limit, deploy.limits.memory))
     soft = _largest((service.mem_reservation, deploy.reservations.memory))
     if limit and soft and soft >= limit:  # ECS wants the reservation strictly below the limit
         limit, soft = max(limit, soft), None
@@ -198,7 +198,7 @@ def _largest(values: Iterable[int | None]) -> int | None:
     return max(MIN_MEMORY, ceil(max(given) / MIB)) if given else None
 
 
-def _bytes(value: str | int | None) -> int | None:
-    """Read the size that `x-fargate.memory` gives; the schema has checked its form."""
+def size_in_bytes(value: str | int | None) -> int | None:
+    """Read a size such as `512m` or `1.5gb`, in units of 1024; None for none, or for what is no size."""
     match = _SIZE.fullmatch(str(value).strip()) if value is not None else None
     return int(float(match[1]) * _FACTORS[match[2].lower()]) if match else None

@@ -16,7 +16,7 @@ from compose2fargate.compose.model import Mount, Service, Volume
 from compose2fargate.diagnostics import Path
 from compose2fargate.mapping.context import Context
 from compose2fargate.mapping.names import ecs_name
-from compose2fargate.mapping.sizing import MIB, _bytes
+from compose2fargate.mapping.sizing import MIB, size_in_bytes
 
 EFS_URL = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/efs-volumes.html"
 TMPFS_URL = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tmpfs.html"
@@ -151,7 +151,7 @@ def _tmpfs(ctx: Context, path: Path, text: str) -> Tmpfs:
 
 
 def _tmpfs_size(ctx: Context, path: Path, size: str | int | None) -> int:
-    asked = _bytes(size)
+    asked = size_in_bytes(size)
     if asked:
         return ceil(asked / MIB)
     ctx.info(
