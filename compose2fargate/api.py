@@ -7,7 +7,7 @@ write(conversion.artifacts, "fargate")
 from __future__ import annotations
 
 import os.path
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple, TextIO
 
@@ -83,9 +83,34 @@ def translate(
     }
     texts = _Texts(project, settings, options.environment)
     translation = map_project(project, settings, configs, texts.read())
-    found = sorted((*loaded.diagnostics, *images.report, *translation.diagnostics), key=sort_key)
+    found = sorted(
+        (*loaded.diagnostics, *_inactive(loaded), *images.report, *translation.diagnostics), key=sort_key
+    )
     inputs = (*loaded.files, *images.files, *texts.files)
     return Translated(loaded, project, settings, translation, inputs, tuple(found))
+
+
+def _inactive(loaded: Loaded) -> Iterator[Diagnostic]:
+    """Say what profiles leave out, and when that is everything."""
+    for name, service in loaded.disabled.items():
+        profiles = service.get("profiles") or [""]
+        yield Diagnostic(
+            "C2F213",
+            Severity.INFO,
+            f"{name} is left out: no profile of it is active ({', '.join(profiles)})",
+            ("services", name),
+            locate(loaded.marks, ("services", name)),
+            f"--profile {profiles[0]} takes it in",
+        )
+    if not loaded.tree.get("services"):
+        hint = (
+            "choose profiles with --profile"
+            if loaded.disabled
+            else "write services: with an image or a build each"
+        )
+        yield Diagnostic(
+            "C2F214", Severity.WARNING, "the project has no services to translate", (), None, hint
+        )
 
 
 def table() -> tuple[Accounted, ...]:

@@ -197,6 +197,8 @@ CODES: Mapping[str, str] = {
     "C2F210": "There is no Docker engine to call on Fargate",
     "C2F211": "The Docker socket does not exist on Fargate",
     "C2F212": "An option names a service that does not exist",
+    "C2F213": "A service belongs to profiles that are not active",
+    "C2F214": "There is nothing to translate",
     "C2F220": "A published port is reachable inside the VPC only",
     "C2F221": "A port is used for two protocols",
     "C2F222": "Too many ports",

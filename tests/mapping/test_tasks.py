@@ -377,3 +377,20 @@ def test_the_order_of_services_in_the_file_does_not_matter(translated: Translate
     other = "services:\n  c: {image: z}\n  a: {image: y}\n  b: {image: x, depends_on: [c]}\n"
     assert translated(one).translation.stack == translated(other).translation.stack
     assert list(translated(one).translation.stack.origins.values())[-3:] == ["a", "c", "b"]
+
+
+def test_services_of_inactive_profiles_are_named(translated: Translate) -> None:
+    made = translated(
+        "services: {web: {image: nginx}, tool: {image: a, profiles: [debug, dev]}, job: {image: b, profiles: [dev]}}"
+    )
+    said = sorted((d.message, d.hint) for d in made.diagnostics if d.code == "C2F213")
+    assert said == [
+        ("job is left out: no profile of it is active (dev)", "--profile dev takes it in"),
+        ("tool is left out: no profile of it is active (debug, dev)", "--profile debug takes it in"),
+    ]
+    assert "C2F214" not in codes(made, Severity.WARNING)
+
+
+@pytest.mark.parametrize("text", ["name: shop", "services: {tool: {image: a, profiles: [debug]}}"])
+def test_a_project_without_services_is_warned_about(text: str, translated: Translate) -> None:
+    assert "C2F214" in codes(translated(text), Severity.WARNING)
