@@ -79,6 +79,8 @@ def port_mappings(ctx: Context, service: Service) -> tuple[PortMapping, ...]:
     """
     by_number: dict[int, _Listed] = {}
     for listed in _listed(ctx, service):
+        if len(by_number) > MAX_EXPANDED_PORTS:
+            return _too_many(ctx, service, by_number)
         first = by_number.setdefault(listed.number, listed)
         if first.protocol != listed.protocol:
             ctx.warn(
@@ -88,16 +90,22 @@ def port_mappings(ctx: Context, service: Service) -> tuple[PortMapping, ...]:
                 hint="the other one works where the security group lets it in, but has no name in Service Connect",
                 url=PORT_URL,
             )
-    _report_published(ctx, service)
     if len(by_number) > MAX_EXPANDED_PORTS:
-        ctx.refuse(
-            "C2F222",
-            ("services", service.name, "ports"),
-            f"more than {MAX_EXPANDED_PORTS} ports; at most so many are mapped for one container",
-            hint="list only the ports that other services use",
-            url=PORT_URL,
-        )
-    return tuple(_mapping(listed) for listed in by_number.values())
+        return _too_many(ctx, service, by_number)
+    _report_published(ctx, service)
+    return tuple(map(_mapping, by_number.values()))
+
+
+def _too_many(ctx: Context, service: Service, by_number: Mapping[int, _Listed]) -> tuple[PortMapping, ...]:
+    """Refuse the ports without a word on each: a range can stand for 65535 of them."""
+    ctx.refuse(
+        "C2F222",
+        ("services", service.name, "ports"),
+        f"more than {MAX_EXPANDED_PORTS} ports; at most so many are mapped for one container",
+        hint="list only the ports that other services use",
+        url=PORT_URL,
+    )
+    return tuple(map(_mapping, by_number.values()))[:MAX_EXPANDED_PORTS]
 
 
 def _mapping(listed: _Listed) -> PortMapping:

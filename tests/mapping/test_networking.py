@@ -66,7 +66,11 @@ def test_what_is_exposed_and_is_no_port_is_warned_about(text: str, translated: T
     assert container(made, "db").port_mappings == ()
 
 
-def test_too_many_exposed_ports_are_refused_whatever_they_are(translated: Translate) -> None:
-    made = translated("services: {db: {image: a, expose: ['1-65535']}}")
+@pytest.mark.parametrize(
+    "key", ["expose: ['1-65535']", "ports: ['1-65535:1-65535']", "ports: ['1-101:1-101']"]
+)
+def test_too_many_ports_are_refused_at_once_and_not_one_by_one(key: str, translated: Translate) -> None:
+    made = translated(f"services: {{db: {{image: a, {key}}}}}")
     assert "C2F222" in codes(made, Severity.ERROR)
-    assert len(container(made, "db").port_mappings) == 101
+    assert len(container(made, "db").port_mappings) == 100
+    assert len(made.diagnostics) < 20
