@@ -239,6 +239,7 @@ CODES: Mapping[str, str] = {
     "C2F280": "A service cannot join another's task",
     "C2F281": "A task cannot be without a network",
     "C2F282": "A task cannot see the host's processes",
+    "C2F283": "A container is awaited without a health check",
     "C2F284": "The files are too large for a task definition",
     "C2F285": "A secret has to exist as an SSM parameter",
     "C2F286": "A file cannot be written where it belongs",

@@ -17,7 +17,7 @@ LISTINGS: Final = {
     "services": "Print the service names, one per line.",
     "volumes": "Print the volume names, one per line.",
     "networks": "Print the network names, one per line.",
-    "models": "Print the model names, one per line.",
+    "models": "Print the models, one per line.",
     "hash": "Print the hash of each service's configuration, one per line; '*' stands for all services.",
     "profiles": "Print the profile names, one per line.",
     "images": "Print the image names, one per line.",

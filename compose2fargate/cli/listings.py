@@ -51,6 +51,10 @@ def _section(name: str) -> Listing:
     return Listing(lambda loaded, _values: _lines(listings.section(loaded, name)), whole_project=True)
 
 
+def _models(loaded: Loaded, _values: Values) -> str:
+    return _lines(listings.models(loaded))
+
+
 def _services(loaded: Loaded, _values: Values) -> str:
     return _lines(listings.services(loaded))
 
@@ -92,7 +96,7 @@ _LISTINGS: Final[Mapping[str, Listing]] = {
     "services": Listing(_services, on=(), whole_project=True),
     "volumes": _section("volumes"),
     "networks": _section("networks"),
-    "models": _section("models"),
+    "models": Listing(_models, whole_project=True),
     "hash": Listing(_hashes, whole_project=True),
     "profiles": Listing(_profiles),
     "images": Listing(_images),

@@ -38,6 +38,11 @@ def section(loaded: Loaded, name: str) -> list[str]:
     return sorted(loaded.tree.get(name) or ())
 
 
+def models(loaded: Loaded) -> list[str]:
+    """Give what the models of the project are, such as `ai/smollm2`."""
+    return sorted(model["model"] for model in (loaded.tree.get("models") or {}).values() if model.get("model"))
+
+
 def images(loaded: Loaded) -> list[str]:
     """Give each service's image, in the order of the services' names."""
     return [

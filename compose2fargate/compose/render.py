@@ -177,9 +177,7 @@ def _json_struct(value: Mapping[str, Any], names: Mapping[str, str]) -> dict[str
 
 
 def _json_limit(limit: Any) -> Any:
-    if type(limit) is not dict:
-        return limit
-    return {key: number for key, number in limit.items() if number and not key.startswith("x-")}
+    return {key: number for key, number in limit.items() if number} if type(limit) is dict else limit
 
 
 def _plain_json(value: Any, unique: Trie) -> Any:

@@ -317,15 +317,21 @@ def _below(step: str | int, problems: Problems) -> list[Problem]:
 
 
 def _repeated(items: list[Any]) -> Problems:
-    """Find the items that equal an earlier one; 1 equals 1.0, and does not equal true."""
+    """Find the items that equal an earlier one; 1 equals 1.0, and does not equal true.
+
+    In Docker Compose a whole number also equals an earlier text that says the same.
+    """
     try:
-        # What Python holds to be different is different to JSON Schema too.
-        if len(set(items)) == len(items):
+        # What Python holds to be different is different to JSON Schema too, among values of one type.
+        if len(set(items)) == len(items) and len(set(map(type, items))) <= 1:
             return _NONE
     except TypeError:
         pass  # mappings cannot be in a set
     first: dict[Hashable, int] = {}
-    earlier = [first.setdefault(_frozen(item), index) for index, item in enumerate(items)]
+    earlier = []
+    for index, item in enumerate(items):
+        place = first.setdefault(_frozen(item), index)
+        earlier.append(first.get(str(item), place) if type(item) is int else place)
     return [
         Problem((index,), "C2F145", f"is the same as item {place}", "Remove one of them.")
         for index, place in enumerate(earlier)

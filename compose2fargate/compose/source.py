@@ -152,7 +152,8 @@ class _Discovery:
             origins=self.origins,
             name=name or normalise_project_name(os.path.basename(working_dir)),
             name_is_given=name != "",
-            profiles=self.options.profiles or _without_blanks(environment.get("COMPOSE_PROFILES", "")),
+            # Without any, the profile of no name is active: so Docker Compose splits nothing at its commas.
+            profiles=self.options.profiles or _split(environment.get("COMPOSE_PROFILES", "")),
             diagnostics=tuple(self.diagnostics),
         )
 
@@ -272,8 +273,12 @@ def _with_parents(directory: str) -> Iterator[str]:
         directory = parent
 
 
+def _split(names: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in names.split(","))
+
+
 def _without_blanks(names: str) -> tuple[str, ...]:
-    return tuple(stripped for name in names.split(",") if (stripped := name.strip()))
+    return tuple(name for name in _split(names) if name)
 
 
 _TRUE = frozenset(("1", "t", "T", "true", "TRUE", "True"))

@@ -403,7 +403,8 @@ def ssh_keys(value: Any, marks: Marks | None, _path: Path, _findings: Findings) 
 def ulimit(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
     """Read a limit: one number, or soft and hard."""
     if isinstance(value, dict):
-        return _ULIMIT(value, marks, path, findings)
+        plain = {key: item for key, item in value.items() if not key.startswith("x-")}
+        return _ULIMIT(plain, marks, path, findings)
     single, _ = integer(value, marks, path, findings)
     return (single or {"soft": 0, "hard": 0}), None
 

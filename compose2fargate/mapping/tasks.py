@@ -45,7 +45,7 @@ from compose2fargate.aws.resources import (
 from compose2fargate.aws.values import KeyValue, Ref, Tag
 from compose2fargate.compose import model
 from compose2fargate.compose.dockerfile import runtime_command
-from compose2fargate.compose.model import Service
+from compose2fargate.compose.model import Dependency, Service
 from compose2fargate.diagnostics import Path
 from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.files import Delivery, deliver
@@ -225,7 +225,7 @@ def _container_dependencies(ctx: Context, service: Service) -> Iterator[Containe
         if other.name in ctx.groups.inits:
             yield ContainerDependency(container_name(other), "SUCCESS")
         elif ctx.groups.leaders[other.name] == leader:
-            yield ContainerDependency(container_name(other), _CONDITIONS[dependency.condition])
+            yield ContainerDependency(container_name(other), _condition(ctx, service, other, dependency))
         else:
             elsewhere = True
     if elsewhere:
@@ -236,6 +236,31 @@ def _container_dependencies(ctx: Context, service: Service) -> Iterator[Containe
             hint="let the service retry its connections",
             url=f"{DOCS}/ecs_services.html",
         )
+
+
+def _condition(ctx: Context, service: Service, other: Service, dependency: Dependency) -> str:
+    """The state that `other` has to reach. ECS can only wait for a health check that it carries out itself."""
+    condition = _CONDITIONS[dependency.condition]
+    if condition != "HEALTHY" or _has_health_check(ctx, other):
+        return condition
+    ctx.warn(
+        "C2F283",
+        ("services", service.name, "depends_on"),
+        f"{service.name} waits until {other.name} has started, not until it is healthy: ECS sees no health check of the image",
+        hint=f"repeat the image's HEALTHCHECK as healthcheck: of {other.name}",
+        url=HEALTH_CHECK_URL,
+    )
+    return "START"
+
+
+def _has_health_check(ctx: Context, service: Service) -> bool:
+    check, image = service.healthcheck, ctx.images.get(service.name)
+    if check and check.disable:
+        return False
+    test = (
+        check.test if check and check.test else image.healthcheck.test if image and image.healthcheck else ()
+    )
+    return bool(test) and test[0] != "NONE"
 
 
 def _volumes_from(ctx: Context, service: Service) -> tuple[VolumeFrom, ...]:

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial, reduce
 from importlib import import_module
+from importlib.metadata import version
 from operator import getitem
 from pathlib import Path
 from typing import Any
@@ -366,9 +367,9 @@ def test_each_key_takes_the_kinds_of_values_that_docker_compose_takes() -> None:
 @pytest.mark.slow
 @pytest.mark.conformance
 def test_docker_compose_still_gives_the_recorded_verdicts(tmp_path: Path) -> None:
-    binary = os.environ.get("DOCKER_COMPOSE_BINARY")
+    binary = os.environ.get("COMPOSE_ORACLE")
     if not binary:
-        pytest.skip("DOCKER_COMPOSE_BINARY names no docker-compose program")
+        pytest.skip("COMPOSE_ORACLE names no Docker Compose binary")
     file = tmp_path / "compose.yaml"
     for number, (path, put) in enumerate(places(SCHEMA, lambda tree: tree, ())):
         kind, value = list(KINDS.items())[number % len(KINDS)]
@@ -414,7 +415,8 @@ def test_the_schema_knows_the_keys_of_the_official_one() -> None:
     package = Path(str(import_module("check_jsonschema").__file__)).parent
     official = json.loads((package / "builtin_schemas/vendor/compose-spec.json").read_text("utf-8"))
     expected = set(official_paths(official, official, ()))
-    assert expected >= LEFT_OUT
+    # Python 3.10 gets an older copy of the specification, which does not have all of the newer keys yet.
+    assert expected >= LEFT_OUT or version("check-jsonschema") < "0.39"
     assert {path[-1] for path in LEFT_OUT} == NEWER_KEYS
     assert {path for path in expected if not any(path[: len(out)] == out for out in LEFT_OUT)} == key_paths(
         SCHEMA

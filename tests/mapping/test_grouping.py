@@ -53,6 +53,16 @@ def test_depends_on_inside_a_task_is_kept(translated: Translate) -> None:
     assert violations(task) == []
 
 
+def test_a_container_without_a_health_check_is_awaited_until_it_starts(translated: Translate) -> None:
+    made = translated(
+        "services: {web: {image: a, depends_on: {agent: {condition: service_healthy}}},"
+        " agent: {image: b, x-fargate: {sidecar_of: web}}}"
+    )
+    assert [tuple(d) for d in definition(made).container_definitions[0].depends_on] == [("agent", "START")]
+    assert "C2F283" in codes(made, Severity.WARNING)
+    assert violations(definition(made)) == []
+
+
 def test_sizes_of_a_tasks_containers_add_up(translated: Translate) -> None:
     made = translated(
         "services: {web: {image: a, cpus: 0.5, mem_limit: 1g}, db: {image: postgres, x-fargate: {sidecar_of: web}},"
