@@ -40,7 +40,9 @@ def section(loaded: Loaded, name: str) -> list[str]:
 
 def models(loaded: Loaded) -> list[str]:
     """Give what the models of the project are, such as `ai/smollm2`."""
-    return sorted(model["model"] for model in (loaded.tree.get("models") or {}).values() if model.get("model"))
+    return sorted(
+        model["model"] for model in (loaded.tree.get("models") or {}).values() if model.get("model")
+    )
 
 
 def images(loaded: Loaded) -> list[str]:
