@@ -356,7 +356,17 @@ def _environment(ctx: Context, service: Service) -> tuple[KeyValue, ...]:
 
 
 def _is_credential(name: str, value: str) -> bool:
-    named = CREDENTIAL.search(name) and not _NOT_CREDENTIAL.search(name)
+    switch = value.lower() in (
+        "true",
+        "false",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "0",
+        "1",
+    )  # ALLOW_EMPTY_PASSWORD=yes
+    named = CREDENTIAL.search(name) and not _NOT_CREDENTIAL.search(name) and not switch
     return bool(value and (named or _URL_PASSWORD.match(value)))
 
 
