@@ -139,7 +139,8 @@ def test_environment_is_sorted_and_keeps_empty_values(translated: Translate) -> 
 @pytest.mark.parametrize(
     ("variable", "flagged"),
     [("DB_PASSWORD: x", True), ("API_KEY: x", True), ("URL: postgres://u:p@db/x", True), ("PASSWORD_FILE: /run/x", False),
-     ("TOKEN_TTL: '60'", False), ("KEYBOARD: de", False), ("SECRET: ''", False), ("MYSQL_ALLOW_EMPTY_PASSWORD: 'yes'", False), ("URL: http://db/x", False)],
+     ("TOKEN_TTL: '60'", False), ("KEYBOARD: de", False), ("SECRET: ''", False),
+     ("MYSQL_ALLOW_EMPTY_PASSWORD: 'yes'", False), ("URL: http://db/x", False)],
 )  # fmt: skip
 def test_values_that_look_like_credentials_are_pointed_out(
     variable: str, flagged: bool, translated: Translate
