@@ -62,8 +62,8 @@ class Extender:
         self._main = main
         self._open = open_file
         self._findings = findings
-        self._files: dict[str, Services | None] = {main.file: main}
-        self._done: dict[tuple[str, str], Placed] = {}
+        self._files: dict[str, Services | None] = {}
+        self._done: dict[tuple[bool, str, str], Placed] = {}
 
     def resolve(self) -> tuple[Tree, Marks]:
         """Give the document's services, each merged over what it extends."""
@@ -78,7 +78,8 @@ class Extender:
         return tree, marks
 
     def _service(self, scope: Services, name: str, chain: tuple[tuple[str, str], ...]) -> Placed:
-        key = (scope.file, name)
+        # A document that extends its own file by name reads it anew, whole and without what is merged over it.
+        key = (scope is self._main, scope.file, name)
         if key not in self._done:
             # Set before it is known, so that a service in a cycle is reported once.
             self._done[key] = (scope.tree[name], marks_of(scope.marks, name))
