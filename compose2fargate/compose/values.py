@@ -178,9 +178,17 @@ _WORDS = {
 
 
 def _integer(value: Any) -> int:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return int(value)
-    return int(str(value), 10)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    number = int(value) if is_number else int(str(value), 10)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"{go_text(value)} is out of range")
+    return number
+
+
+def _weight(value: Any) -> int:
+    if type(value) not in (int, float):
+        raise ValueError(f"expected a number, not {value!r}")
+    return _count(value)
 
 
 def _count(value: Any) -> int:
@@ -196,7 +204,7 @@ def _number(value: Any) -> float:
 
 def _size(value: Any) -> str | None:
     # As in Docker Compose, a float without a unit counts as none at all.
-    size = parse_bytes(value) if isinstance(value, str) else 0 if isinstance(value, float) else int(value)
+    size = parse_bytes(value) if isinstance(value, str) else 0 if isinstance(value, float) else _integer(value)
     return str(size) if size else None
 
 
@@ -230,6 +238,7 @@ text = scalar(_text)
 flag = scalar(_flag)
 integer = scalar(_integer)
 count = scalar(_count)
+weight = scalar(_weight)
 number = scalar(_number)
 size = scalar(_size)
 rate = scalar(_rate)
@@ -350,7 +359,7 @@ def many_options(value: Any, marks: Marks | None, _path: Path, _findings: Findin
     if not isinstance(value, dict):
         return value, marks
     out = {key: value[key] if isinstance(value[key], list) else [value[key]] for key in sorted(value)}
-    return {key: [go_text(item) for item in items] for key, items in out.items()}, marks
+    return {key: [go_text(item) for item in items] for key, items in out.items() if items}, marks
 
 
 def hosts(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
@@ -476,8 +485,8 @@ _TRIGGER = fixed(
 _THROTTLE = each(fixed({"path": Always(text, ""), "rate": Always(rate, "0")}))
 _BLKIO = fixed(
     {
-        "weight": count,
-        "weight_device": each(fixed({"path": Always(text, ""), "weight": Always(count, 0)})),
+        "weight": weight,
+        "weight_device": each(fixed({"path": Always(text, ""), "weight": Always(weight, 0)})),
         "device_read_bps": _THROTTLE,
         "device_read_iops": _THROTTLE,
         "device_write_bps": _THROTTLE,
