@@ -204,7 +204,9 @@ def _number(value: Any) -> float:
 
 def _size(value: Any) -> str | None:
     # As in Docker Compose, a float without a unit counts as none at all.
-    size = parse_bytes(value) if isinstance(value, str) else 0 if isinstance(value, float) else _integer(value)
+    size = (
+        parse_bytes(value) if isinstance(value, str) else 0 if isinstance(value, float) else _integer(value)
+    )
     return str(size) if size else None
 
 
