@@ -41,6 +41,7 @@ from compose2fargate.compose.source import (
     Marks,
     discover,
     locate,
+    missing_variable,
     normalise_project_name,
     parse_documents,
     read_text,
@@ -488,8 +489,12 @@ class _Run:
                     "C2F164", (*entry.path, "env_file"), f"{self.shown(file)} does not exist", "Create it."
                 )
                 self.findings.stop_on_errors()
-            text = self.env_text(file)
-            found.update(parse_dotenv(text, self.shown(file), scope.environment.get, found).values)
+            shown = self.shown(file)
+            parsed = parse_dotenv(self.env_text(file), shown, scope.environment.get, found)
+            found.update(parsed.values)
+            self.findings.diagnostics.extend(
+                missing_variable(name, Location(shown, line, 1)) for name, line in parsed.missing.items()
+            )
         return {**found, **scope.environment}
 
     # ------------------------------------------------------------------------------------------------------

@@ -208,7 +208,7 @@ class _Discovery:
         shown = self.shown(file)
         parsed = parse_dotenv(read_text(file, shown, errors="replace"), shown, environment.get, found)
         for name, line in parsed.missing.items():
-            self.diagnostics.append(_missing_variable(name, Location(shown, line, 1)))
+            self.diagnostics.append(missing_variable(name, Location(shown, line, 1)))
         for name, line in parsed.lines.items():
             if name not in environment:
                 self.origins[name] = Location(shown, line, 1)
@@ -374,7 +374,8 @@ def _several_files(files: Iterable[str]) -> Diagnostic:
     return Diagnostic("C2F110", Severity.WARNING, message, (), Location(first, 1, 1), hint)
 
 
-def _missing_variable(name: str, place: Location) -> Diagnostic:
+def missing_variable(name: str, place: Location) -> Diagnostic:
+    """Warn that a line of an env file refers to a variable that is not set."""
     message = f"the variable {name} is not set; a blank string takes its place"
     hint = f"Set {name} in the environment, or give a default: ${{{name}:-value}}."
     return Diagnostic("C2F120", Severity.WARNING, message, (), place, hint)
