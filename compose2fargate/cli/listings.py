@@ -38,7 +38,9 @@ def print_listing(ctx: click.Context, name: str, switches: Mapping[str, bool], v
     listing = _LISTINGS[name]
     switches = {**switches, **dict.fromkeys(listing.on, True), **dict.fromkeys(listing.off, False)}
     services = () if listing.whole_project else values["services"]
-    loaded = load(load_options(ctx, services=services, **switches), stdin=standard_input())
+    # Docker Compose looks at the names of containers only when it prints the model.
+    options = load_options(ctx, services=services, container_names=False, **switches)
+    loaded = load(options, stdin=standard_input())
     Console.of(ctx).report(loaded.diagnostics)
     write(listing.render(loaded, values))
 

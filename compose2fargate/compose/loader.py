@@ -69,6 +69,7 @@ class LoadOptions(NamedTuple):
         read_env_files: Whether to read the env files of services at all; Docker Compose does not where it only
             lists names or hashes.
         consistency: Whether to check that the parts fit together.
+        container_names: Whether that includes that no two services share a container's name.
         services: Restrict the project to these, and to what they depend on.
     """
 
@@ -85,6 +86,7 @@ class LoadOptions(NamedTuple):
     resolve_env: bool = True
     read_env_files: bool = True
     consistency: bool = True
+    container_names: bool = True
     services: tuple[str, ...] = ()
 
 
@@ -242,7 +244,7 @@ class _Run:
             tree, marks = self.environment(tree, marks, environment)
         else:
             tree = with_unread_files(tree)
-        if options.consistency:
+        if options.consistency and options.container_names:
             check_container_names(tree, findings)
         return tree, marks, disabled
 
