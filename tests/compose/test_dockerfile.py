@@ -51,7 +51,7 @@ ARG NODE_VERSION=20
 FROM --platform=$BUILDPLATFORM node:${NODE_VERSION}-alpine AS Build
 WORKDIR /src
 COPY package*.json ./
-RUN --mount=type=cache,target=/root/.npm \\
+RUN --mount=type=cache,target=/var/cache/npm \\
     npm ci && \\
     # what nobody needs at run time
     rm -rf docs
