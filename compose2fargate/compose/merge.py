@@ -133,17 +133,19 @@ def append_new(base: Placed, over: Placed, _trie: Trie, _path: Path, _findings: 
 
 def merge_build(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings) -> Placed:
     """Merge mappings, a string being the context."""
-    return merge(_as_build(base), _as_build(over), trie, path, findings)
+    return merge(*_mappings(_as_build(base), _as_build(over), path, findings), trie, path, findings)
 
 
 def merge_dependencies(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings) -> Placed:
     """Merge mappings, a list's items being services to wait for until they have started."""
-    return merge(_keyed(base, dependency), _keyed(over, dependency), trie, path, findings)
+    keyed_ones = _mappings(_keyed(base, dependency), _keyed(over, dependency), path, findings)
+    return merge(*keyed_ones, trie, path, findings)
 
 
 def merge_names(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings) -> Placed:
     """Merge mappings, a list's items being names without settings."""
-    return merge(_keyed(base, _no_settings), _keyed(over, _no_settings), trie, path, findings)
+    keyed_ones = _mappings(_keyed(base, _no_settings), _keyed(over, _no_settings), path, findings)
+    return merge(*keyed_ones, trie, path, findings)
 
 
 def merge_logging(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings) -> Placed:
@@ -175,6 +177,20 @@ def merge_address_pools(base: Placed, over: Placed, trie: Trie, path: Path, find
             pools[_subnet(below[0])] = below
     marks: Marks = dict(base[1] or {})
     return [pool for pool, _ in pools.values()], {i: marks[i] for i in marks if i in range(len(pools))}
+
+
+def _mappings(base: Placed, over: Placed, path: Path, findings: Findings) -> tuple[Placed, Placed]:
+    """Take what is no mapping for an empty one: Docker Compose does, without a word."""
+    out = []
+    for value, marks in (base, over):
+        readable = value is None or isinstance(value, dict)
+        if not readable:
+            key = ".".join(map(str, path))
+            findings.warn(
+                "C2F150", path, f"{key}: {go_text(value)} is ignored, being neither a list nor a mapping"
+            )
+        out.append((value, marks) if readable else ({}, None))
+    return out[0], out[1]
 
 
 def _subnet(pool: Any) -> str:
