@@ -178,11 +178,11 @@ _WORDS = {
 
 
 def _integer(value: Any) -> int:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    number = int(value) if is_number else int(str(value), 10)
+    number = value if type(value) in (int, float) else int(str(value), 10)
+    # Infinity is not in this range, and neither is what is not a number.
     if not -(2**63) <= number < 2**63:
         raise ValueError(f"{go_text(value)} is out of range")
-    return number
+    return int(number)
 
 
 def _weight(value: Any) -> int:
