@@ -255,7 +255,7 @@ class _YamlWriter:
         inner = pad + "  "
         for key, value in tree.items():
             name = strings[key]
-            if "\n" in key or (len(key) > _SIMPLE_KEY // 4 and len(key.encode()) > _SIMPLE_KEY):
+            if _is_complex(key, name):
                 self.complex_key(key, value, pad, first)
             elif type(value) is str:
                 text = strings[value]
@@ -295,6 +295,14 @@ class _YamlWriter:
         self.value(value, pad + "  ", pad + ": ")
 
 
+def _is_complex(key: str, written: str | None) -> bool:
+    """Tell whether a key, which is `written` so if it has one line, is too long or has too many lines to be simple."""
+    if written is None or (written[0] == '"' and not _BREAKS.isdisjoint(key)):
+        return True
+    return len(key) > _SIMPLE_KEY // 4 and len(key.encode()) > _SIMPLE_KEY
+
+
+_BREAKS = frozenset("\n\r\x85\u2028\u2029")
 _EMPTY: Mapping[type, str] = {dict: "{}", list: "[]"}
 _SIMPLE_KEY = 128
 """How many bytes long a key may be to have its value on its line."""
