@@ -31,7 +31,7 @@ from tests.differential.syntax import (
     table,
     tame,
 )
-from tests.differential.yaml_text import Alias, Anchored, Tagged, Verbatim, written
+from tests.differential.yaml_text import Alias, Anchored, Flow, Tagged, Verbatim, written
 
 
 class Project(NamedTuple):
@@ -42,12 +42,14 @@ class Project(NamedTuple):
         arguments: The options before the command, such as `-f`.
         environment: Variables of the process, besides `PATH` and `HOME`.
         options: The options and arguments of `config` itself.
+        stdin: What the file `-` reads.
     """
 
     files: Mapping[str, str]
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = {}
     options: tuple[str, ...] = ("--format", "json")
+    stdin: str = ""
 
 
 # -- top-level resources -------------------------------------------------------------------------------------
@@ -462,6 +464,25 @@ PROFILE_CHOICE = pick((), (), (), ("--profile", "dev"), ("--profile", "*"), ("--
 
 
 @st.composite
+def dressed(draw: st.DrawFn, tree: Any) -> str:
+    """Write a file down: now and then as JSON, with other line ends, or with what may stand around a document."""
+    text = written(Flow(tree) if rarely(draw, 20) else tree)
+    dress = draw(st.integers(0, 40))
+    dresses = {
+        11: text.replace("\n", "\r\n"),
+        12: f"\ufeff{text}",
+        13: f"---\n{text}...\n",
+        14: f"# comment\n\n{text}  # end",
+        15: f"%YAML 1.1\n---\n{text}",
+        16: f"{text}---\n",
+        17: text.replace(":\n", ":   # why\n"),
+        18: text.rstrip("\n"),
+        19: f"{text}---\nservices: {{}}\n",
+    }
+    return dresses.get(dress, text)
+
+
+@st.composite
 def projects(draw: st.DrawFn) -> Project:
     """A whole project: one to three compose files and what they need, sometimes with a mistake."""
     trees: dict[str, dict[str, Any]] = {"compose.yaml": draw(models())}
@@ -493,16 +514,22 @@ def projects(draw: st.DrawFn) -> Project:
     if rarely(draw, 31):
         environment.update(draw(pick({"COMPOSE_PROJECT_NAME": "from-env"}, {"COMPOSE_FILE": "compose.yaml"}, {"COMPOSE_ENV_FILES": "a.env"}, {"COMPOSE_PROJECT_NAME": ""}, {"COMPOSE_DISABLE_ENV_FILE": "1"}, {"COMPOSE_DISABLE_ENV_FILE": "true"}, {"COMPOSE_FILE": "compose.yaml:third.yaml"}, {"COMPOSE_PATH_SEPARATOR": ",", "COMPOSE_FILE": "compose.yaml,compose.yaml"})))  # fmt: skip
     arguments += draw(PROFILE_CHOICE)
+    if rarely(draw, 60):
+        arguments += draw(pick(["-p", "Given"], ["-p", "a b"], ["-p", "x-"], ["--env-file", "sub"], ["-f", "missing.yaml"], ["--project-directory", "missing"]))  # fmt: skip
     if rarely(draw, 26):
         arguments += draw(pick(["-p", "given"], ["--project-directory", "sub"], ["--env-file", "a.env"], ["--env-file", "a.env", "--env-file", "b.env"], ["--env-file", "missing.env"], ["-p", ""], ["--project-directory", "."]))  # fmt: skip
-    files = {file: written(tree) for file, tree in trees.items()}
+    files = {file: draw(dressed(tree)) for file, tree in trees.items()}
     everything = "\n".join((*files.values(), *environment.values(), *arguments))
     for name in sorted(used_files(everything)):
         if not rarely(draw, 31):
             files[name] = draw(tame(SAFE_TEXTS, ENV_TEXTS, 2))
     if draw(st.booleans()):
         files[".env"] = draw(tame(DOTENV, ENV_TEXTS, 3))
-    return Project(files, tuple(arguments), environment, draw(OPTIONS))
+    stdin = ""
+    if form > 2 and rarely(draw, 30):
+        arguments += ["-f", "-"]
+        stdin = files.pop("compose.yaml")
+    return Project(files, tuple(arguments), environment, draw(OPTIONS), stdin)
 
 
 # -- one construct at a time ---------------------------------------------------------------------------------

@@ -110,6 +110,11 @@ def _inline(value: Any) -> str:  # noqa: PLR0911 - one line per kind of value
 
 
 def _scalar(value: Any) -> str:
-    if isinstance(value, str) and _SAFE.fullmatch(value) and value.lower() not in _WORDS and "{" not in value:
+    if (
+        isinstance(value, str)
+        and _SAFE.fullmatch(value)
+        and value.lower() not in _WORDS
+        and not {"{", "}"} & set(value)
+    ):
         return value
     return json.dumps(value, ensure_ascii=False)
