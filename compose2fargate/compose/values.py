@@ -33,8 +33,8 @@ class Always(NamedTuple):
 Field = Step | Kept | Always
 
 
-def fixed(fields: Mapping[str, Field]) -> Step:
-    """Make the step for a mapping with fixed keys; `x-` keys are kept at its end."""
+def fixed(fields: Mapping[str, Field], *, extensible: bool = True) -> Step:
+    """Make the step for a mapping with fixed keys; `x-` keys are kept at its end, where it is `extensible`."""
     plain = {k: (f if callable(f) else f.step, isinstance(f, (Kept, Always))) for k, f in fields.items()}
     always = {k: f.value for k, f in fields.items() if isinstance(f, Always)}
 
@@ -60,22 +60,21 @@ def fixed(fields: Mapping[str, Field]) -> Step:
         # Extensions stay in the tree at every level: x-fargate of a service is read from it. Docker Compose prints
         # them in YAML and leaves all but the top-level ones out of its JSON, which is for render.to_json to do.
         if not value.keys() <= plain.keys():
-            _extensions(value, plain, out, marks, path, findings)
+            _others(value, plain, out if extensible else None, (marks, path, findings))
         return out, ({**(marks or {}), **moved} if moved else marks)
 
     return step
 
 
-def _extensions(
+def _others(
     value: dict[str, Any],
     known: Mapping[str, Any],
-    out: dict[str, Any],
-    marks: Marks | None,
-    path: Path,
-    findings: Findings,
+    out: dict[str, Any] | None,
+    where: tuple[Marks | None, Path, Findings],
 ) -> None:
+    marks, path, findings = where
     for key in sorted(value.keys() - known.keys()):
-        if key.startswith("x-"):
+        if out is not None and key.startswith("x-"):
             out[key] = value[key]
         else:
             findings.drop((*path, key), marks.get(key) if marks else None, "has no meaning in Docker Compose")
@@ -414,8 +413,7 @@ def ssh_keys(value: Any, marks: Marks | None, _path: Path, _findings: Findings) 
 def ulimit(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
     """Read a limit: one number, or soft and hard."""
     if isinstance(value, dict):
-        plain = {key: item for key, item in value.items() if not key.startswith("x-")}
-        return _ULIMIT(plain, marks, path, findings)
+        return _ULIMIT(value, marks, path, findings)
     single, _ = integer(value, marks, path, findings)
     return (single or {"soft": 0, "hard": 0}), None
 
@@ -424,7 +422,7 @@ def ulimit(value: Any, marks: Marks | None, path: Path, findings: Findings) -> P
 # Mappings with fixed keys, in the order in which they are printed
 # ---------------------------------------------------------------------------------------------------------
 
-_ULIMIT = fixed({"soft": Always(integer, 0), "hard": Always(integer, 0)})
+_ULIMIT = fixed({"soft": Always(integer, 0), "hard": Always(integer, 0)}, extensible=False)
 _ENV_FILE = fixed({"path": text, "required": Kept(flag), "format": text})
 _FILE_MOUNT = fixed({"source": text, "target": text, "uid": text, "gid": text, "mode": Kept(mode)})
 _HOOK = fixed(
@@ -443,7 +441,8 @@ _DEVICE_REQUEST = fixed(
         "count": device_count,
         "device_ids": texts,
         "options": labels,
-    }
+    },
+    extensible=False,
 )
 _BUILD = fixed(
     {
@@ -512,7 +511,13 @@ _RESOURCE = fixed(
         "pids": integer,
         "devices": each(_DEVICE_REQUEST),
         "generic_resources": each(
-            fixed({"discrete_resource_spec": Kept(fixed({"kind": Kept(text), "value": Kept(integer)}))})
+            fixed(
+                {
+                    "discrete_resource_spec": Kept(
+                        fixed({"kind": Always(text, ""), "value": Always(integer, 0)})
+                    )
+                }
+            )
         ),
     }
 )
@@ -703,7 +708,10 @@ _NETWORK = fixed(
                 {
                     "driver": text,
                     "config": each(
-                        fixed({"subnet": text, "gateway": text, "ip_range": text, "aux_addresses": labels})
+                        fixed(
+                            {"subnet": text, "gateway": text, "ip_range": text, "aux_addresses": labels},
+                            extensible=False,
+                        )
                     ),
                 }
             ),
