@@ -195,7 +195,7 @@ def _text_size(container: ContainerDefinition) -> int:
     """The characters that the user's own texts take: without them a task definition is far below the limit."""
     pairs = (*container.environment, *container.docker_labels.items())
     words = (*container.entry_point, *container.command)
-    return sum(len(name) + len(value) for name, value in pairs) + sum(map(len, words))
+    return sum(len(name) + len(str(value)) for name, value in pairs) + sum(map(len, words))
 
 
 def _names(container: ContainerDefinition) -> Iterator[Violation]:

@@ -1,14 +1,37 @@
-"""The stack: everything that is to exist in AWS for one project and one environment."""
+"""The stack: everything that is to exist in AWS for one project and one environment.
+
+Logical ids are `kind` for what there is one of in a stack (`cluster`, `execution-role`) and `kind/name` for the rest:
+
+    account, network                    looked up
+    cluster, namespace, dns-namespace   discovery-service/SERVICE
+    security-group/NETWORK, security-group/load-balancer, security-group/file-system, ingress-rule/NAME
+    load-balancer, network-load-balancer, listener/PORT, listener-rule/NAME, target-group/SERVICE-PORT
+    execution-role, scheduler-role, infrastructure-role, task-role/SERVICE
+    log-group/SERVICE, repository/SERVICE, secret/NAME
+    file-system, mount-targets, access-point/VOLUME
+    task-definition/SERVICE, service/SERVICE, run-task/SERVICE, schedule/SERVICE
+    scalable-target/SERVICE, scaling-policy/SERVICE-METRIC
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from compose2fargate.aws.resources import Resource
 from compose2fargate.aws.values import Ref
 
 R = TypeVar("R")
+
+
+class After(NamedTuple):
+    """What a service or job waits for when the stack is deployed; nothing waits once it runs.
+
+    `condition` is `started` (it exists), `healthy` (its service is steady) or `completed` (the job ended with 0).
+    """
+
+    logical_id: str
+    condition: str
 
 
 class Stack(NamedTuple):
@@ -19,12 +42,18 @@ class Stack(NamedTuple):
         resources: Logical id (`task-definition/web`) to resource; a resource only refers to earlier ones.
         origins: Logical id to the compose service it comes from; project-wide resources are absent.
         files: Logical id to the file name (without suffix) that an artefact about it carries.
+        after: Logical id of a service or job to what is to be there first, beyond what its Refs say.
+        sources: Logical id to `file:line` of the compose key that a resource comes from, for comments.
+        extras: Logical id to members (API spelling) that `x-fargate.patch` adds and no field here knows.
     """
 
     name: str
     resources: Mapping[str, Resource]
     origins: Mapping[str, str]
     files: Mapping[str, str]
+    after: Mapping[str, tuple[After, ...]] = {}
+    sources: Mapping[str, str] = {}
+    extras: Mapping[str, Mapping[str, Any]] = {}
 
     def of_type(self, kind: type[R]) -> Iterator[tuple[str, R]]:
         """Yield logical id and resource for each resource of `kind`, in order."""

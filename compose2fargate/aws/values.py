@@ -18,11 +18,35 @@ class Ref(NamedTuple):
     attribute: str
 
 
+class Join(NamedTuple):
+    """A text with links in it, for example an ARN: its parts one after the other."""
+
+    parts: tuple[str | Ref, ...]
+
+
+class BuiltImage(NamedTuple):
+    """An image that is built here and pushed to a repository of the stack.
+
+    Attributes:
+        repository: The `Repository`, whose attribute `uri` is the address without a tag.
+        tag: The tag that the image is pushed with.
+        digest: `sha256:…` of what was pushed last, which then counts instead of the tag; empty when not known.
+    """
+
+    repository: Ref
+    tag: str
+    digest: str = ""
+
+
+Text = str | Ref | Join
+"""A text, or what becomes one when the links in it are resolved."""
+
+
 class KeyValue(NamedTuple):
     """One environment variable."""
 
     name: str
-    value: str
+    value: Text
 
 
 class Tag(NamedTuple):
@@ -33,6 +57,22 @@ class Tag(NamedTuple):
 
 
 Resolve = Callable[[Ref], Any]
+"""What a link becomes: a literal, an expression of the target's language, or what AWS gave a resource."""
+
+Link = Ref | Join | BuiltImage
+
+
+def resolve_text(value: str | Link, resolve: Resolve) -> Any:
+    """Give a text, or what `resolve` makes of a link; texts with links in them are put together as strings."""
+    if isinstance(value, Ref):
+        return resolve(value)
+    if isinstance(value, Join):
+        return "".join(part if isinstance(part, str) else str(resolve(part)) for part in value.parts)
+    if isinstance(value, BuiltImage):
+        uri = resolve(value.repository)
+        return f"{uri}@{value.digest}" if value.digest else f"{uri}:{value.tag}"
+    return value
+
 
 # Members whose API spelling is not the plain camel case of ours.
 _SPELLINGS = {
@@ -61,6 +101,7 @@ def pascal(name: str) -> str:
 
 # Types of plain values, which are most of them: told first, without a call.
 _PLAIN = frozenset({str, int, bool, float, type(None)})
+_LINKS = frozenset({Ref, Join, BuiltImage})
 _LEFT_OUT_WHEN_EMPTY = frozenset({tuple, dict, type(None)})
 
 
@@ -74,8 +115,8 @@ def to_api(value: Any, resolve: Resolve, spell: Callable[[str], str] = camel) ->
     kind: Any = type(value)
     if kind in _PLAIN:
         return value
-    if kind is Ref:
-        return resolve(value)
+    if kind in _LINKS:
+        return resolve_text(value, resolve)
     if kind is tuple:
         return [to_api(item, resolve, spell) for item in value]
     if isinstance(value, Mapping):

@@ -8,17 +8,19 @@ from json.encoder import encode_basestring
 from typing import Any
 
 from compose2fargate.aws.resources import (
+    Account,
     Cluster,
     EcsService,
-    ExecutionRole,
+    Existing,
     LogGroup,
     Namespace,
+    Network,
     Repository,
     Resource,
     RunTask,
     Schedule,
-    SchedulerRole,
     TaskDefinition,
+    name_of,
 )
 from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.values import Ref, Resolve, camel, pascal, to_api
@@ -44,7 +46,7 @@ class JsonEmitter:
 
     def emit(self, stack: Stack, settings: Settings) -> Artifacts:
         """Render each resource that one AWS call creates, and the calls themselves in `commands.sh`."""
-        resolve = _resolver(stack, settings)
+        resolve = resolver(stack, settings)
         files: dict[str, str] = {}
         for kind, folder, spell in _FILES:
             for logical_id, resource in stack.of_type(kind):
@@ -71,40 +73,54 @@ def _text(value: Any, line: str = "\n") -> str:
     return json.dumps(value)
 
 
-def _resolver(stack: Stack, settings: Settings) -> Resolve:
+def resolver(stack: Stack, settings: Settings) -> Resolve:
     """Literals for Refs: names where the API takes names, ARNs built from region and account elsewhere."""
 
-    def resolve(ref: Ref) -> str:
+    def resolve(ref: Ref) -> Any:
         return _literal(stack.get(ref), ref.attribute, settings)
 
     return resolve
 
 
-def _literal(resource: Resource, attribute: str, settings: Settings) -> str:
-    name = resource.family if isinstance(resource, TaskDefinition) else getattr(resource, "name", "")
+def _literal(resource: Resource, attribute: str, settings: Settings) -> Any:
+    """Spell a link: names as they are, ARNs from region and account, and what only AWS knows as a placeholder."""
+    if isinstance(resource, Account):
+        return _account(settings)[attribute]
+    if isinstance(resource, Network):
+        return list(getattr(resource, attribute)) or [SUBNET_PLACEHOLDER]
+    name = name_of(resource)
     if attribute in ("name", "family") or name.startswith("arn:"):
-        return str(name)
+        return name
+    if attribute == "uri":
+        return _REPOSITORY.format(name=name, **_account(settings))
     if attribute == "arn":
-        return _arn(resource, str(name), settings)
+        kind = resource.kind if isinstance(resource, Existing) else type(resource).__name__
+        return "arn:{partition}:".format(**_account(settings)) + _ARNS[kind].format(
+            name=name, **_account(settings)
+        )
     raise LookupError(f"{type(resource).__name__} has no {attribute}")
 
 
-_ARNS: dict[type[Any], str] = {
-    Cluster: "ecs:{region}:{account}:cluster/{name}",
-    TaskDefinition: "ecs:{region}:{account}:task-definition/{name}",
-    ExecutionRole: "iam::{account}:role/{name}",
-    SchedulerRole: "iam::{account}:role/{name}",
+SUBNET_PLACEHOLDER = "subnet-REPLACE_ME"
+_REPOSITORY = "{id}.dkr.ecr.{region}.amazonaws.com{suffix}/{name}"
+_ARNS = {
+    "Cluster": "ecs:{region}:{id}:cluster/{name}",
+    "TaskDefinition": "ecs:{region}:{id}:task-definition/{name}",
+    "Role": "iam::{id}:role/{name}",
 }
+_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
 
-def _arn(resource: Resource, name: str, settings: Settings) -> str:
+def _account(settings: Settings) -> dict[str, str]:
     region = settings.region or "us-east-1"
-    partition = next(
-        (p for prefix, p in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")) if region.startswith(prefix)),
-        "aws",
-    )
-    body = _ARNS[type(resource)].format(region=region, account=settings.account or "ACCOUNT_ID", name=name)
-    return f"arn:{partition}:{body}"
+    partition = next((p for prefix, p in _PARTITIONS.items() if region.startswith(prefix)), "aws")
+    suffix = ".cn" if partition == "aws-cn" else ""
+    return {
+        "region": region,
+        "id": settings.account or "ACCOUNT_ID",
+        "partition": partition,
+        "suffix": suffix,
+    }
 
 
 def _commands(stack: Stack, settings: Settings) -> str:
@@ -126,7 +142,7 @@ def _commands(stack: Stack, settings: Settings) -> str:
 
 def _sections(stack: Stack) -> Iterator[tuple[str, list[str]]]:
     """Yield each section's title and calls."""
-    cluster = next(r.name for _, r in stack.of_type(Cluster))
+    cluster = next(r.cluster_name for _, r in stack.of_type(Cluster))
     namespace = next(r.name for _, r in stack.of_type(Namespace))
     yield (
         "the cluster, with the namespace in which services find each other",
@@ -137,7 +153,7 @@ def _sections(stack: Stack) -> Iterator[tuple[str, list[str]]]:
     yield (
         "repositories for the images built here",
         [
-            f"aws ecr create-repository --repository-name {_quote(r.name)} --image-scanning-configuration scanOnPush=true"
+            f"aws ecr create-repository --repository-name {_quote(r.repository_name)} --image-scanning-configuration scanOnPush=true"
             for _, r in stack.of_type(Repository)
         ],
     )
@@ -146,9 +162,10 @@ def _sections(stack: Stack) -> Iterator[tuple[str, list[str]]]:
         [
             call
             for _, group in stack.of_type(LogGroup)
+            for name in (_quote(group.log_group_name),)
             for call in (
-                f"aws logs create-log-group --log-group-name {_quote(group.name)}",
-                f"aws logs put-retention-policy --log-group-name {_quote(group.name)} --retention-in-days {group.retention_in_days}",
+                f"aws logs create-log-group --log-group-name {name}",
+                f"aws logs put-retention-policy --log-group-name {name} --retention-in-days {group.retention_in_days}",
             )
         ],
     )

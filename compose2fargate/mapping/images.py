@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from compose2fargate.aws.values import BuiltImage, Ref
 from compose2fargate.compose.model import Service
 from compose2fargate.mapping.context import Context
 
 
-def image_uri(ctx: Context, service: Service) -> str:
-    """Give the image's address: the user's choice, the one in the file, or the ECR repository it is pushed to."""
+def image_of(ctx: Context, service: Service) -> str | BuiltImage:
+    """Give the image: the user's choice, the one in the file, or the repository of the stack that it is pushed to."""
     chosen = ctx.settings.images.get(service.name)
     if chosen:
         return chosen
@@ -23,7 +24,9 @@ def image_uri(ctx: Context, service: Service) -> str:
         hint=f"--registry URI and --tag TAG choose the address; --image {service.name}=URI the whole image",
         url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/docker-push-ecr-image.html",
     )
-    return uri
+    if ctx.settings.registry:
+        return uri
+    return BuiltImage(Ref(f"repository/{ctx.names[service.name]}", "uri"), tag)
 
 
 def repository_name(ctx: Context, service: Service) -> str:

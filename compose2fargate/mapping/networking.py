@@ -24,7 +24,6 @@ from compose2fargate.mapping.sizing import repository
 
 PORT_URL = f"{API}/API_PortMapping.html"
 CONNECT_URL = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts.html"
-SUBNET_PLACEHOLDER = "subnet-REPLACE_ME"
 SECURITY_GROUP_PLACEHOLDER = "sg-REPLACE_ME"
 MAX_EXPANDED_PORTS = 100
 """Ports of one container; far above what AWS's 64 KiB of task definition leave room for in practice."""
@@ -274,7 +273,7 @@ def network_configuration(ctx: Context) -> NetworkConfiguration:
     settings = ctx.settings
     return NetworkConfiguration(
         AwsvpcConfiguration(
-            subnets=settings.subnets or (SUBNET_PLACEHOLDER,),
+            subnets=Ref("network", "subnet_ids"),
             security_groups=settings.security_groups or (SECURITY_GROUP_PLACEHOLDER,),
             assign_public_ip="ENABLED" if settings.assign_public_ip else "DISABLED",
         )

@@ -8,17 +8,18 @@ from typing import NamedTuple
 
 from compose2fargate.aws.fargate import LOG_RETENTION_DAYS, service_violations, violations
 from compose2fargate.aws.resources import (
+    Account,
     Cluster,
     DeploymentCircuitBreaker,
     DeploymentConfiguration,
     EcsService,
-    ExecutionRole,
+    Existing,
     LogGroup,
     Namespace,
+    Network,
     NetworkConfiguration,
     Repository,
     Resource,
-    SchedulerRole,
 )
 from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.values import Ref
@@ -220,17 +221,24 @@ class _Builder:
 
     def build(self) -> Stack:
         """Give the finished stack."""
-        return Stack(self._ctx.stack, self.resources, self.origins, self.files)
+        places = {
+            logical_id: self._ctx.project.at("services", service)
+            for logical_id, service in self.origins.items()
+        }
+        sources = {logical_id: f"{at.file}:{at.line}" for logical_id, at in places.items() if at}
+        return Stack(self._ctx.stack, self.resources, self.origins, self.files, sources=sources)
 
 
 def _stack(ctx: Context) -> Stack:
     builder = _Builder(ctx)
     services = [service for service in _in_order(ctx.project) if service.name in ctx.groups.members]
+    builder.shared("account", Account(ctx.settings.region, ctx.settings.account))
+    builder.shared("network", Network(subnet_ids=ctx.settings.subnets))
     builder.shared("cluster", Cluster(ctx.stack))
     builder.shared("namespace", Namespace(ctx.settings.namespace or ctx.stack))
-    builder.shared("execution-role", ExecutionRole(ctx.settings.execution_role))
+    builder.shared("execution-role", Existing("Role", ctx.settings.execution_role))
     if any(options_of(service).get("schedule") for service in services):
-        builder.shared("scheduler-role", SchedulerRole(ctx.settings.scheduler_role))
+        builder.shared("scheduler-role", Existing("Role", ctx.settings.scheduler_role))
     tasks = [(service, *_task(ctx, builder, service)) for service in services]
     network = network_configuration(ctx)
     for service, made, definition in tasks:
@@ -253,7 +261,7 @@ def _task(ctx: Context, builder: _Builder, service: Service) -> tuple[Task, str]
         made.services, made.definition.container_definitions, strict=False
     ):  # files come last
         log = container.log_configuration
-        if log and log.options["awslogs-group"] == log_group_name(ctx, member):  # else it is one the user has
+        if log and isinstance(log.options.get("awslogs-group"), Ref):  # else it is one the user has
             group = LogGroup(log_group_name(ctx, member), ctx.settings.log_retention)
             builder.put("log-group", member, group)
         repository = repository_name(ctx, member)

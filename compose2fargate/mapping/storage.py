@@ -82,7 +82,7 @@ def _task_volume(ctx: Context, service: Service, mount: Mount, path: Path) -> Ta
             hint="nothing to do for databases, which fill an empty directory themselves",
             url=EFS_URL,
         )
-    return TaskVolume(name, _efs(ctx, volume))
+    return TaskVolume(name, efs_volume_configuration=_efs(ctx, volume))
 
 
 def _anonymous(ctx: Context, service: Service, mount: Mount, path: Path) -> TaskVolume | None:

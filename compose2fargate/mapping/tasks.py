@@ -42,14 +42,14 @@ from compose2fargate.aws.resources import (
     Ulimit,
     VolumeFrom,
 )
-from compose2fargate.aws.values import KeyValue, Ref, Tag
+from compose2fargate.aws.values import KeyValue, Ref, Tag, Text
 from compose2fargate.compose import model
 from compose2fargate.compose.dockerfile import runtime_command
 from compose2fargate.compose.model import Dependency, Service
 from compose2fargate.diagnostics import Path
 from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.files import Delivery, deliver
-from compose2fargate.mapping.images import image_uri
+from compose2fargate.mapping.images import image_of
 from compose2fargate.mapping.longrunning import judge
 from compose2fargate.mapping.names import ecs_name
 from compose2fargate.mapping.networking import port_mappings
@@ -157,7 +157,7 @@ def container(
     runs_on = service.name not in ctx.jobs and service.name not in ctx.groups.inits
     made = ContainerDefinition(
         name=container_name(service),
-        image=image_uri(ctx, service),
+        image=image_of(ctx, service),
         essential=_is_essential(ctx, service),
         # Never above the task's size, which is below what was asked only where that was refused.
         cpu=asked.cpu and min(asked.cpu, size.cpu),
@@ -518,9 +518,9 @@ def _logging(ctx: Context, service: Service) -> LogConfiguration | None:
             url=LOGS_URL,
         )
     own = {} if driver not in ("awslogs", "") or given is None else given.options
-    options = {
-        "awslogs-group": log_group_name(ctx, service),
-        "awslogs-region": ctx.region,
+    options: dict[str, Text] = {
+        "awslogs-group": Ref(f"log-group/{ctx.names[service.name]}", "name"),
+        "awslogs-region": Ref("account", "region"),
         "awslogs-stream-prefix": ctx.names[service.name],
         "mode": "non-blocking",
         **{key: str(value) for key, value in own.items() if key in _AWSLOGS_OPTIONS},

@@ -9,8 +9,15 @@ from typing import Any
 import pytest
 
 from compose2fargate.api import LoadOptions, Translated, translate
+from compose2fargate.aws.values import Link, resolve_text
+from compose2fargate.emitters.json import resolver
 
 Translate = Callable[..., Translated]
+
+
+def spelled(made: Translated, value: str | Link) -> str:
+    """Give a text of the stack with its links resolved as the json target does."""
+    return str(resolve_text(value, resolver(made.translation.stack, made.settings)))
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def run_script(container: ContainerDefinition, tmp_path: Path, values: dict[str,
     script = container.command[0].replace("/files/", f"{tmp_path}/files/").replace("chown", ": chown")
     for mount in container.mount_points:
         (tmp_path / mount.container_path.lstrip("/")).mkdir(parents=True)
-    plain = {pair.name: pair.value for pair in container.environment}
+    plain = {pair.name: str(pair.value) for pair in container.environment}
     subprocess.run(
         [*container.entry_point, script], check=True, env={"PATH": "/usr/bin:/bin", **plain, **values}
     )
