@@ -40,7 +40,7 @@ def fixed(fields: Mapping[str, Field], *, extensible: bool = True) -> Step:
 
     def step(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
         if not isinstance(value, dict):
-            return value, marks
+            return _unexpanded(value, path, findings), marks
         out: dict[str, Any] = {}
         moved: Marks = {}
         for key, (field, kept) in plain.items():
@@ -64,6 +64,13 @@ def fixed(fields: Mapping[str, Field], *, extensible: bool = True) -> Step:
         return out, ({**(marks or {}), **moved} if moved else marks)
 
     return step
+
+
+def _unexpanded(value: Any, path: Path, findings: Findings) -> Any:
+    """Report short syntax that a variable has kept from being expanded, where variables are left as they are."""
+    if value is not None:
+        findings.error("C2F154", path, f"{'.'.join(map(str, path))}: {go_text(value)} cannot be read")
+    return value
 
 
 def _others(
@@ -184,13 +191,9 @@ def _integer(value: Any) -> int:
     return int(number)
 
 
-def _weight(value: Any) -> int:
+def _count(value: Any) -> int:
     if type(value) not in (int, float):
         raise ValueError(f"expected a number, not {value!r}")
-    return _count(value)
-
-
-def _count(value: Any) -> int:
     number = _integer(value)
     if number < 0:
         raise ValueError(f"{number} must not be negative")
@@ -239,7 +242,6 @@ text = scalar(_text)
 flag = scalar(_flag)
 integer = scalar(_integer)
 count = scalar(_count)
-weight = scalar(_weight)
 number = scalar(_number)
 size = scalar(_size)
 rate = scalar(_rate)
@@ -486,8 +488,8 @@ _TRIGGER = fixed(
 _THROTTLE = each(fixed({"path": Always(text, ""), "rate": Always(rate, "0")}))
 _BLKIO = fixed(
     {
-        "weight": weight,
-        "weight_device": each(fixed({"path": Always(text, ""), "weight": Always(weight, 0)})),
+        "weight": count,
+        "weight_device": each(fixed({"path": Always(text, ""), "weight": Always(count, 0)})),
         "device_read_bps": _THROTTLE,
         "device_read_iops": _THROTTLE,
         "device_write_bps": _THROTTLE,
