@@ -133,6 +133,7 @@ CODES: Mapping[str, str] = {
     "C2F111": "invalid project name",
     "C2F112": "empty compose file",
     "C2F114": "wrong value of a COMPOSE_ variable",
+    "C2F115": "project named after a symbolic link",
     # C2F120-C2F139: .env files and interpolation (compose/dotenv.py, compose/interpolation.py)
     "C2F120": "variable is not set",
     "C2F121": "wrong variable reference",

@@ -36,12 +36,14 @@ from compose2fargate.compose.paths import Resolver, clean, is_remote, resolver_s
 from compose2fargate.compose.schema import validate
 from compose2fargate.compose.selection import enable, select, split_by_profile, without_unused
 from compose2fargate.compose.source import (
+    NAME_THE_PROJECT,
     Discovered,
     Document,
     Marks,
     discover,
     locate,
     missing_variable,
+    named_after_link,
     normalise_project_name,
     parse_documents,
     read_text,
@@ -277,11 +279,12 @@ class _Run:
             self.findings.marks = marks
             self.findings.error("C2F111", ("name",), f"{name!r} leaves no name for the project", _NAME_HINT)
             self.findings.stop_on_errors()
-        name = scratch["name"] or found.name
-        if not name:
-            hint = "Write `name: ...` at the top of the file, or use --project-name."
-            raise LoadError(_problem("C2F111", "the project has no name", hint))
-        return name
+        if scratch["name"]:
+            return str(scratch["name"])
+        if not found.name:
+            raise LoadError(_problem("C2F111", "the project has no name", NAME_THE_PROJECT))
+        self.findings.diagnostics.extend(named_after_link(found))
+        return found.name
 
     def name_in_files(self, found: Discovered) -> tuple[Tree, Marks]:
         """Give the last name that the files say, blank when there is none, and its place."""

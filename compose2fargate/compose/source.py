@@ -374,6 +374,18 @@ def _several_files(files: Iterable[str]) -> Diagnostic:
     return Diagnostic("C2F110", Severity.WARNING, message, (), Location(first, 1, 1), hint)
 
 
+def named_after_link(found: Discovered) -> Iterator[Diagnostic]:
+    """Warn that a project is named after a symbolic link to its directory: by another path it has another name."""
+    link = os.path.basename(found.working_dir)
+    target = os.path.basename(os.path.realpath(found.working_dir))
+    if target != link:
+        message = f"the project is named {found.name!r} after a symbolic link; the directory is {target!r}"
+        yield Diagnostic("C2F115", Severity.WARNING, message, hint=NAME_THE_PROJECT)
+
+
+NAME_THE_PROJECT = "Write `name: ...` at the top of the file, or use --project-name."
+
+
 def missing_variable(name: str, place: Location) -> Diagnostic:
     """Warn that a line of an env file refers to a variable that is not set."""
     message = f"the variable {name} is not set; a blank string takes its place"

@@ -440,3 +440,21 @@ def test_build_arguments_without_a_value_come_from_the_environment_or_go(load_fi
     assert loaded.tree["services"]["web"]["build"]["args"] == {"A": "x", "C": "1"}
     place = locate(loaded.marks, ("services", "web", "build", "args", "A"))
     assert str(place) == "compose.yaml:1:48"
+
+
+def test_a_name_that_only_a_symbolic_link_gives_is_warned_of(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    file = tmp_path / "real" / "compose.yaml"
+
+    def codes(**options: Any) -> list[str]:
+        loaded = load(LoadOptions(cwd=str(tmp_path), files=("link/compose.yaml",), **options))
+        return [loaded.name, *(d.code for d in loaded.diagnostics)]
+
+    file.write_text("services: {a: {image: x}}\n", encoding="utf-8")
+    assert codes() == ["link", "C2F115"]
+    assert codes(project_name="given") == ["given"]
+    assert codes(environment={"COMPOSE_PROJECT_NAME": "given"}) == ["given"]
+    assert codes(project_directory="real") == ["real"]
+    file.write_text("name: said\nservices: {a: {image: x}}\n", encoding="utf-8")
+    assert codes() == ["said"]
