@@ -23,23 +23,23 @@ class Listing(NamedTuple):
     Attributes:
         render: Gives the text from the project and the command's parameters.
         off: What the loader leaves out.
-        on: What it does whatever the switches say, because only then it tells which resources are used.
+        finish: Whether it goes on to the final values even if variables are left as they are.
         whole_project: Whether Docker Compose pays no heed to the services named as arguments.
     """
 
     render: Callable[[Loaded, Values], str]
     off: tuple[str, ...] = ("read_env_files",)
-    on: tuple[str, ...] = ("interpolate",)
+    finish: bool = True
     whole_project: bool = False
 
 
 def print_listing(ctx: click.Context, name: str, switches: Mapping[str, bool], values: Values) -> None:
     """Load the project as the option `name` needs it, and print what it asks for."""
     listing = _LISTINGS[name]
-    switches = {**switches, **dict.fromkeys(listing.on, True), **dict.fromkeys(listing.off, False)}
+    switches = {**switches, **dict.fromkeys(listing.off, False)}
     services = () if listing.whole_project else values["services"]
     # Docker Compose looks at the names of containers only when it prints the model.
-    options = load_options(ctx, services=services, container_names=False, **switches)
+    options = load_options(ctx, services=services, container_names=False, finish=listing.finish, **switches)
     loaded = load(options, stdin=standard_input())
     Console.of(ctx).report(loaded.diagnostics)
     write(listing.render(loaded, values))
@@ -95,13 +95,13 @@ def _variables(loaded: Loaded, values: Values) -> str:
 _FIELDS: Final = ("Name", "DefaultValue", "PresenceValue", "Required")
 
 _LISTINGS: Final[Mapping[str, Listing]] = {
-    "services": Listing(_services, on=(), whole_project=True),
+    "services": Listing(_services, finish=False, whole_project=True),
     "volumes": _section("volumes"),
     "networks": _section("networks"),
     "models": Listing(_models, whole_project=True),
     "hash": Listing(_hashes, whole_project=True),
     "profiles": Listing(_profiles),
     "images": Listing(_images),
-    "variables": Listing(_variables, off=("read_env_files", "interpolate")),
-    "environment": Listing(_environment, off=(), on=()),
+    "variables": Listing(_variables, off=("read_env_files", "interpolate"), finish=False),
+    "environment": Listing(_environment, off=()),
 }

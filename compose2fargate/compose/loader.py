@@ -65,6 +65,7 @@ class LoadOptions(NamedTuple):
         environment: The variables of the process.
         cwd: Where relative file names start from.
         interpolate: Whether to fill in variables. Without it the tree is the merged files in long syntax.
+        finish: Whether to give every value its final form without it, too; what refers to a variable stays.
         normalize: Whether to add what is implied.
         resolve_paths: Whether to make paths absolute.
         resolve_env: Whether to read the env files of services that are only active because they are selected.
@@ -83,6 +84,7 @@ class LoadOptions(NamedTuple):
     environment: Mapping[str, str] = {}
     cwd: str = "."
     interpolate: bool = True
+    finish: bool = False
     normalize: bool = True
     resolve_paths: bool = True
     resolve_env: bool = True
@@ -187,7 +189,9 @@ class _Run:
             self.files[self.shown(file)] = None
         name = self.project_name(found)
         environment = {**found.environment, "COMPOSE_PROJECT_NAME": name}
-        scope = _Scope(found.working_dir, found.working_dir, environment if self.options.interpolate else {})
+        finished = self.options.interpolate or self.options.finish
+        # Docker Compose knows no variables at all where it prints the files uninterpolated.
+        scope = _Scope(found.working_dir, found.working_dir, environment if finished else {})
         tree, marks = self.model(list(found.files), scope)
         if not tree:
             file = self.shown(found.files[0])
@@ -199,7 +203,7 @@ class _Run:
             tree, marks = normalise(tree, marks, name, scope.environment)
         self.findings.marks = marks
         disabled: Tree = {}
-        if self.options.interpolate:
+        if finished:
             tree, marks, disabled = self.project({**tree, "name": name}, marks, found.profiles, environment)
         self.findings.stop_on_errors()
         return Loaded(

@@ -66,8 +66,19 @@ def compare(project: Project, scratch: Path) -> Verdict:
     ours = run_ours(project, folder)
     found = difference(project, theirs, ours)
     if found and found != CRASHED:
-        found = found if known(theirs, ours) is None and is_settled(project, folder, theirs) else ""
+        found = (
+            found
+            if not is_meant(project, folder, theirs, ours) and is_settled(project, folder, theirs)
+            else ""
+        )
     return Verdict(found, theirs, ours)
+
+
+def is_meant(project: Project, folder: Path, theirs: Result, ours: Result) -> bool:
+    """Tell whether two runs differ as they should; a hash does not show why it differs, so the model is looked at."""
+    if known(theirs, ours) is None and "--hash" in project.options:
+        theirs = run_theirs(project._replace(options=()), folder)
+    return known(theirs, ours) is not None
 
 
 def is_settled(project: Project, folder: Path, theirs: Result) -> bool:

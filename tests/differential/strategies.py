@@ -458,6 +458,7 @@ OPTIONS = pick(
     (), (), ("--format", "yaml"), ("--no-interpolate", "--format", "json"), ("--no-interpolate",), ("--no-normalize", "--format", "json"), ("--no-path-resolution", "--format", "json"), ("--no-consistency", "--format", "json"), ("--no-env-resolution", "--format", "json"),
     ("--services",), ("--volumes",), ("--images",), ("--hash", "*"), ("--variables",), ("--environment",), ("--profiles",), ("--networks",), ("--models",), ("--quiet",),
     ("--format", "json", "web"), ("--format", "json", "web", "db"), ("--format", "json", "nope"), ("--services", "--no-interpolate"), ("--no-normalize", "--no-path-resolution", "--no-consistency"), ("--no-interpolate", "--no-normalize"), ("--variables", "--format", "json"), ("--hash", "web"), ("--images", "web"), ("--no-path-resolution", "--no-normalize", "--format", "json"),
+    ("--no-interpolate", "--images"), ("--no-interpolate", "--hash", "*"), ("--no-interpolate", "--volumes"), ("--no-interpolate", "--networks"), ("--no-interpolate", "--models"), ("--no-interpolate", "--profiles"), ("--no-interpolate", "--environment"), ("--no-interpolate", "--variables"),
 )  # fmt: skip
 
 PROFILE_CHOICE = pick((), (), (), ("--profile", "dev"), ("--profile", "*"), ("--profile", "dev", "--profile", "test"), ("--profile", "nope"))  # fmt: skip
