@@ -50,6 +50,8 @@ def read_includes(value: Any, findings: Findings) -> list[Include]:
 
 
 def _read_include(item: Any, path: Path, findings: Findings) -> Include | None:
+    if item is None:
+        return None
     entry = {"path": item} if isinstance(item, str) else item
     if not isinstance(entry, dict):
         findings.error("C2F163", path, "an entry of include must be a path or a mapping with a path")
