@@ -38,16 +38,49 @@ SWITCHES: Final = {
 }
 """The loader's options that the command can switch off."""
 
+COMPATIBLE: Final = {
+    "all_resources": ("--all-resources", "Keep resources that no service uses."),
+    "compatibility": ("--compatibility", "The same as --no-normalize."),
+    "dry_run": ("--dry-run", "Accepted; this command changes nothing anyway."),
+}
+"""Options that Docker Compose has for all its commands, and what they mean to this one."""
+
 _REGISTRY: Final = ("--resolve-image-digests", "--lock-image-digests")
+
+
+class _Format(click.Choice[str]):
+    """One of the formats; blank stands for none, so that a script can pass on a variable that may be empty."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Give the format's name, or None."""
+        return super().convert(value, param, ctx) if value else None
+
+
+class _Command(click.Command):
+    """A command whose switches take a value as Go's do: `--quiet=false`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the values of switches for what they say, and parse the rest."""
+        switches = {name for param in self.params if getattr(param, "is_flag", False) for name in param.opts}
+        spoken = {f"{name}={word}": [name] * on for name in switches for word, on in _WORDS.items()}
+        return super().parse_args(ctx, [said for arg in args for said in spoken.get(arg, [arg])])
+
+
+_WORDS: Final = {
+    **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
+    **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
+}
 
 
 def _options() -> Iterator[click.Parameter]:
     yield click.Argument(["services"], nargs=-1, metavar="[SERVICE]...")
-    yield click.Option(["--format"], type=click.Choice(["yaml", "json"]), help="Format of the output.")
+    yield click.Option(["--format"], type=_Format(["yaml", "json"]), help="Format of the output.")
     yield click.Option(["-o", "--output"], metavar="FILE", help="Write to a file instead of stdout.")
     yield click.Option(["-q", "--quiet"], is_flag=True, help="Only validate, don't print anything.")
     for name, (flag, text) in SWITCHES.items():
         yield click.Option([f"no_{name}", flag], is_flag=True, help=text)
+    for name, (flag, text) in COMPATIBLE.items():
+        yield click.Option([name, flag], is_flag=True, help=text)
     for name, text in LISTINGS.items():
         arguments: dict[str, Any] = {"metavar": "SERVICE,..."} if name == "hash" else {"is_flag": True}
         yield click.Option([f"list_{name}", f"--{name}"], help=text, **arguments)
@@ -59,7 +92,7 @@ def _options() -> Iterator[click.Parameter]:
     yield from COLOR_OPTIONS
 
 
-@click.command("config", params=list(_options()))
+@click.command("config", cls=_Command, params=list(_options()))
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
     """Print the canonical compose model.
@@ -68,6 +101,8 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     """
     _refuse_registry(values)
     switches = {name: not values[f"no_{name}"] for name in SWITCHES}
+    switches["normalize"] &= not values["compatibility"]
+    switches["all_resources"] = values["all_resources"]
     listing = next((name for name in LISTINGS if values[f"list_{name}"]), None)
     if listing is not None:
         from compose2fargate.cli.listings import print_listing

@@ -73,6 +73,7 @@ class LoadOptions(NamedTuple):
             lists names or hashes.
         consistency: Whether to check that the parts fit together.
         container_names: Whether that includes that no two services share a container's name.
+        all_resources: Whether to keep networks, volumes and the like that no active service uses.
         services: Restrict the project to these, and to what they depend on.
     """
 
@@ -91,6 +92,7 @@ class LoadOptions(NamedTuple):
     read_env_files: bool = True
     consistency: bool = True
     container_names: bool = True
+    all_resources: bool = False
     services: tuple[str, ...] = ()
 
 
@@ -245,7 +247,8 @@ class _Run:
             places_of = marks.get("services")
             mark = (places_of[3] or {}).get(name) if places_of else None
             findings.drop(("services", name), mark, "its profiles are not active")
-        tree = without_unused(tree, marks, findings)
+        if not options.all_resources:
+            tree = without_unused(tree, marks, findings)
         if options.resolve_env and options.read_env_files:
             tree, marks = self.environment(tree, marks, environment)
         else:

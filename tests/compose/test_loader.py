@@ -458,3 +458,13 @@ def test_a_name_that_only_a_symbolic_link_gives_is_warned_of(tmp_path: Path) -> 
     assert codes(project_directory="real") == ["real"]
     file.write_text("name: said\nservices: {a: {image: x}}\n", encoding="utf-8")
     assert codes() == ["said"]
+
+
+def test_resources_that_nothing_uses_can_be_kept(load_files: LoadFiles) -> None:
+    text = f"{WEB}\nvolumes: {{v: {{}}}}\nsecrets: {{s: {{file: /s}}}}\n"
+    assert not {"volumes", "secrets"} & load_files(text).tree.keys()
+    kept = load_files(text, all_resources=True).tree
+    assert (kept["volumes"], kept["secrets"]) == (
+        {"v": {"name": "app_v"}},
+        {"s": {"name": "app_s", "file": "/s"}},
+    )

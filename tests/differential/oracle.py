@@ -20,6 +20,7 @@ from tests.differential.strategies import Project
 
 ORACLE = os.environ.get("COMPOSE_ORACLE", "")
 HOME = "/home/user"
+_UNSORTED = frozenset(("--variables", "--models", "--images", "--volumes", "--networks"))
 _UNDEFINED = re.compile(r'The \\?"([^"\\]*)\\?" variable is not set')
 
 
@@ -164,7 +165,7 @@ def _lines(project: Project, text: str) -> list[str]:
     """Split an output into lines; those that come in the order of a Go map are sorted."""
     lines = text.split("\n")
     names = "--services" in project.options and "--no-interpolate" in project.options
-    return sorted(lines) if names or {"--variables", "--models"} & {*project.options} else lines
+    return sorted(lines) if names or not _UNSORTED.isdisjoint(project.options) else lines
 
 
 def _tree(text: str) -> Any:
