@@ -234,7 +234,7 @@ def _strings(value: Any) -> tuple[str, ...] | None:
 
 def _port(raw: Mapping[str, Any]) -> Port:
     return Port(
-        target=int(raw["target"]),
+        target=int(raw.get("target", 0)),
         published=str(raw.get("published") or ""),
         protocol=raw.get("protocol") or "tcp",
         host_ip=raw.get("host_ip") or "",

@@ -13,8 +13,9 @@ from tempfile import TemporaryDirectory
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from compose2fargate.compose.listings import variables
+from compose2fargate.compose.listings import hashes, variables
 from compose2fargate.compose.loader import LoadOptions, load
+from compose2fargate.compose.model import bind
 from compose2fargate.compose.render import to_json, to_yaml
 from compose2fargate.diagnostics import LoadError
 from tests.conftest import ROOT
@@ -63,11 +64,15 @@ def read(files: dict[str, bytes]) -> None:
                 to_yaml(loaded.tree, raw=not interpolated)
                 to_json(loaded.tree, raw=not interpolated)
                 variables(loaded)
+                if interpolated:
+                    bind(loaded.name, loaded.working_dir, loaded.tree, loaded.marks)
+                    hashes(loaded, "*")
 
 
 @settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @example([b"services: {a: {image: x, pids_limit: -.inf}}"])
 @example([b"services: {a: {build: ., depends_on: [b]}}", b"services: {a: {depends_on: b, build: 3}}"])
+@example([b"services: {a: {image: x, ports: [{target: -0}]}}"])
 @given(st.lists(damaged(), min_size=1, max_size=len(NAMES)))
 def test_damaged_files_are_refused_or_read(contents: list[bytes]) -> None:
     started = time.process_time()
