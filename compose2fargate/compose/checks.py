@@ -32,7 +32,15 @@ def one_source(*keys: str) -> Step:
             return value, marks
         given = [key for key in keys if key in value]
         wanted = ", ".join(f"`{key}`" for key in keys)
-        if len(given) > 1:
+        if given == ["environment", "content"] and marks and "content" not in marks:
+            # See include.with_values.
+            findings.error(
+                "C2F156",
+                (*path, "environment"),
+                f"{_name(path)} comes from a variable, which Docker Compose refuses in an included file",
+                f'Write `content: "${{{value["environment"]}}}"` instead.',
+            )
+        elif len(given) > 1:
             findings.error(
                 "C2F156", (*path, given[1]), f"{_name(path)} has several sources", f"Keep one of {wanted}."
             )

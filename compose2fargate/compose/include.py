@@ -6,6 +6,7 @@ https://github.com/compose-spec/compose-spec/blob/main/14-include.md
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from compose2fargate.compose.passes import Findings, Tree
@@ -73,6 +74,40 @@ def _texts(value: Any, path: Path, findings: Findings) -> tuple[str, ...]:
         findings.error("C2F163", path, f"{path[-1]} must be a path or a list of paths")
         return ()
     return tuple(items)
+
+
+_VALUES = {"configs": "content", "secrets": "x-#value"}
+"""The key that holds what a variable says, as Docker Compose calls it."""
+
+
+def with_values(tree: Tree, environment: Mapping[str, str]) -> Tree:
+    """Give the configs and secrets of an included project the values of the variables that they come from.
+
+    For Docker Compose, these make them differ from what the including project calls by the same name, and a config
+    so has both `environment` and `content`, which it then refuses.
+    """
+    out = dict(tree)
+    for section, key in _VALUES.items():
+        if isinstance(tree.get(section), dict):
+            out[section] = {n: _with_value(entry, key, environment) for n, entry in tree[section].items()}
+    return out
+
+
+def _with_value(entry: Any, key: str, environment: Mapping[str, str]) -> Any:
+    name = entry.get("environment") if isinstance(entry, dict) else None
+    return {**entry, key: environment[name]} if isinstance(name, str) and name in environment else entry
+
+
+def without_values(tree: Tree) -> Tree:
+    """Remove the values of secrets again: nothing else may see them."""
+    key = _VALUES["secrets"]
+    secrets = tree.get("secrets")
+    if not isinstance(secrets, dict) or not any(isinstance(s, dict) and key in s for s in secrets.values()):
+        return tree
+    kept = {
+        n: {k: v for k, v in s.items() if k != key} if isinstance(s, dict) else s for n, s in secrets.items()
+    }
+    return {**tree, "secrets": kept}
 
 
 def import_resources(

@@ -27,7 +27,15 @@ from compose2fargate.compose.consistency import check_consistency, check_contain
 from compose2fargate.compose.dotenv import parse_dotenv
 from compose2fargate.compose.environment import Reader, resolve_services, with_unread_files
 from compose2fargate.compose.extends import Extender, Reference, Services, extends_anything
-from compose2fargate.compose.include import MAX_DEPTH, MAX_INCLUDES, Include, import_resources, read_includes
+from compose2fargate.compose.include import (
+    MAX_DEPTH,
+    MAX_INCLUDES,
+    Include,
+    import_resources,
+    read_includes,
+    with_values,
+    without_values,
+)
 from compose2fargate.compose.interpolation import interpolate
 from compose2fargate.compose.merge import enforce_unique, merge, reset
 from compose2fargate.compose.normalise import filled, normalise
@@ -195,6 +203,7 @@ class _Run:
         # Docker Compose knows no variables at all where it prints the files uninterpolated.
         scope = _Scope(found.working_dir, found.working_dir, environment if finished else {})
         tree, marks = self.model(list(found.files), scope)
+        tree = without_values(tree)
         if not tree:
             file = self.shown(found.files[0])
             start = Location(file, 1, 1)
@@ -445,6 +454,7 @@ class _Run:
                 continue
             files = [os.path.join(scope.directory, path) for path in entry.paths]
             imported, imported_marks = self.model(files, inner)
+            imported = with_values(imported, inner.environment)
             findings.marks = document_marks
             tree, marks = import_resources(tree, marks, imported, imported_marks, findings)
         findings.stop_on_errors()

@@ -177,3 +177,18 @@ def test_a_section_that_is_no_mapping_cannot_take_what_is_included(load_files: L
         load_files, {"compose.yaml": "include: [a.yaml]\nvolumes: [x]", "a.yaml": "volumes: {v: }"}
     )
     assert found.location.line == 2
+
+
+def test_a_config_of_a_variable_cannot_be_included(load_files: LoadFiles) -> None:
+    files = {"compose.yaml": "include: [inc.yaml]", "inc.yaml": "configs: {c: {environment: HOME}}"}
+    found = refused(load_files, files, "C2F156")
+    assert (found.path, found.hint) == (
+        ("configs", "c", "environment"),
+        'Write `content: "${HOME}"` instead.',
+    )
+
+
+def test_the_value_of_an_included_secret_stays_where_it_is(load_files: LoadFiles) -> None:
+    text = "services: {a: {image: x, secrets: [s]}}\nsecrets: {s: {environment: TOKEN}}"
+    loaded = load_files({"compose.yaml": "include: [inc.yaml]", "inc.yaml": text}, env={"TOKEN": "hush"})
+    assert loaded.tree["secrets"] == {"s": {"name": "app_s", "environment": "TOKEN"}}
