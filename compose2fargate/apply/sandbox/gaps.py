@@ -1,0 +1,314 @@
+"""What moto leaves out or takes too lightly, besides ECS: closed here, once per process.
+
+Checked against moto 5.1 to 5.2; the package pins that range, since names inside moto are replaced.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+Json = dict[str, Any]
+_closed = [False]
+
+
+def close() -> None:
+    """Replace what is missing in moto."""
+    if _closed[0]:
+        return
+    _closed[0] = True
+    from compose2fargate.apply.sandbox import ecs
+
+    ecs.patch()
+    for patch in (
+        _autoscaling,
+        _backup_policies,
+        _target_health,
+        _load_balancers,
+        _security_groups,
+        _retention,
+        _managed_policies,
+    ):
+        patch()
+
+
+def _autoscaling() -> None:
+    """Keep tags of scalable targets.
+
+    https://docs.aws.amazon.com/autoscaling/application/APIReference/API_ListTagsForResource.html
+    """
+    from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse as Responses
+
+    register = Responses.register_scalable_target
+
+    def tags_of(response: Any) -> Json:
+        backend = response.applicationautoscaling_backend
+        tags: Json = backend.__dict__.setdefault("sandbox_tags", {})
+        found: Json = tags.setdefault(response._get_param("ResourceARN"), {})
+        return found
+
+    def untag(response: Any) -> str:
+        for key in response._get_param("TagKeys"):
+            tags_of(response).pop(key, None)
+        return "{}"
+
+    def tag(response: Any) -> str:
+        tags_of(response).update(response._get_param("Tags"))
+        return "{}"
+
+    def register_with_tags(response: Any) -> str:
+        answer: str = register(response)
+        tags = response.applicationautoscaling_backend.__dict__.setdefault("sandbox_tags", {})
+        if response._get_param("Tags"):
+            tags.setdefault(json.loads(answer)["ScalableTargetARN"], {}).update(response._get_param("Tags"))
+        return answer
+
+    Responses.list_tags_for_resource = lambda response: json.dumps({"Tags": tags_of(response)})
+    Responses.tag_resource = tag
+    Responses.untag_resource = untag
+    Responses.register_scalable_target = register_with_tags
+
+
+def _backup_policies() -> None:
+    """Keep EFS backup policies.
+
+    https://docs.aws.amazon.com/efs/latest/ug/API_PutBackupPolicy.html
+    """
+    from moto.efs.responses import EFSResponse as Responses
+
+    def answer(enabled: bool) -> Any:  # noqa: FBT001 - the one thing there is to say
+        policy = {"BackupPolicy": {"Status": "ENABLED" if enabled else "DISABLED"}}
+        return json.dumps(policy), {"Content-Type": "application/json"}
+
+    def put(response: Any) -> Any:
+        file_system = response.efs_backend.file_systems_by_id[response._get_param("FileSystemId")]
+        file_system._backup = response._get_param("BackupPolicy")["Status"] == "ENABLED"
+        return answer(file_system._backup)
+
+    def describe(response: Any) -> Any:
+        return answer(response.efs_backend.file_systems_by_id[response._get_param("FileSystemId")]._backup)
+
+    Responses.put_backup_policy = put
+    Responses.describe_backup_policy = describe
+
+
+def _target_health() -> None:
+    """Let the tasks of a service be the targets of its target groups."""
+    from moto.core.responses import ActionResult
+    from moto.elbv2.responses import ELBV2Response as Responses
+
+    def describe(response: Any) -> Any:
+        arn = response._get_param("TargetGroupArn")
+        response.elbv2_backend.describe_target_health(arn, [])
+        health = list(_targets(response.current_account, response.region, arn))
+        return ActionResult({"TargetHealthDescriptions": health})
+
+    Responses.describe_target_health = describe
+
+
+def _targets(account: str, region: str, arn: str) -> Any:
+    from moto.ecs.models import ecs_backends
+
+    from compose2fargate.apply.sandbox.ecs import BEHAVIOURS, Account
+
+    ours = Account.of(ecs_backends[account][region])
+    for record in ours.services.values():
+        for balancer in record["loadBalancers"]:
+            if balancer.get("targetGroupArn") != arn or record["status"] != "ACTIVE":
+                continue
+            sick = BEHAVIOURS.get(record["serviceName"])
+            wanted = {"State": "healthy"}
+            if sick and sick.kind == "target":
+                reason = sick.reason or "Health checks failed with these codes: [500]"
+                wanted = {
+                    "State": "unhealthy",
+                    "Reason": "Target.ResponseCodeMismatch",
+                    "Description": reason,
+                }
+            for task in ours.tasks_of(record["serviceName"], record["clusterArn"])[-4:]:
+                if task["lastStatus"] == "RUNNING" or wanted["State"] == "unhealthy":
+                    address = task["containers"][0]["networkInterfaces"][0]["privateIpv4Address"]
+                    port = balancer["containerPort"]
+                    yield {
+                        "Target": {"Id": address, "Port": port},
+                        "HealthCheckPort": str(port),
+                        "TargetHealth": wanted,
+                    }
+
+
+def _load_balancers() -> None:
+    """Names of load balancers: at most 32 characters and each once; an application load balancer has two subnets.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
+    """
+    from moto.elbv2.responses import ELBV2Response as Responses
+
+    create = Responses.create_load_balancer
+
+    def checked(response: Any) -> Any:
+        name = response._get_param("Name")
+        kind = response._get_param("Type") or "application"
+        subnets = response._get_param("Subnets") or []
+        existing = {b.name: b for b in response.elbv2_backend.load_balancers.values()}
+        if len(name) > 32:
+            raise _query_error(
+                "ValidationError", f"The load balancer name '{name}' cannot be longer than '32' characters"
+            )
+        if kind == "application" and len(subnets) < 2:
+            raise _query_error(
+                "ValidationError",
+                "At least two subnets in two different Availability Zones must be specified",
+            )
+        if name in existing and (existing[name].loadbalancer_type or "application") != kind:
+            raise _query_error(
+                "DuplicateLoadBalancerName", f"A load balancer with the same name '{name}' exists"
+            )
+        return create(response)
+
+    Responses.create_load_balancer = checked
+
+
+def _query_error(code: str, message: str) -> Exception:
+    from moto.elbv2.exceptions import ELBClientError
+
+    error: Exception = ELBClientError(code, message)
+    return error
+
+
+def _security_groups() -> None:
+    """Refuse to delete a security group that something uses.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html
+    """
+    from moto.ec2.models.security_groups import SecurityGroupBackend as Backend
+
+    delete = Backend.delete_security_group
+
+    def checked(self: Any, name: str | None = None, group_id: str | None = None) -> Any:
+        from moto.ec2.exceptions import DependencyViolationError
+
+        if group_id and any(group_id in used(self) for used in _USERS):
+            raise DependencyViolationError(f"resource {group_id} has a dependent object")
+        return delete(self, name, group_id)
+
+    Backend.delete_security_group = checked
+
+
+def _groups_of_rules(ec2: Any) -> set[str]:
+    groups = [group for by_vpc in ec2.groups.values() for group in by_vpc.values()]
+    return {
+        rule.source_group.get("GroupId", "")
+        for group in groups
+        for rule in (*group.ingress_rules, *group.egress_rules)
+        if rule.source_group.get("GroupId") != group.id
+    }
+
+
+def _groups_of_services(ec2: Any) -> set[str]:
+    from moto.ecs.models import ecs_backends
+
+    from compose2fargate.apply.sandbox.ecs import Account
+
+    ours = Account.of(ecs_backends[ec2.account_id][ec2.region_name])
+    active = [r for r in ours.services.values() if r["status"] == "ACTIVE"]
+    networks = [(r.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {} for r in active]
+    return {group for network in networks for group in network.get("securityGroups") or []}
+
+
+def _groups_of_balancers(ec2: Any) -> set[str]:
+    from moto.elbv2.models import elbv2_backends
+
+    balancers = elbv2_backends[ec2.account_id][ec2.region_name].load_balancers.values()
+    return {group for balancer in balancers for group in balancer.security_groups or []}
+
+
+def _groups_of_mounts(ec2: Any) -> set[str]:
+    from moto.efs.models import efs_backends
+
+    mounts = efs_backends[ec2.account_id][ec2.region_name].mount_targets_by_id.values()
+    return {group for mount in mounts for group in mount.security_groups or []}
+
+
+_USERS: tuple[Callable[[Any], set[str]], ...] = (
+    _groups_of_rules,
+    _groups_of_services,
+    _groups_of_balancers,
+    _groups_of_mounts,
+)
+
+
+def _retention() -> None:
+    """CloudWatch's list of retentions, which moto does not check."""
+    from moto.logs.models import LogsBackend as Backend
+
+    put = Backend.put_retention_policy
+
+    def checked(self: Any, log_group_name: str, retention_in_days: Any) -> Any:
+        from moto.logs.exceptions import InvalidParameterException
+
+        from compose2fargate.aws.fargate import LOG_RETENTION_DAYS
+
+        if int(retention_in_days) not in LOG_RETENTION_DAYS:
+            raise InvalidParameterException("put_retention_policy", "retentionInDays", str(retention_in_days))
+        return put(self, log_group_name, retention_in_days)
+
+    Backend.put_retention_policy = checked
+
+
+def _managed_policies() -> None:
+    """AWS's own policies, each made when it is asked for: moto makes all 1,600 of them, in each partition."""
+    from moto.iam.models import IAMBackend as Backend
+
+    attach, get = Backend.attach_role_policy, Backend.get_policy
+
+    def attach_known(self: Any, policy_arn: str, role_name: str) -> Any:
+        _make_policy(self, policy_arn)
+        return attach(self, policy_arn, role_name)
+
+    def get_known(self: Any, policy_arn: str) -> Any:
+        _make_policy(self, policy_arn)
+        return get(self, policy_arn)
+
+    Backend._init_aws_policies = lambda _: []
+    Backend.attach_role_policy = attach_known
+    Backend.get_policy = get_known
+
+
+def _make_policy(backend: Any, arn: str) -> None:
+    from moto.iam.models import AWSManagedPolicy
+
+    name = arn.rpartition("/")[2]
+    if ":iam::aws:policy/" not in arn or arn in backend.managed_policies or name not in _policies():
+        return
+    policy = AWSManagedPolicy.from_data(name, backend.account_id, backend.region_name, _policies()[name])
+    backend.managed_policies[policy.arn] = policy
+
+
+@cache
+def _policies() -> Json:
+    from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+    policies: Json = json.loads(aws_managed_policies_data)
+    return policies
+
+
+def prepare_region(service: str, region: str) -> None:
+    """Give the default VPC of a region the internet gateway and the route that moto's lacks."""
+    if service != "ec2":
+        return
+    from moto.core import DEFAULT_ACCOUNT_ID
+    from moto.ec2.models import ec2_backends
+
+    backend = ec2_backends[DEFAULT_ACCOUNT_ID][region]
+    if "sandbox" in backend.__dict__:
+        return
+    backend.sandbox = True
+    vpc = next((vpc for vpc in backend.vpcs.values() if str(vpc.is_default).lower() == "true"), None)
+    if vpc is None:
+        return
+    gateway = backend.create_internet_gateway()
+    backend.attach_internet_gateway(gateway.id, vpc.id)
+    table = next(table for table in backend.route_tables.values() if table.vpc_id == vpc.id)
+    backend.create_route(table.id, destination_cidr_block="0.0.0.0/0", gateway_id=gateway.id)

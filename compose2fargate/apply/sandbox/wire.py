@@ -1,0 +1,370 @@
+"""The fake AWS as a web application: moto behind a journal, faults and scripted failures.
+
+It can be called in two ways that share everything: as a server, by anything that speaks to AWS, and from inside the
+process, by a boto3 session (`attach`) that then never opens a socket. Requests are answered one at a time, so a run
+is the same each time; waiting (latency) happens outside of that.
+
+Control calls, for tests and for the command line; bodies and answers are JSON:
+
+    POST /_sandbox/faults      {"service": "ecs", "operation": "Create.*", "times": 1, "skip": 0, "code": "…", "status": 400,
+                                "latency": 0.0, "after": false, "reset": false, "kill": PID}
+    POST /_sandbox/behaviour   see `ecs.Behaviour`
+    GET  /_sandbox/calls       the journal        POST /_sandbox/clear   forgets journal, faults and behaviours
+    POST /_sandbox/reset       empties the account
+    GET  /_sandbox             what this is       POST /_sandbox/stop    ends the server
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+
+PREFIX = "/_sandbox"
+ACCOUNT = "123456789012"
+
+
+class Call(NamedTuple):
+    """One call that was made, as `ecs`, `CreateService`, its HTTP status, and whether a fault was injected."""
+
+    service: str
+    operation: str
+    status: int
+    faulted: bool
+
+
+class Fault(NamedTuple):
+    """What goes wrong with calls that match: the first `skip` of them pass, the next `times` are hit.
+
+    Attributes:
+        service: The signing name of the service (`ecs`, `elasticloadbalancing`); "" for any.
+        operation: A regular expression for the whole name of the operation.
+        times: How many calls are hit.
+        skip: How many matching calls pass before.
+        code: The error's code; "" for no error (latency only).
+        status: The error's HTTP status.
+        latency: Seconds to wait before anything else.
+        after: Do the work first, then fail: the answer is lost.
+        reset: Close the connection instead of answering.
+        kill: End this process (the client's) hard; 0 for none.
+    """
+
+    service: str = ""
+    operation: str = ".*"
+    times: int = 1
+    skip: int = 0
+    code: str = ""
+    status: int = 400
+    latency: float = 0.0
+    after: bool = False
+    reset: bool = False
+    kill: int = 0
+
+    @property
+    def fails(self) -> bool:
+        """Whether the caller gets no answer of the service itself."""
+        return bool(self.code or self.reset or self.kill)
+
+
+class ConnectionLost(Exception):  # noqa: N818 - it is not an error of ours
+    """The caller is to see a closed connection."""
+
+
+class Sandbox:
+    """The fake AWS; one per process, since moto keeps its state globally. A WSGI application."""
+
+    def __init__(self) -> None:
+        from compose2fargate.apply.sandbox import ecs, gaps
+
+        os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # half a second each time
+        gaps.close()
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        self.calls: list[Call] = []
+        self.on_stop: Callable[[], None] = lambda: None
+        self.used = time.monotonic()
+        self._faults: list[Fault] = []
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._one_at_a_time = threading.Lock()
+        self._guard = threading.Lock()
+        self._behaviours = ecs.BEHAVIOURS
+        self.reset()
+
+    def reset(self) -> None:
+        """Empty the account, and forget journal, faults and behaviours."""
+        from moto.moto_api._internal.models import moto_api_backend
+
+        moto_api_backend.reset()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget journal, faults and behaviours; what exists stays."""
+        with self._guard:
+            self.calls.clear()
+            self._faults.clear()
+            self._behaviours.clear()
+
+    def fault(self, **members: Any) -> None:
+        """Let calls go wrong; see `Fault`."""
+        with self._guard:
+            self._faults.append(Fault(**members))
+
+    def behave(self, name: str, **members: Any) -> None:
+        """Script what tasks of a service or family do; see `ecs.Behaviour`."""
+        from compose2fargate.apply.sandbox.ecs import Behaviour
+
+        with self._guard:
+            self._behaviours[name] = Behaviour(**members)
+
+    def __call__(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        self.used = time.monotonic()
+        path = environ["PATH_INFO"]
+        if path.startswith(PREFIX):
+            return self._control(environ, start)
+        if path.startswith("/moto-api"):
+            with self._one_at_a_time:
+                return list(self._moto(environ, start))
+        return self._call(environ, start)
+
+    def _call(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
+        call = identify(environ)
+        faults = self._hits(call)
+        time.sleep(sum(fault.latency for fault in faults))
+        fault = next((fault for fault in faults if fault.fails), None)
+        if fault is None:
+            return self._answer(environ, start, call)
+        if fault.after:
+            self._answer(environ, lambda *_: None, call)
+        return self._fail(fault, call, start)
+
+    def _answer(self, environ: Environ, start: StartResponse, call: _Identity) -> list[bytes]:
+        seen = [0]
+
+        def begin(status: str, headers: Any, *rest: Any) -> Any:
+            seen[0] = int(status[:3])
+            return start(status, headers, *rest)
+
+        with self._one_at_a_time:
+            from compose2fargate.apply.sandbox.gaps import prepare_region
+
+            prepare_region(call.service, call.region)
+            body = list(self._moto(environ, begin))
+            self.calls.append(Call(call.service, call.operation, seen[0], faulted=False))
+        return body
+
+    def _fail(self, fault: Fault, call: _Identity, start: StartResponse) -> list[bytes]:
+        status = 0 if fault.reset or fault.kill else fault.status
+        with self._one_at_a_time:
+            self.calls.append(Call(call.service, call.operation, status, faulted=True))
+        if fault.kill:
+            os.kill(fault.kill, signal.SIGKILL)
+        if fault.reset or fault.kill:
+            raise ConnectionLost
+        return _error(fault, call.protocol, start)
+
+    def _hits(self, call: _Identity) -> list[Fault]:
+        """Find the faults that this call meets, and count it."""
+        hits = []
+        with self._guard:
+            for index, fault in enumerate(self._faults):
+                if fault.service not in ("", call.service) or not re.fullmatch(
+                    fault.operation, call.operation
+                ):
+                    continue
+                if fault.skip:
+                    self._faults[index] = fault._replace(skip=fault.skip - 1)
+                elif fault.times:
+                    self._faults[index] = fault._replace(times=fault.times - 1)
+                    hits.append(fault)
+        return hits
+
+    def _control(self, environ: Environ, start: StartResponse) -> list[bytes]:
+        what = environ["PATH_INFO"][len(PREFIX) :].strip("/")
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        body = json.loads(environ["wsgi.input"].read(length) or b"{}") if length else {}
+        answer: Any = {"sandbox": "compose2fargate", "pid": os.getpid()}
+        if what == "calls":
+            answer = [call._asdict() for call in self.calls]
+        elif what:
+            _CONTROLS[what](self, body)
+        start("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(answer).encode()]
+
+
+_CONTROLS: Mapping[str, Callable[[Sandbox, dict[str, Any]], None]] = {
+    "faults": lambda sandbox, body: sandbox.fault(**body),
+    "behaviour": lambda sandbox, body: sandbox.behave(**body),
+    "clear": lambda sandbox, _: sandbox.clear(),
+    "reset": lambda sandbox, _: sandbox.reset(),
+    "stop": lambda sandbox, _: sandbox.on_stop(),
+}
+
+
+class _Identity(NamedTuple):
+    service: str
+    operation: str
+    region: str
+    protocol: str
+
+
+_CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
+
+
+def identify(environ: Environ) -> _Identity:
+    """Tell which call a request is: by its signature, and by target, action or path."""
+    signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    region, service = signed.groups() if signed else ("us-east-1", "")
+    target = environ.get("HTTP_X_AMZ_TARGET")
+    if target:
+        return _Identity(service, target.rpartition(".")[2], region, "json")
+    if "x-www-form-urlencoded" in environ.get("CONTENT_TYPE", ""):
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        action = re.search(rb"(?:^|&)Action=(\w+)", body)
+        if action:
+            return _Identity(service, action[1].decode(), region, "ec2" if service == "ec2" else "query")
+    path = environ["PATH_INFO"]
+    if "/operation/" in path:  # the protocol that CloudWatch speaks with newer clients
+        return _Identity(service, path.rpartition("/")[2], region, "json")
+    operation = _rest_operation(service, environ["REQUEST_METHOD"], path)
+    return _Identity(service, operation, region, "s3" if service == "s3" else "json")
+
+
+def _rest_operation(service: str, method: str, path: str) -> str:
+    for verb, pattern, name in _rest_operations(service):
+        if verb == method and pattern.fullmatch(path.rstrip("/") or "/"):
+            return name
+    return f"{method} {path}"
+
+
+_REST_MODELS = {"elasticfilesystem": "efs", "scheduler": "scheduler"}
+
+
+@cache
+def _rest_operations(service: str) -> tuple[tuple[str, re.Pattern[str], str], ...]:
+    """The operations of a service that is called by path, the longest paths first."""
+    if service not in _REST_MODELS:
+        return ()
+    from botocore.loaders import Loader
+
+    operations = Loader().load_service_model(_REST_MODELS[service], "service-2")["operations"]
+    found = [
+        (o["http"]["method"], o["http"]["requestUri"].split("?")[0].rstrip("/"), name)
+        for name, o in operations.items()
+    ]
+    found.sort(key=lambda one: -len(one[1]))
+    return tuple((verb, re.compile(re.sub(r"\{[^}]+\}", "[^/]+", uri)), name) for verb, uri, name in found)
+
+
+_BODIES = {
+    "ec2": "<Response><Errors><Error><Code>{code}</Code><Message>{text}</Message></Error></Errors><RequestID>fault</RequestID></Response>",
+    "query": "<ErrorResponse><Error><Code>{code}</Code><Message>{text}</Message></Error><RequestId>fault</RequestId></ErrorResponse>",
+    "s3": "<Error><Code>{code}</Code><Message>{text}</Message></Error>",
+}
+
+
+def _error(fault: Fault, protocol: str, start: StartResponse) -> list[bytes]:
+    text = "injected by the sandbox"
+    body = json.dumps({"__type": fault.code, "message": text})
+    if protocol in _BODIES:
+        body = _BODIES[protocol].format(code=fault.code, text=text)
+    headers = [
+        ("Content-Type", "text/xml" if protocol in _BODIES else "application/x-amz-json-1.1"),
+        ("x-amzn-errortype", fault.code),
+        ("x-amzn-requestid", "fault"),
+    ]
+    start(f"{fault.status} fault", headers)
+    return [body.encode()]
+
+
+def attach(sandbox: Sandbox, session: Any) -> None:
+    """Let the clients of a boto3 session call `sandbox` directly; do it before making clients."""
+
+    def answer(request: Any, **_: Any) -> Any:
+        from botocore.exceptions import ConnectionClosedError
+
+        got: list[Any] = []
+        try:
+            body = sandbox(_environ(request), lambda status, headers, *_: got.extend((status, headers)))
+        except ConnectionLost:
+            raise ConnectionClosedError(endpoint_url=request.url) from None
+        return _response(request.url, got[0], got[1], b"".join(body))
+
+    session.events.register_first("before-send", answer)
+
+
+class _Raw(io.BytesIO):
+    def stream(self, **_: Any) -> Iterable[bytes]:
+        yield self.read()
+
+
+def _response(url: str, status: str, headers: Iterable[tuple[str, str]], body: bytes) -> Any:
+    from botocore.awsrequest import AWSResponse, HeadersDict
+
+    return AWSResponse(url, int(status[:3]), HeadersDict(headers), _Raw(body))
+
+
+def _environ(request: Any) -> Environ:
+    url = urlsplit(request.url)
+    body = request.body or b""
+    body = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else body.read()
+    headers = {
+        name: value.decode() if isinstance(value, bytes) else str(value)
+        for name, value in request.headers.items()
+    }
+    environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
+    return {
+        **environ,
+        "REQUEST_METHOD": request.method,
+        "PATH_INFO": unquote(url.path) or "/",
+        "RAW_URI": url.path or "/",
+        "QUERY_STRING": url.query,
+        "CONTENT_TYPE": headers.get("Content-Type", ""),
+        "CONTENT_LENGTH": str(len(body)),
+        "SERVER_NAME": url.hostname or "localhost",
+        "SERVER_PORT": str(url.port or 443),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": url.netloc,
+        "SCRIPT_NAME": "",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.url_scheme": url.scheme,
+        "wsgi.version": (1, 0),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+
+
+def serve(sandbox: Sandbox, port: int) -> Any:
+    """Give a server (`serve_forever`, `shutdown`, `server_port`) for `sandbox`; port 0 takes a free one."""
+    import logging
+
+    from moto.moto_server.werkzeug_app import MotoRequestHandler
+    from werkzeug.serving import make_server
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+
+    def application(environ: Environ, start: StartResponse) -> Iterable[bytes]:
+        try:
+            return sandbox(environ, start)
+        except ConnectionLost:
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            raise
+
+    server = make_server("127.0.0.1", port, application, threaded=True, request_handler=MotoRequestHandler)
+    sandbox.on_stop = lambda: threading.Thread(target=server.shutdown, daemon=True).start()
+    return server
