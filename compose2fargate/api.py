@@ -7,11 +7,12 @@ write(conversion.artifacts, "fargate")
 from __future__ import annotations
 
 import os.path
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple, TextIO
 
 from compose2fargate import __version__
+from compose2fargate.aws.builds import LOCK, ImageBuild, PushedImage
 from compose2fargate.compose.dockerfile import ImageConfig, read_dockerfile
 from compose2fargate.compose.loader import Loaded, LoadOptions, load
 from compose2fargate.compose.model import Build, Project, bind
@@ -82,12 +83,40 @@ def translate(
         if service.build and (config := images.read(name, service.build, service.platform)) is not None
     }
     texts = _Texts(project, settings, options.environment)
-    translation = map_project(project, settings, configs, texts.read())
+    lock_file, pushed = _lock(loaded, settings)
+    translation = map_project(project, settings, configs, texts.read(), pushed)
+    changed = _changed(translation.builds, pushed, project) if pushed else ()
     found = sorted(
-        (*loaded.diagnostics, *_inactive(loaded), *images.report, *translation.diagnostics), key=sort_key
+        (*loaded.diagnostics, *_inactive(loaded), *images.report, *translation.diagnostics, *changed),
+        key=sort_key,
     )
-    inputs = (*loaded.files, *images.files, *texts.files)
+    inputs = (*loaded.files, *images.files, *texts.files, *lock_file)
     return Translated(loaded, project, settings, translation, inputs, tuple(found))
+
+
+def _lock(loaded: Loaded, settings: Settings) -> tuple[tuple[str, ...], Mapping[str, PushedImage]]:
+    """Read the lock file: its path, where there is one, and what it holds."""
+    file = lock_path(loaded.working_dir, settings)
+    if not os.path.exists(file):
+        return (), {}
+    from compose2fargate.images.lock import read_lock
+
+    return (file,), read_lock(file)
+
+
+def lock_path(working_dir: str, settings: Settings) -> str:
+    """Give where the lock file of a project stands."""
+    return os.path.join(working_dir, settings.lock or LOCK)
+
+
+def _changed(
+    builds: Collection[ImageBuild], pushed: Mapping[str, PushedImage], project: Project
+) -> Iterator[Diagnostic]:
+    """Say which images were pushed before the files changed from which they are built."""
+    from compose2fargate.images.push import outdated
+
+    for finding in outdated(builds, pushed):
+        yield finding._replace(location=project.at(*finding.path))
 
 
 def _inactive(loaded: Loaded) -> Iterator[Diagnostic]:

@@ -98,6 +98,12 @@ class EmitError(InputError):
     """The artefacts cannot be rendered or written."""
 
 
+class BuildError(Compose2FargateError):
+    """An image could not be built or pushed: exit code 1."""
+
+    exit_code = 1
+
+
 class AwsError(Compose2FargateError):
     """AWS refused, or could not be reached: exit code 3."""
 
@@ -258,5 +264,25 @@ CODES: Mapping[str, str] = {
     "C2F310": "The output cannot be written",
     "C2F311": "The output folder is not ours",
     "C2F312": "An output file is not as it was written",
+    # C2F440-C2F469: images (images/, apply/ecr.py)
+    "C2F440": "There is no program that builds images",
+    "C2F441": "A key of the build section has no counterpart in the builder",
+    "C2F442": "An image could not be built or pushed",
+    "C2F443": "The registry cannot be asked",
+    "C2F444": "The lock file cannot be used",
+    "C2F445": "An image was built from other files",
+    "C2F446": "An image was pushed for another platform or repository",
+    "C2F447": "A tag moves from image to image",
+    "C2F448": "The build section does not name the task's platform",
+    "C2F449": "A large build context without a .dockerignore",
+    "C2F450": "A build argument looks like a credential",
+    "C2F451": "A service's image is not built here",
+    "C2F452": "A tag is not legal",
+    "C2F453": "There is nothing to push",
+    "C2F454": "A repository lets tags be overwritten",
+    "C2F455": "AWS refuses or cannot be reached",
+    "C2F456": "A build secret is missing",
+    "C2F457": "A CI file exists already",
+    "C2F458": "What an image is built from cannot be read",
 }
 """Every code and its title. The message of a diagnostic says the particulars."""

@@ -21,7 +21,8 @@ class Settings(NamedTuple):
     cluster: str = ""
     namespace: str = ""
     registry: str = ""
-    tag: str = "latest"
+    tag: str = ""
+    lock: str = ""
     images: Mapping[str, str] = {}
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
@@ -62,7 +63,11 @@ OPTIONS: tuple[Option, ...] = (
     Option("cluster", "--cluster", "text", "NAME", "ECS cluster (default: the project's name)."),
     Option("namespace", "--namespace", "text", "NAME", "Service Connect namespace (default: the cluster's name)."),
     Option("registry", "--registry", "text", "URI", "Registry of images built here (default: the account's ECR)."),
-    Option("tag", "--tag", "text", "TAG", "Tag of images built here (default: latest)."),
+    Option("tag", "--tag", "text", "TAG", "Tag of images built here (default: the lock file's, else latest)."),
+    Option(
+        "lock", "--lock", "text", "FILE", "Lock file of pushed images (default: compose2fargate.lock in the project's folder).",
+        in_file=False,
+    ),
     Option("images", "--image", "pairs", "SERVICE=URI", "Image of one service; repeatable.", in_file=False),
     Option("subnets", "--subnet", "list", "ID", "Subnet of the tasks; repeatable."),
     Option("security_groups", "--security-group", "list", "ID", "Security group of the tasks; repeatable."),

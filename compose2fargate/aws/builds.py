@@ -14,6 +14,31 @@ BASE_ARG: Final = "COMPOSE2FARGATE_BASE"
 """The build argument that names the image a derived image is based on: `ARG` it before `FROM ${...}`."""
 
 
+LOCK: Final = "compose2fargate.lock"
+"""The name of the lock file, beside the compose file."""
+
+MANIFEST: Final = "compose2fargate.json"
+"""The name of the manifest, by which a folder is known as one that `convert` wrote."""
+
+
+class PushedImage(NamedTuple):
+    """One entry of the lock file: an image as it was pushed last.
+
+    Attributes:
+        repository: The name of its repository, without the registry.
+        tag: The tag it was pushed with.
+        digest: `sha256:…` of its manifest: what a task definition names.
+        platform: What it runs on.
+        content: `sha256:…` of what it was built from; empty when that cannot be told.
+    """
+
+    repository: str
+    tag: str
+    digest: str
+    platform: str
+    content: str
+
+
 class BuildSecret(NamedTuple):
     """A secret that the build may read: exactly one of `file` (absolute path) and `environment` is set."""
 
@@ -47,7 +72,8 @@ class ImageBuild(NamedTuple):
     Attributes:
         service: The service whose containers run it.
         repository: The name of the ECR repository, without the registry.
-        tag: The tag it is pushed with.
+        tag: The tag it is pushed with; "" lets `push` choose: the git commit, and `-files` behind it for what derives
+            from a service's own image.
         platform: What the task runs on: `linux/amd64` or `linux/arm64`.
         context: Absolute path or address of the build context; None when `files` is the whole of it.
         dockerfile: Path of the Dockerfile, relative to `context`, or absolute; None for `Dockerfile`.

@@ -17,6 +17,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "config": ("compose2fargate.cli.config:command", "Print the canonical compose model."),
     "convert": ("compose2fargate.cli.convert:command", "Translate a compose project and write the files."),
     "explain": ("compose2fargate.cli.explain:command", "Say what becomes of each key of a compose file."),
+    "push": ("compose2fargate.cli.push:command", "Build images and push them to ECR."),
     "targets": ("compose2fargate.cli.targets:command", "List the output formats."),
 }
 """Each command's object, which is imported when the command runs, and its line in the help."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from compose2fargate.aws.builds import PushedImage
 from compose2fargate.compose.dockerfile import ImageConfig
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Diagnostic, Path, Severity
@@ -32,6 +33,7 @@ class Context(NamedTuple):
         outcomes: What a mapping function made of a key, where that is not what its row says.
         needed: Services that others depend on.
         report: Findings so far.
+        pushed: What the lock file says was pushed, by `ImageBuild.key`.
     """
 
     project: Project
@@ -47,6 +49,7 @@ class Context(NamedTuple):
     outcomes: dict[Path, Row]
     needed: frozenset[str]
     report: list[Diagnostic]
+    pushed: Mapping[str, PushedImage] = {}
 
     def add(
         self, severity: Severity, code: str, path: Path, message: str, *, hint: str = "", url: str = ""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from compose2fargate.aws.builds import PushedImage
 from compose2fargate.aws.values import BuiltImage, Ref
 from compose2fargate.compose.model import Service
 from compose2fargate.mapping.context import Context
+
+DEFAULT_TAG = "latest"
 
 
 def image_of(ctx: Context, service: Service) -> str | BuiltImage:
@@ -15,18 +18,64 @@ def image_of(ctx: Context, service: Service) -> str | BuiltImage:
     repository = repository_name(ctx, service)
     if not repository:
         return service.image or ""
-    tag = _tag(service.image or "") or ctx.settings.tag
-    uri = f"{registry(ctx)}/{repository}:{tag}"
-    ctx.info(
-        "C2F231",
-        ("services", service.name, "build"),
-        f"{service.name} is built here and runs as {uri}, which has to be pushed before it can start",
-        hint=f"--registry URI and --tag TAG choose the address; --image {service.name}=URI the whole image",
-        url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/docker-push-ecr-image.html",
-    )
+    return built_image(ctx, service, service.name, repository)
+
+
+def built_image(ctx: Context, service: Service, key: str, repository: str) -> str | BuiltImage:
+    """Give the address of an image that is built for `service`: by digest when it was pushed, else by its tag.
+
+    Args:
+        ctx: The translation.
+        service: Whose containers run it.
+        key: What the lock file calls it: `ImageBuild.key`.
+        repository: The name of its repository.
+    """
+    pushed = _pushed(ctx, service, key, repository)
+    tag = pushed.tag if pushed else own_tag(service) or ctx.settings.tag or DEFAULT_TAG
+    uri = f"{registry(ctx)}/{repository}"
+    if pushed is None:
+        ctx.info(
+            "C2F231",
+            ("services", service.name, "build"),
+            f"{service.name} is built here and runs as {uri}:{tag}, which has to be pushed before it can start",
+            hint="compose2fargate push pushes it and pins its digest; --registry URI and --tag TAG choose the address; "
+            f"--image {service.name}=URI the whole image",
+            url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/docker-push-ecr-image.html",
+        )
+    digest = pushed.digest if pushed else ""
     if ctx.settings.registry:
-        return uri
-    return BuiltImage(Ref(f"repository/{ctx.names[service.name]}", "uri"), tag)
+        return f"{uri}@{digest}" if digest else f"{uri}:{tag}"
+    return BuiltImage(Ref(f"repository/{ctx.names[service.name]}", "uri"), tag, digest)
+
+
+def _pushed(ctx: Context, service: Service, key: str, repository: str) -> PushedImage | None:
+    """Give the lock file's entry, unless the image was pushed to or for something else."""
+    entry = ctx.pushed.get(key)
+    if entry is None:
+        return None
+    wanted = (repository, platform_of(ctx, service))
+    if (entry.repository, entry.platform) == wanted:
+        return entry
+    ctx.warn(
+        "C2F446",
+        ("services", service.name),
+        f"{service.name} was pushed to {entry.repository} for {entry.platform}, and runs from {wanted[0]} on {wanted[1]}: "
+        "the lock file's digest is not used",
+        hint=f"compose2fargate push {service.name}",
+    )
+    return None
+
+
+def platform_of(ctx: Context, service: Service) -> str:
+    """Give what the service's task runs on, as builders spell it."""
+    system, _, machine = service.platform.lower().partition("/")
+    architecture = (machine or system).split("/")[0] or ctx.settings.architecture.lower()
+    return "linux/arm64" if architecture in ("arm64", "aarch64") else "linux/amd64"
+
+
+def own_tag(service: Service) -> str:
+    """Give the tag that `image` names in the compose file; "" when it names none."""
+    return _tag(service.image or "")
 
 
 def repository_name(ctx: Context, service: Service) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from math import ceil, floor
 from typing import NamedTuple
 
+from compose2fargate.aws.builds import ImageBuild, PushedImage
 from compose2fargate.aws.fargate import LOG_RETENTION_DAYS, service_violations, violations
 from compose2fargate.aws.resources import (
     Account,
@@ -27,6 +28,7 @@ from compose2fargate.compose.dockerfile import ImageConfig
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Diagnostic, Severity
 from compose2fargate.mapping import jobs, names
+from compose2fargate.mapping.builds import image_builds
 from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.coverage import LEFT_OUT, Accounted, account, findings
 from compose2fargate.mapping.grouping import find_groups
@@ -47,11 +49,12 @@ MINIMUM_PERCENT_URL = (
 
 
 class Translation(NamedTuple):
-    """A project on Fargate: the stack, what was found, and what became of each key."""
+    """A project on Fargate: the stack, what was found, what became of each key, and which images it needs built."""
 
     stack: Stack
     diagnostics: tuple[Diagnostic, ...]
     accounted: tuple[Accounted, ...]
+    builds: tuple[ImageBuild, ...] = ()
 
 
 def map_project(
@@ -59,6 +62,7 @@ def map_project(
     settings: Settings,
     images: Mapping[str, ImageConfig],
     texts: Mapping[str, str | None] | None = None,
+    pushed: Mapping[str, PushedImage] | None = None,
 ) -> Translation:
     """Translate a project to a stack.
 
@@ -67,14 +71,16 @@ def map_project(
         settings: The user's choices.
         images: What the Dockerfiles of services built here say, by service.
         texts: What `files.wanted_texts` asked for; None for what is no small text.
+        pushed: What the lock file says was pushed.
 
     Returns:
         The stack with all findings, errors included: the caller decides what an error stops.
     """
     report: list[Diagnostic] = []
     kept = _without(project, settings, report)
-    ctx = _context(kept, settings, images, texts or {}, report)
+    ctx = _context(kept, settings, images, texts or {}, report)._replace(pushed=pushed or {})
     stack = _stack(ctx)
+    builds = image_builds(ctx)
     accounted = tuple(
         key._replace(row=ctx.outcomes[key.path]) if key.path in ctx.outcomes else key
         for key in account(kept.tree, kept.marks)
@@ -85,7 +91,7 @@ def map_project(
         for name in project.services
         if name not in kept.services
     )
-    return Translation(stack, tuple(_allowed(report, settings.allow)), (*accounted, *left_out))
+    return Translation(stack, tuple(_allowed(report, settings.allow)), (*accounted, *left_out), builds)
 
 
 def _without(project: Project, settings: Settings, report: list[Diagnostic]) -> Project:

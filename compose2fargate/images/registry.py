@@ -1,0 +1,148 @@
+"""Asks a registry what it holds, by the protocol that all of them speak.
+
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
+
+_TYPES: Final = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+_TIMEOUT: Final = 30
+_MISSING: Final = 404
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
+_LARGEST: Final = 8 << 20
+
+
+class _Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Registry:
+    """One registry, and the login for it.
+
+    Attributes:
+        requests: How many requests were made.
+    """
+
+    def __init__(self, host: str, basic: str = "", *, insecure: bool = False) -> None:
+        self.host = host
+        self.requests = 0
+        self._basic = basic
+        self._scheme = "http" if insecure else "https"
+
+    def digest_of(self, repository: str, reference: str) -> str:
+        """Give the digest of the manifest that a tag or a digest names; empty when there is none.
+
+        Raises:
+            AwsError: The registry refuses, or cannot be reached.
+        """
+        answer = self._ask("HEAD", f"{repository}/manifests/{reference}")
+        if answer is None:
+            return ""
+        return answer.headers.get("docker-content-digest", "") or (reference if ":" in reference else "")
+
+    def label(self, repository: str, reference: str, name: str) -> tuple[str, str]:
+        """Give the digest of an image and one of its labels; empty texts when there is no such image."""
+        answer = self._ask("GET", f"{repository}/manifests/{reference}")
+        manifest = _json(answer)
+        config = manifest.get("config") or {}
+        if answer is None or not config.get("digest"):  # there is none, or it is an index of several images
+            return "", ""
+        held = _json(self._ask("GET", f"{repository}/blobs/{config['digest']}"))
+        labels = (held.get("config") or {}).get("Labels") or {}
+        return answer.headers.get("docker-content-digest", ""), str(labels.get(name) or "")
+
+    def tag(self, repository: str, digest: str, tag: str) -> None:
+        """Give an image that is there a further tag."""
+        answer = self._ask("GET", f"{repository}/manifests/{digest}")
+        if answer is None:
+            return
+        kind = answer.headers.get("content-type", _TYPES[0])
+        self._ask("PUT", f"{repository}/manifests/{tag}", answer.body, kind)
+
+    def _ask(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> _Answer | None:
+        headers = {"Accept": ", ".join((*_TYPES, "*/*"))}
+        if self._basic:
+            headers["Authorization"] = f"Basic {self._basic}"
+        if kind:
+            headers["Content-Type"] = kind
+        answer = self._send(method, f"{self._scheme}://{self.host}/v2/{path}", headers, body)
+        if answer.status in _REDIRECTS:
+            # To a storage service, which is not to see our login.
+            answer = self._send(method, answer.headers.get("location", ""), {}, body)
+        if answer.status == _MISSING:
+            return None
+        if answer.status >= 300:
+            raise self._refused(f"it answers {answer.status} to {method} {path}{_reason(answer)}")
+        return answer
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> _Answer:
+        from http.client import HTTPException
+        from urllib.error import HTTPError, URLError
+        from urllib.request import Request
+
+        self.requests += 1
+        request = Request(url, data=body, headers=dict(headers), method=method)  # noqa: S310 - https, unless told otherwise
+        try:
+            with _opener().open(request, timeout=_TIMEOUT) as reply:
+                return _Answer(reply.status, _lower(reply.headers), reply.read(_LARGEST))
+        except HTTPError as error:
+            with error:
+                return _Answer(error.code, _lower(error.headers), error.read(_LARGEST))
+        except (URLError, HTTPException, OSError, ValueError) as error:
+            raise self._refused(f"it cannot be reached: {getattr(error, 'reason', error)}") from error
+
+    def _refused(self, reason: str) -> AwsError:
+        return AwsError(
+            Diagnostic(
+                "C2F443",
+                Severity.ERROR,
+                f"the registry {self.host} cannot be asked: {reason}",
+                hint="check --region, --account, --registry and the credentials: aws sts get-caller-identity",
+                url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/common-errors-docker.html",
+            )
+        )
+
+
+def _opener() -> Any:
+    """An opener that follows no redirects: it would send the login along."""
+    from urllib.request import HTTPRedirectHandler, build_opener
+
+    class Stay(HTTPRedirectHandler):
+        def redirect_request(self, *_arguments: Any) -> None:
+            return None
+
+    return build_opener(Stay)
+
+
+def _lower(headers: Any) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _json(answer: _Answer | None) -> dict[str, Any]:
+    if answer is None:
+        return {}
+    try:
+        held = json.loads(answer.body)
+    except ValueError:
+        return {}
+    return held if isinstance(held, dict) else {}
+
+
+def _reason(answer: _Answer) -> str:
+    """What the registry says is wrong, in its own words."""
+    errors = _json(answer).get("errors") or []
+    words = [f"{e.get('code')}: {e.get('message')}" for e in errors if isinstance(e, dict)]
+    return f" ({'; '.join(words)})" if words else ""

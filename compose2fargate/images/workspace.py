@@ -1,0 +1,225 @@
+"""The temporary folder of a run: credentials, build secrets, generated Dockerfiles and contexts, digests.
+
+Nothing secret goes to a command line, where every user of the machine can read it, or to an environment: the builder
+gets the names of files that only we can read, and the folder is gone when the run ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Final
+
+from compose2fargate.aws.builds import BuildSecret, ImageBuild
+from compose2fargate.diagnostics import Diagnostic, InputError, Severity
+from compose2fargate.images.builders import Places, context_of
+from compose2fargate.images.content import find_ignore_file
+
+_PRIVATE: Final = 0o600
+
+
+class Workspace:
+    """A folder that exists as long as the `with` block runs."""
+
+    def __init__(self) -> None:
+        self._folder = ""
+
+    def __enter__(self) -> Workspace:  # noqa: PYI034 - typing has no Self in Python 3.10
+        self._folder = tempfile.mkdtemp(prefix="compose2fargate-")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    # -- credentials ---------------------------------------------------------------------------------------
+
+    def log_in(self, builder: str, host: str, basic: str, environment: Mapping[str, str]) -> dict[str, str]:
+        """Write the credentials of `host` for `builder`, beside the user's own; give the environment that names them.
+
+        The user's own configuration is not changed: docker gets a copy of its folder with links to everything else
+        in it (buildx builders, contexts, plugins), podman and buildah an auth file of their own.
+        """
+        if builder == "docker":
+            return {"DOCKER_CONFIG": self._docker_config(host, basic, environment)}
+        held = _read(_auth_file(environment))
+        path = os.path.join(self._folder, "auth.json")
+        self._write(path, json.dumps(_with_login(held, host, basic)))
+        return {"REGISTRY_AUTH_FILE": path}
+
+    def _docker_config(self, host: str, basic: str, environment: Mapping[str, str]) -> str:
+        own = environment.get("DOCKER_CONFIG") or os.path.join(_home(environment), ".docker")
+        folder = os.path.join(self._folder, "docker")
+        os.mkdir(folder, 0o700)
+        for name in os.listdir(own) if os.path.isdir(own) else ():
+            if name != "config.json":
+                os.symlink(os.path.join(os.path.abspath(own), name), os.path.join(folder, name))
+        held = _read(os.path.join(own, "config.json"))
+        self._write(os.path.join(folder, "config.json"), json.dumps(_with_login(held, host, basic)))
+        return folder
+
+    # -- one image -----------------------------------------------------------------------------------------
+
+    def place(self, build: ImageBuild, environment: Mapping[str, str], pushed: Mapping[str, str]) -> Places:
+        """Write down what the builder needs for one image.
+
+        Args:
+            build: The image.
+            environment: The project's variables, from which secrets are taken.
+            pushed: The reference of each image that was pushed so far, by key.
+
+        Raises:
+            InputError: A secret is not there, or a file to copy.
+        """
+        folder = tempfile.mkdtemp(prefix="image-", dir=self._folder)
+        context, dockerfile = context_of(build)
+        if build.context is None:
+            context = os.path.join(folder, "context")
+            _stage(build, context)
+        if build.dockerfile_text is not None:
+            dockerfile = os.path.join(folder, "Dockerfile")
+            self._write(dockerfile, build.dockerfile_text)
+        ignore = find_ignore_file(build)
+        return Places(
+            dockerfile=dockerfile,
+            context=context,
+            digest=os.path.join(folder, "digest"),
+            secrets={
+                s.id: f"src={self._secret(folder, n, build, s, environment)}"
+                for n, s in enumerate(build.secrets)
+            },
+            contexts={
+                name: resolve_context(value, pushed) for name, value in build.additional_contexts.items()
+            },
+            base=pushed[build.base] if build.base else "",
+            ignore=ignore if ignore and os.path.basename(ignore) != ".dockerignore" else "",
+        )
+
+    def _secret(
+        self, folder: str, number: int, build: ImageBuild, secret: BuildSecret, environment: Mapping[str, str]
+    ) -> str:
+        if secret.file:
+            if os.path.isfile(secret.file):
+                return secret.file
+            raise _no_secret(build, secret, f"the file {secret.file} is not there", "write the file")
+        name = secret.environment or ""
+        if name not in environment:
+            raise _no_secret(
+                build, secret, f"the variable {name or '(none)'} is not set", f"export {name or 'NAME'}=…"
+            )
+        path = os.path.join(folder, f"secret-{number}")
+        self._write(path, environment[name])
+        return path
+
+    def _write(self, path: str, text: str) -> None:
+        """Write a file that nobody else can read, not even for a moment."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+
+
+def resolve_context(value: str, pushed: Mapping[str, str]) -> str:
+    """Give a named context as builders take it: the image of a service is the one that was pushed."""
+    if value.startswith("service:"):
+        return f"docker-image://{pushed[value.removeprefix('service:')]}"
+    return value
+
+
+def read_digest(builder: str, path: str) -> str:
+    """Read the digest that the builder reports; empty when it did not."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read().strip()
+        return json.loads(text).get("containerimage.digest", "") if builder == "docker" else text
+    except (OSError, ValueError):
+        return ""
+
+
+def _stage(build: ImageBuild, folder: str) -> None:
+    """Copy the files of a derived image to a context of their own."""
+    os.mkdir(folder)
+    for copied in build.files:
+        target = os.path.join(folder, copied.path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with _copying(build, copied.source):
+            if copied.text is not None:
+                with open(target, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+                    file.write(copied.text)
+            elif os.path.isdir(copied.source):
+                shutil.copytree(copied.source, target, symlinks=True, dirs_exist_ok=True)
+            else:
+                shutil.copy2(copied.source, target)
+            if copied.mode is not None:
+                os.chmod(target, copied.mode)
+
+
+@contextmanager
+def _copying(build: ImageBuild, source: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, shutil.Error) as error:
+        raise InputError(
+            Diagnostic(
+                "C2F458",
+                Severity.ERROR,
+                f"{build.service}: {source} cannot be copied into the image: {error}",
+                ("services", build.service),
+            )
+        ) from error
+
+
+def _no_secret(build: ImageBuild, secret: BuildSecret, reason: str, hint: str) -> InputError:
+    return InputError(
+        Diagnostic(
+            "C2F456",
+            Severity.ERROR,
+            f"{build.service}: the build secret {secret.id} cannot be given to the build: {reason}",
+            ("services", build.service, "build", "secrets"),
+            hint=hint,
+        )
+    )
+
+
+# -- the user's own logins -----------------------------------------------------------------------------------
+
+
+def _with_login(held: Mapping[str, Any], host: str, basic: str) -> dict[str, Any]:
+    """Add a login to a configuration; an entry of its own keeps a credential store from being asked for the host."""
+    helpers = {**(held.get("credHelpers") or {})}
+    if held.get("credsStore") or host in helpers:
+        helpers[host] = ""
+    added = {**held, "auths": {**(held.get("auths") or {}), host: {"auth": basic}}}
+    return {**added, "credHelpers": helpers} if helpers else added
+
+
+def _auth_file(environment: Mapping[str, str]) -> str:
+    """Find the file in which podman and buildah look for logins: containers-auth.json(5)."""
+    runtime = environment.get("XDG_RUNTIME_DIR")
+    candidates = (
+        environment.get("REGISTRY_AUTH_FILE"),
+        runtime and os.path.join(runtime, "containers", "auth.json"),
+        os.path.join(_home(environment), ".config", "containers", "auth.json"),
+        os.path.join(
+            environment.get("DOCKER_CONFIG") or os.path.join(_home(environment), ".docker"), "config.json"
+        ),
+    )
+    return next((path for path in candidates if path and os.path.isfile(path)), os.devnull)
+
+
+def _home(environment: Mapping[str, str]) -> str:
+    return environment.get("HOME") or os.path.expanduser("~")
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            held = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return held if isinstance(held, dict) else {}

@@ -1,0 +1,321 @@
+"""`push` as functions: reads a project, and brings the images it needs to the registry.
+
+pushed = push(LoadOptions(files=("compose.yaml",), environment=os.environ), {"region": "eu-central-1"})
+
+The parts are put together here: what is built is read off the translation, who may push comes from ECR, and building
+is done by a program of the user's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TextIO
+
+from compose2fargate.api import LoadOptions, Translated, lock_path, translate
+from compose2fargate.aws.builds import ImageBuild, PushedImage
+from compose2fargate.aws.resources import Repository
+from compose2fargate.diagnostics import BuildError, Diagnostic, EmitError, Severity, UsageError
+from compose2fargate.images.builders import find_builder
+from compose2fargate.images.checks import check, check_builder
+from compose2fargate.images.lock import read_lock, write_lock
+from compose2fargate.images.push import (
+    Access,
+    Event,
+    How,
+    Tell,
+    Wanted,
+    bases_of,
+    build,
+    prepare,
+    settle,
+    unchanged,
+)
+
+_ECR_HOST: Final = re.compile(r"\d{12}\.dkr[.-]ecr[.-]")
+"""https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html"""
+DEFAULT_JOBS: Final = 4
+
+
+class PushOptions(NamedTuple):
+    """How images are pushed.
+
+    Attributes:
+        services: Those whose images are meant; () for all.
+        builder: docker, podman or buildah; "" for the first of them that there is.
+        jobs: How many images are built at a time.
+        rebuild: Build everything, changed or not.
+        insecure: Whether the registry may be without TLS.
+        login: `ecr` or `none`; "" decides by the registry.
+        profile: The AWS profile.
+        dry_run: Only tell what would be done: no builder, no registry, no AWS.
+    """
+
+    services: tuple[str, ...] = ()
+    builder: str = ""
+    jobs: int = DEFAULT_JOBS
+    rebuild: bool = False
+    insecure: bool = False
+    login: str = ""
+    profile: str = ""
+    dry_run: bool = False
+
+
+class Pushed(NamedTuple):
+    """What a push did.
+
+    Attributes:
+        images: Every image that was wanted, by key, as it is in the registry now.
+        built: The keys of those that were built, or would be.
+        lock_file: Where that is written down.
+        lock_changed: Whether it says something else than before.
+    """
+
+    images: Mapping[str, PushedImage]
+    built: tuple[str, ...]
+    lock_file: str
+    lock_changed: bool
+
+
+Report = Callable[[Iterable[Diagnostic]], None]
+
+
+class _Run(NamedTuple):
+    """What the steps of one push share."""
+
+    options: PushOptions
+    environment: Mapping[str, str]
+    tell: Tell
+    report: Report
+
+
+def push(
+    load_options: LoadOptions,
+    flags: Mapping[str, Any] | None = None,
+    options: PushOptions = PushOptions(),  # noqa: B008 - it is immutable
+    *,
+    stdin: TextIO | None = None,
+    tell: Tell = lambda _event: None,
+    report: Report = lambda _diagnostics: None,
+) -> Pushed:
+    """Build and push the images that have changed, and write the lock file.
+
+    Args:
+        load_options: Which files to read, and how.
+        flags: Settings by name, see `settings.OPTIONS`.
+        options: How to push.
+        stdin: What the file `-` reads.
+        tell: Called with what happens, from several threads.
+        report: Called with what there is to say before anything is built.
+
+    Raises:
+        InputError: The project cannot be read, or something that an image is built from is missing.
+        AwsError: AWS refuses, or cannot be reached.
+        BuildError: An image could not be built or pushed. The others were; the lock file is as it was.
+    """
+    translated, wanted = want(load_options, flags, options.services, stdin=stdin)
+    lock_file = lock_path(translated.project.working_dir, translated.settings)
+    lock = read_lock(lock_file)
+    report(_located(translated, [finding for image in wanted for finding in check(image)]))
+    if options.dry_run:
+        return _dry_run(wanted, {} if options.rebuild else lock, lock_file)
+    run = _Run(options, load_options.environment, tell, report)
+    access = _access(translated, wanted, run)
+    # What somebody asked for by name is done; a tag that is only the commit does not move to an unchanged image.
+    asked = {b.key: bool(b.tag) for b in translated.translation.builds}
+    settled = {} if options.rebuild else settle(wanted, lock, access, asked)
+    for key in settled:
+        tell(Event(key, "unchanged", settled[key].digest))
+    done = _build(translated, wanted, settled, access, run)
+    images = {**settled, **done}
+    kept = {key: entry for key, entry in lock.items() if key in asked} if options.services else {}
+    return Pushed(images, tuple(done), lock_file, write_lock(lock_file, {**kept, **images}))
+
+
+def want(
+    load_options: LoadOptions,
+    flags: Mapping[str, Any] | None,
+    services: Sequence[str],
+    *,
+    stdin: TextIO | None = None,
+) -> tuple[Translated, tuple[Wanted, ...]]:
+    """Read a project, and the images that `services` (all of them when empty) need, with what those are based on.
+
+    Raises:
+        InputError: It cannot be read, or there is no such image. What cannot be *translated* stops no image.
+    """
+    translated, builds = _chosen(load_options, flags, services, stdin=stdin)
+    return translated, prepare(builds, translated.project.working_dir)
+
+
+def _chosen(
+    load_options: LoadOptions,
+    flags: Mapping[str, Any] | None,
+    services: Sequence[str],
+    *,
+    stdin: TextIO | None,
+) -> tuple[Translated, tuple[ImageBuild, ...]]:
+    translated = translate(load_options, flags, stdin=stdin)
+    builds = {b.key: b for b in translated.translation.builds}
+    _check_services(translated, builds, services)
+    chosen: dict[str, ImageBuild] = {}
+    waiting = [key for key, b in builds.items() if not services or b.service in services]
+    while waiting:
+        key = waiting.pop()
+        if key in builds and key not in chosen:
+            chosen[key] = builds[key]
+            waiting.extend(bases_of(builds[key]))
+    return translated, tuple(chosen.values())
+
+
+def script(
+    load_options: LoadOptions,
+    flags: Mapping[str, Any] | None,
+    options: PushOptions,
+    target: str,
+    *,
+    stdin: TextIO | None = None,
+) -> tuple[str, str]:
+    """Give the text that does the same with plain commands, and the file in which `target` looks for it.
+
+    Args:
+        load_options: Which files to read, and how.
+        flags: Settings by name.
+        options: The services and the builder.
+        target: `codebuild`, `github`, or "" for a shell script.
+        stdin: What the file `-` reads.
+    """
+    from compose2fargate.images.scripts import SCRIPTS, Plan, shell_script
+
+    translated, builds = _chosen(load_options, flags, options.services, stdin=stdin)
+    settings = translated.settings
+    registry = settings.registry.rstrip("/")
+    plan = Plan(
+        project=translated.project.name,
+        folder=translated.project.working_dir,
+        builds=builds,
+        repositories=_repositories(translated, builds),
+        region=settings.region,
+        account=settings.account,
+        registry="" if _ECR_HOST.match(registry) else registry,
+        builder=options.builder,
+    )
+    file, make = SCRIPTS[target] if target else ("", shell_script)
+    return make(plan), file
+
+
+def put(text: str, file: str, *, force: bool) -> None:
+    """Write a file that becomes the user's; one that is there and says something else is not replaced without `force`.
+
+    Raises:
+        UsageError: There is such a file.
+        EmitError: It cannot be written.
+    """
+    try:
+        if os.path.exists(file) and not force:
+            with open(file, encoding="utf-8", errors="replace") as opened:
+                if opened.read() != text:
+                    raise UsageError(
+                        Diagnostic(
+                            "C2F457",
+                            Severity.ERROR,
+                            f"{file} exists already, and says something else",
+                            hint="--force replaces it; -o FILE writes another one, -o - prints",
+                        )
+                    )
+        os.makedirs(os.path.dirname(os.path.abspath(file)), exist_ok=True)
+        with open(file, "w", encoding="utf-8", newline="\n") as opened:
+            opened.write(text)
+    except OSError as error:
+        raise EmitError(
+            Diagnostic("C2F310", Severity.ERROR, f"{file} cannot be written: {error.strerror or error}")
+        ) from error
+
+
+def _check_services(
+    translated: Translated, builds: Mapping[str, ImageBuild], services: Sequence[str]
+) -> None:
+    built = sorted({b.service for b in builds.values()})
+    if not builds:
+        raise _nothing(
+            "no service of the project has an image that is built here", "write build: in the compose file"
+        )
+    for name in services:
+        if name not in built:
+            there = name in translated.project.services
+            reason = f"the image of {name} is not built here" if there else f"there is no service {name}"
+            raise _nothing(reason, f"services with an image to push: {', '.join(built)}")
+
+
+def _nothing(message: str, hint: str) -> UsageError:
+    return UsageError(Diagnostic("C2F453", Severity.ERROR, message, hint=hint))
+
+
+def _located(translated: Translated, findings: Iterable[Diagnostic]) -> list[Diagnostic]:
+    return [finding._replace(location=translated.project.at(*finding.path)) for finding in findings]
+
+
+def _dry_run(wanted: Sequence[Wanted], lock: Mapping[str, PushedImage], lock_file: str) -> Pushed:
+    known = {image.key: unchanged(image, lock) for image in wanted}
+    images = {key: entry for key, entry in known.items() if entry}
+    return Pushed(images, tuple(key for key in known if key not in images), lock_file, lock_changed=False)
+
+
+def _access(translated: Translated, wanted: Sequence[Wanted], run: _Run) -> Access:
+    """Find out where the images go; log in and create repositories where that is ECR."""
+    settings = translated.settings
+    registry = settings.registry.rstrip("/")
+    elsewhere = bool(registry) and not _ECR_HOST.match(registry)
+    if (run.options.login or ("none" if elsewhere else "ecr")) == "none":
+        return Access(registry, insecure=run.options.insecure)
+    from compose2fargate.apply import ecr
+
+    prepared = ecr.prepare(
+        _repositories(translated, [image.build for image in wanted]),
+        region=settings.region,
+        account=settings.account,
+        profile=run.options.profile,
+    )
+    for name in prepared.created:
+        run.tell(Event("", "created", name))
+    if prepared.mutable:
+        run.report([_mutable(prepared.mutable)])
+    return Access(registry or prepared.login.registry, prepared.login.basic, run.options.insecure)
+
+
+def _repositories(translated: Translated, builds: Iterable[ImageBuild]) -> list[Repository]:
+    known = {r.repository_name: r for _, r in translated.translation.stack.of_type(Repository)}
+    names = dict.fromkeys(b.repository for b in builds)
+    return [known.get(name) or Repository(name) for name in names]
+
+
+def _mutable(repositories: Sequence[str]) -> Diagnostic:
+    first, *rest = repositories
+    names = f"{first} lets" if not rest else f"{', '.join(repositories)} let"
+    return Diagnostic(
+        "C2F454",
+        Severity.INFO,
+        f"{names} a tag be overwritten; task definitions name digests, so nothing changes under a running service",
+        hint=f"aws ecr put-image-tag-mutability --repository-name {first} --image-tag-mutability IMMUTABLE",
+        url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html",
+    )
+
+
+def _build(
+    translated: Translated,
+    wanted: Sequence[Wanted],
+    settled: Mapping[str, PushedImage],
+    access: Access,
+    run: _Run,
+) -> Mapping[str, PushedImage]:
+    todo = [image for image in wanted if image.key not in settled]
+    if not todo:
+        return {}
+    builder = find_builder(run.options.builder)
+    run.report(_located(translated, [f for image in todo for f in check_builder(image, builder.name)]))
+    how = How(builder, access, max(run.options.jobs, 1), run.environment, translated.loaded.environment)
+    outcome = build(wanted, settled, how, run.tell)
+    if outcome.failures:
+        raise BuildError(_located(translated, outcome.failures))
+    return outcome.pushed
