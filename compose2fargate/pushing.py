@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, TextIO
 from compose2fargate.api import LoadOptions, Translated, lock_path, translate
 from compose2fargate.aws.builds import ImageBuild, PushedImage
 from compose2fargate.aws.resources import Repository
-from compose2fargate.diagnostics import BuildError, Diagnostic, EmitError, Severity, UsageError
+from compose2fargate.diagnostics import BuildError, Diagnostic, EmitError, InputError, Severity, UsageError
 from compose2fargate.images.builders import find_builder
 from compose2fargate.images.checks import check, check_builder
 from compose2fargate.images.lock import read_lock, write_lock
@@ -32,6 +32,7 @@ from compose2fargate.images.push import (
     settle,
     unchanged,
 )
+from compose2fargate.images.workspace import missing_secrets
 
 _ECR_HOST: Final = re.compile(r"\d{12}\.dkr[.-]ecr[.-]")
 """https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html"""
@@ -117,7 +118,8 @@ def push(
     translated, wanted = want(load_options, flags, options.services, stdin=stdin)
     lock_file = lock_path(translated.project.working_dir, translated.settings)
     lock = read_lock(lock_file)
-    report(_located(translated, [finding for image in wanted for finding in check(image)]))
+    own = _located(translated, [finding for image in wanted for finding in check(image)])
+    report([*filter(_concerns_images, translated.diagnostics), *own])
     if options.dry_run:
         return _dry_run(wanted, {} if options.rebuild else lock, lock_file)
     run = _Run(options, load_options.environment, tell, report)
@@ -146,7 +148,10 @@ def want(
         InputError: It cannot be read, or there is no such image. What cannot be *translated* stops no image.
     """
     translated, builds = _chosen(load_options, flags, services, stdin=stdin)
-    return translated, prepare(builds, translated.project.working_dir)
+    try:
+        return translated, prepare(builds, translated.project.working_dir)
+    except InputError as error:
+        raise UsageError(_located(translated, error.diagnostics)) from error
 
 
 def _chosen(
@@ -256,6 +261,11 @@ def _located(translated: Translated, findings: Iterable[Diagnostic]) -> list[Dia
     return [finding._replace(location=translated.project.at(*finding.path)) for finding in findings]
 
 
+def _concerns_images(finding: Diagnostic) -> bool:
+    """Whether a finding of the translation is about reading the project or about its images."""
+    return finding.code.startswith("C2F1") or finding.code in ("C2F448", "C2F451")
+
+
 def _dry_run(wanted: Sequence[Wanted], lock: Mapping[str, PushedImage], lock_file: str) -> Pushed:
     known = {image.key: unchanged(image, lock) for image in wanted}
     images = {key: entry for key, entry in known.items() if entry}
@@ -313,6 +323,9 @@ def _build(
     if not todo:
         return {}
     builder = find_builder(run.options.builder)
+    missing = [f for image in todo for f in missing_secrets(image.build, translated.loaded.environment)]
+    if missing:
+        raise UsageError(_located(translated, missing))
     run.report(_located(translated, [f for image in todo for f in check_builder(image, builder.name)]))
     how = How(builder, access, max(run.options.jobs, 1), run.environment, translated.loaded.environment)
     outcome = build(wanted, settled, how, run.tell)

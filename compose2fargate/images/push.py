@@ -17,7 +17,14 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from compose2fargate.aws.builds import ImageBuild, PushedImage
-from compose2fargate.diagnostics import Compose2FargateError, Diagnostic, LoadError, Severity, UsageError
+from compose2fargate.diagnostics import (
+    Compose2FargateError,
+    Diagnostic,
+    InputError,
+    LoadError,
+    Severity,
+    UsageError,
+)
 from compose2fargate.images.builders import Builder, Step, steps
 from compose2fargate.images.content import Content, Reader, is_remote
 from compose2fargate.images.process import Processes
@@ -134,11 +141,18 @@ def prepare(builds: Collection[ImageBuild], folder: str) -> tuple[Wanted, ...]:
     reader = Reader()
     digests: dict[str, str] = {}
     wanted: dict[str, Wanted] = {}
+    problems: list[Diagnostic] = []
     for build in in_order(builds):
-        content = reader.content(build, digests)
+        try:
+            content = reader.content(build, digests)
+            tag = _tag(build, folder, content, wanted.get(build.base or ""))
+        except InputError as error:  # all problems are told in one run
+            problems.extend(error.diagnostics)
+            continue
         digests[build.key] = content.digest
-        base = wanted.get(build.base or "")
-        wanted[build.key] = Wanted(build._replace(tag=_tag(build, folder, content, base)), content)
+        wanted[build.key] = Wanted(build._replace(tag=tag), content)
+    if problems:
+        raise UsageError(problems)
     return tuple(wanted.values())
 
 

@@ -71,11 +71,11 @@ class Workspace:
 
         Args:
             build: The image.
-            environment: The project's variables, from which secrets are taken.
+            environment: The project's variables, from which secrets are taken; `missing_secrets` has found none missing.
             pushed: The reference of each image that was pushed so far, by key.
 
         Raises:
-            InputError: A secret is not there, or a file to copy.
+            InputError: A file to copy is not there.
         """
         folder = tempfile.mkdtemp(prefix="image-", dir=self._folder)
         context, dockerfile = context_of(build)
@@ -91,8 +91,7 @@ class Workspace:
             context=context,
             digest=os.path.join(folder, "digest"),
             secrets={
-                s.id: f"src={self._secret(folder, n, build, s, environment)}"
-                for n, s in enumerate(build.secrets)
+                s.id: f"src={self._secret(folder, n, s, environment)}" for n, s in enumerate(build.secrets)
             },
             contexts={
                 name: resolve_context(value, pushed) for name, value in build.additional_contexts.items()
@@ -101,20 +100,11 @@ class Workspace:
             ignore=ignore if ignore and os.path.basename(ignore) != ".dockerignore" else "",
         )
 
-    def _secret(
-        self, folder: str, number: int, build: ImageBuild, secret: BuildSecret, environment: Mapping[str, str]
-    ) -> str:
+    def _secret(self, folder: str, number: int, secret: BuildSecret, environment: Mapping[str, str]) -> str:
         if secret.file:
-            if os.path.isfile(secret.file):
-                return secret.file
-            raise _no_secret(build, secret, f"the file {secret.file} is not there", "write the file")
-        name = secret.environment or ""
-        if name not in environment:
-            raise _no_secret(
-                build, secret, f"the variable {name or '(none)'} is not set", f"export {name or 'NAME'}=…"
-            )
+            return secret.file
         path = os.path.join(folder, f"secret-{number}")
-        self._write(path, environment[name])
+        self._write(path, environment[secret.environment or ""])
         return path
 
     def _write(self, path: str, text: str) -> None:
@@ -174,16 +164,32 @@ def _copying(build: ImageBuild, source: str) -> Iterator[None]:
         ) from error
 
 
-def _no_secret(build: ImageBuild, secret: BuildSecret, reason: str, hint: str) -> InputError:
-    return InputError(
-        Diagnostic(
-            "C2F456",
-            Severity.ERROR,
-            f"{build.service}: the build secret {secret.id} cannot be given to the build: {reason}",
-            ("services", build.service, "build", "secrets"),
-            hint=hint,
-        )
-    )
+def missing_secrets(build: ImageBuild, environment: Mapping[str, str]) -> Iterator[Diagnostic]:
+    """Yield an error for each secret that the build is to read and that is not there."""
+    for secret in build.secrets:
+        name = secret.environment or ""
+        if secret.file:
+            known, reason, hint = (
+                os.path.isfile(secret.file),
+                f"there is no file {secret.file}",
+                "write the file",
+            )
+        else:
+            known, reason = name in environment, f"the variable {name} is not set"
+            hint = f"export {name}=…"
+        if not (secret.file or name):
+            reason, hint = (
+                "it is external",
+                "let it come from a file or a variable: secrets: {NAME: {environment: VARIABLE}}",
+            )
+        if not known:
+            yield Diagnostic(
+                "C2F456",
+                Severity.ERROR,
+                f"{build.service}: the build secret {secret.id} cannot be given to the build: {reason}",
+                ("services", build.service, "build", "secrets"),
+                hint=hint,
+            )
 
 
 # -- the user's own logins -----------------------------------------------------------------------------------
