@@ -11,7 +11,7 @@ go on raises the error of its stage, which carries *all* diagnostics found so fa
     │   └── EmitError               rendering or writing the artefacts (C2F3xx)
     └── AwsError                    exit code 3: AWS refused, or could not be reached (C2F4xx)
 
-Code ranges: C2F1xx loading, C2F2xx mapping, C2F3xx emitting, C2F4xx applying. A released number is never
+Code ranges: C2F1xx loading, C2F2xx mapping, C2F3xx emitting, C2F4xx applying, C2F500-C2F519 mapping, continued. A released number is never
 reused for something else.
 """
 
@@ -233,8 +233,19 @@ CODES: Mapping[str, str] = {
     "C2F244": "A kernel parameter cannot be set on Fargate",
     "C2F245": "A logging driver is replaced",
     "C2F246": "A resource limit is lowered to what Fargate allows",
+    "C2F247": "Tasks run on Fargate Spot",
+    "C2F248": "ECS Exec cannot work",
+    "C2F249": "What the stack costs",
     "C2F250": "The task's size",
     "C2F251": "The task would be larger than Fargate allows",
+    "C2F252": "A key of Docker's ECS integration is honoured",
+    "C2F253": "A key of Docker's ECS integration is not honoured",
+    "C2F254": "A task asks for more storage than Fargate has",
+    "C2F255": "A label cannot be a tag",
+    "C2F256": "The number of tasks is scaled",
+    "C2F257": "A patch does not fit",
+    "C2F258": "A log router is added",
+    "C2F259": "A logging option has no meaning on Fargate",
     "C2F260": "A volume needs a file system",
     "C2F261": "An anonymous volume",
     "C2F262": "A volume is task storage",
@@ -284,5 +295,12 @@ CODES: Mapping[str, str] = {
     "C2F456": "A build secret is missing",
     "C2F457": "A CI file exists already",
     "C2F458": "What an image is built from cannot be read",
+    # C2F500-C2F519: mapping, continued
+    "C2F500": "Credentials of a registry are not in Secrets Manager",
+    "C2F501": "A policy statement cannot be used",
+    "C2F502": "A placement constraint is lost",
+    "C2F503": "The prices cannot be read",
+    "C2F505": "A service cannot be scaled by requests",
+    "C2F506": "Tasks would wait for each other",
 }
 """Every code and its title. The message of a diagnostic says the particulars."""

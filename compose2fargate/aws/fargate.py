@@ -7,10 +7,18 @@ and fails when a task starts. Each constant names its source.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from compose2fargate.aws.resources import ContainerDefinition, EcsService, HealthCheck, TaskDefinition
+from compose2fargate.aws.resources import (
+    ContainerDefinition,
+    EcsService,
+    HealthCheck,
+    LogConfiguration,
+    TaskDefinition,
+    TaskVolume,
+)
+from compose2fargate.aws.values import Ref, Tag, to_api
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide"
 API = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference"
@@ -135,6 +143,17 @@ LOG_RETENTION_DAYS = (
 """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
 
 
+TAG_TEXT = re.compile(r"[\w\s.:/=+\-@]*")
+"""Letters, digits, spaces and some signs: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html"""
+
+
+def is_tag(tag: Tag) -> bool:
+    """Tell whether AWS takes a tag. Keys that begin with `aws:`, in any case, are its own."""
+    lengths = 1 <= len(tag.key) <= 128 and len(tag.value) <= 256
+    reserved = tag.key.lower().startswith("aws:")
+    return bool(lengths and not reserved and TAG_TEXT.fullmatch(tag.key) and TAG_TEXT.fullmatch(tag.value))
+
+
 class Violation(NamedTuple):
     """A rule of Fargate that a resource breaks; `member` is the API's path to the value."""
 
@@ -183,12 +202,58 @@ def _task_rules(definition: TaskDefinition) -> Iterator[Violation]:
     storage = definition.ephemeral_storage
     if storage and storage.size_in_gib != EPHEMERAL_GIB.clamp(storage.size_in_gib):
         yield Violation("ephemeralStorage.sizeInGiB", "must be 21 to 200", f"{API}/API_EphemeralStorage.html")
-    if len(definition.tags) > MAX_TAGS:
-        yield Violation("tags", f"{len(definition.tags)} tags; 50 are allowed", f"{API}/API_Tag.html")
-    size = sum(map(_text_size, containers))
-    if size > MAX_TASK_DEFINITION_BYTES:
-        message = f"environment, labels and commands take {size} characters; 65536 bytes are allowed in all"
-        yield Violation("containerDefinitions", message, f"{DOCS}/service-quotas.html")
+    yield from _mode_rules(definition)
+    if sum(map(_text_size, containers)) > MAX_TASK_DEFINITION_BYTES // 4:  # else it is far below
+        size = serialized_size(definition)
+        if size > MAX_TASK_DEFINITION_BYTES:
+            message = f"{size} bytes as JSON; {MAX_TASK_DEFINITION_BYTES} are allowed, environment, labels and commands included"
+            yield Violation("containerDefinitions", message, f"{DOCS}/service-quotas.html")
+    yield from _volume_rules(definition)
+
+
+def _mode_rules(definition: TaskDefinition) -> Iterator[Violation]:
+    if definition.network_mode != "awsvpc" or definition.requires_compatibilities != ("FARGATE",):
+        yield Violation(
+            "networkMode", "Fargate needs awsvpc and FARGATE", f"{DOCS}/fargate-tasks-services.html"
+        )
+    if definition.pid_mode not in (None, "task"):
+        yield Violation(
+            "pidMode", "task is the only one on Fargate", f"{API}/API_RegisterTaskDefinition.html"
+        )
+
+
+def serialized_size(definition: TaskDefinition) -> int:
+    """Give the bytes that a task definition takes as compact JSON; a link counts as a long ARN."""
+    import json
+
+    text = json.dumps(to_api(definition, lambda _: "x" * 100), separators=(",", ":"), ensure_ascii=False)
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _volume_rules(definition: TaskDefinition) -> Iterator[Violation]:
+    url = f"{API}/API_Volume.html"
+    names = [volume.name for volume in definition.volumes]
+    if len(names) != len(set(names)):
+        yield Violation("volumes", "two volumes have the same name", url)
+    for volume in definition.volumes:
+        if not NAME.fullmatch(volume.name):
+            yield Violation("volumes", f"{volume.name!r} is not a legal volume name", url)
+        yield from _efs_rules(volume)
+    if sum(1 for volume in definition.volumes if volume.configured_at_launch) > 1:
+        yield Violation("volumes", "one volume can be configured at launch", url)
+
+
+def _efs_rules(volume: TaskVolume) -> Iterator[Violation]:
+    """What goes together in an EFS volume: API_EFSVolumeConfiguration."""
+    efs = volume.efs_volume_configuration
+    if efs is None:
+        return
+    url = f"{API}/API_EFSVolumeConfiguration.html"
+    authorized = efs.authorization_config
+    if authorized and authorized.access_point_id and efs.root_directory not in (None, "/"):
+        yield Violation("volumes", f"{volume.name}: an access point goes with no root directory", url)
+    if authorized and efs.transit_encryption != "ENABLED":
+        yield Violation("volumes", f"{volume.name}: an access point and IAM need transit encryption", url)
 
 
 def _text_size(container: ContainerDefinition) -> int:
@@ -275,12 +340,87 @@ def _lifecycle(container: ContainerDefinition) -> Iterator[Violation]:
     if period is not None and period != RESTART_PERIOD.clamp(period):
         yield Violation("restartPolicy.restartAttemptPeriod", "must be 60 to 1800 seconds", CONTAINER_URL)
     log = container.log_configuration
-    if log and log.log_driver not in LOG_DRIVERS:
-        yield Violation("logConfiguration.logDriver", f"{log.log_driver} is not on Fargate", CONTAINER_URL)
+    if log:
+        yield from _log(log)
+
+
+LOG_URL = f"{API}/API_LogConfiguration.html"
+_LOG_OPTIONS = {
+    "awslogs": ("awslogs-group", "awslogs-region", "awslogs-stream-prefix"),
+    "splunk": ("splunk-url",),
+}
+"""What a driver cannot do without; on Fargate the stream prefix is one of them: `LOG_URL`."""
+
+
+def _log(log: LogConfiguration) -> Iterator[Violation]:
+    if log.log_driver not in LOG_DRIVERS:
+        yield Violation("logConfiguration.logDriver", f"{log.log_driver} is not on Fargate", LOG_URL)
+    for name in _LOG_OPTIONS.get(log.log_driver, ()):
+        if name not in log.options:
+            yield Violation("logConfiguration.options", f"{log.log_driver} needs {name}", LOG_URL)
+    if log.log_driver == "splunk" and "splunk-token" not in {s.name for s in log.secret_options}:
+        yield Violation("logConfiguration.secretOptions", "splunk needs splunk-token", LOG_URL)
+    if log.options.get("mode", "non-blocking") not in ("blocking", "non-blocking"):
+        yield Violation("logConfiguration.options", "mode is blocking or non-blocking", LOG_URL)
+    if {"awslogs-datetime-format", "awslogs-multiline-pattern"} <= set(log.options):
+        yield Violation(
+            "logConfiguration.options",
+            "a datetime format and a multiline pattern exclude each other",
+            LOG_URL,
+        )
+    if log.options.get("mode") == "blocking" and "max-buffer-size" in log.options:
+        yield Violation("logConfiguration.options", "max-buffer-size goes with mode non-blocking", LOG_URL)
+
+
+IMAGE = re.compile(r"[^\s\x00-\x1f]{1,255}")
+
+
+def _image(container: ContainerDefinition) -> Iterator[Violation]:
+    if isinstance(container.image, str) and not IMAGE.fullmatch(container.image.partition("@")[0]):
+        yield Violation("image", f"{container.image!r} is no image of at most 255 characters", CONTAINER_URL)
+    _, at, digest = container.image.partition("@") if isinstance(container.image, str) else ("", "", "")
+    if at and not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+        yield Violation("image", f"{digest!r} is no sha256 digest", CONTAINER_URL)
+
+
+def _variables(container: ContainerDefinition) -> Iterator[Violation]:
+    names = [pair.name for pair in container.environment] + [secret.name for secret in container.secrets]
+    if len(names) != len(set(names)):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        yield Violation("environment", f"{', '.join(twice)} is given twice", CONTAINER_URL)
+    if not all(names):
+        yield Violation("environment", "a variable has no name", CONTAINER_URL)
+
+
+def _mounts(container: ContainerDefinition) -> Iterator[Violation]:
+    linux = container.linux_parameters
+    paths = [mount.container_path for mount in container.mount_points]
+    paths += [tmpfs.container_path for tmpfs in (linux.tmpfs if linux else ())]
+    for path in paths:
+        if not path.startswith("/"):
+            yield Violation("mountPoints", f"{path!r} is no absolute path", f"{API}/API_MountPoint.html")
+    if len(paths) != len(set(paths)):
+        yield Violation("mountPoints", "two volumes are mounted at one path", f"{API}/API_MountPoint.html")
+    for tmpfs in linux.tmpfs if linux else ():
+        if tmpfs.size < 1:
+            yield Violation(
+                "linuxParameters.tmpfs", "a size of at least 1 MiB is needed", f"{API}/API_Tmpfs.html"
+            )
+
+
+MAX_IGNORED_EXIT_CODES = 50
+"""https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerRestartPolicy.html"""
+
+
+def _restarts(container: ContainerDefinition) -> Iterator[Violation]:
+    policy = container.restart_policy
+    if policy and len(policy.ignored_exit_codes) > MAX_IGNORED_EXIT_CODES:
+        url = f"{API}/API_ContainerRestartPolicy.html"
+        yield Violation("restartPolicy.ignoredExitCodes", "at most 50 exit codes", url)
 
 
 _CONTAINER_RULES: tuple[Callable[[ContainerDefinition], Iterable[Violation]], ...] = (
-    _names, _memory, _ports, _health, _linux, _lifecycle,
+    _names, _memory, _ports, _health, _linux, _lifecycle, _image, _variables, _mounts, _restarts,
 )  # fmt: skip
 
 
@@ -306,9 +446,35 @@ def _reference_rules(definition: TaskDefinition) -> Iterator[Violation]:
                 )
             elif dependency.condition == "HEALTHY" and target.health_check is None:
                 yield Violation("dependsOn", f"{target.name} has no health check", CONTAINER_URL)
+    yield from _circles(containers)
     ports = [p.container_port for c in definition.container_definitions for p in c.port_mappings]
     if len(ports) != len(set(ports)):
         yield Violation("portMappings", "two containers of a task listen on one port", CONTAINER_URL)
+
+
+_STATES = frozenset({"START", "COMPLETE", "SUCCESS", "HEALTHY"})
+
+
+def _circles(containers: Mapping[str, ContainerDefinition]) -> Iterator[Violation]:
+    """Names and circles in what containers wait for: API_ContainerDependency."""
+    waits = {
+        name: {d.container_name for d in container.depends_on if d.container_name in containers}
+        for name, container in containers.items()
+    }
+    for container in containers.values():
+        for source in container.volumes_from:
+            if source.source_container not in containers:
+                yield Violation(
+                    "volumesFrom", f"there is no container {source.source_container!r}", CONTAINER_URL
+                )
+        for dependency in container.depends_on:
+            if dependency.condition not in _STATES:
+                yield Violation("dependsOn", f"{dependency.condition} is no condition", CONTAINER_URL)
+    while free := [name for name, others in waits.items() if not others & set(waits)]:
+        for name in free:
+            del waits[name]
+    if waits:
+        yield Violation("dependsOn", f"{', '.join(sorted(waits))} wait for each other", CONTAINER_URL)
 
 
 def service_violations(service: EcsService) -> list[Violation]:
@@ -318,7 +484,8 @@ def service_violations(service: EcsService) -> list[Violation]:
     found = []
     if not NAME.fullmatch(service.service_name):
         found.append(Violation("serviceName", f"{service.service_name!r} is not a legal service name", url))
-    if len(network.subnets) > MAX_SUBNETS or len(network.security_groups) > MAX_SECURITY_GROUPS:
+    subnets = () if isinstance(network.subnets, Ref) else network.subnets
+    if len(subnets) > MAX_SUBNETS or len(network.security_groups) > MAX_SECURITY_GROUPS:
         found.append(Violation("networkConfiguration", "at most 16 subnets and 5 security groups", url))
     percent = service.deployment_configuration
     if percent.maximum_percent == percent.minimum_healthy_percent == 100:

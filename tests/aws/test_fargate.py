@@ -29,8 +29,9 @@ from compose2fargate.aws.resources import (
     TaskVolume,
     Ulimit,
 )
-from compose2fargate.aws.values import KeyValue, Tag
+from compose2fargate.aws.values import KeyValue
 
+AWSLOGS = {"awslogs-group": "/ecs/shop/web", "awslogs-region": "eu-central-1", "awslogs-stream-prefix": "web"}
 HEALTHY = HealthCheck(("CMD", "true"), 30, 5, 3)
 WEB = ContainerDefinition(
     "web",
@@ -44,7 +45,7 @@ WEB = ContainerDefinition(
     linux_parameters=LinuxParameters(KernelCapabilities(add=("SYS_PTRACE",), drop=("NET_RAW",))),
     ulimits=(Ulimit("nofile", 1024, 4096),),
     system_controls=(SystemControl("net.core.somaxconn", "1024"),),
-    log_configuration=LogConfiguration("awslogs", {}),
+    log_configuration=LogConfiguration("awslogs", AWSLOGS),
     restart_policy=ContainerRestartPolicy(enabled=True, restart_attempt_period=60),
     stop_timeout=30,
 )
@@ -89,7 +90,6 @@ def test_a_task_without_containers_is_found() -> None:
         ({"container_definitions": (WEB._replace(essential=False),)}, "containerDefinitions"),
         ({"ephemeral_storage": EphemeralStorage(20)}, "ephemeralStorage.sizeInGiB"),
         ({"ephemeral_storage": EphemeralStorage(201)}, "ephemeralStorage.sizeInGiB"),
-        ({"tags": tuple(Tag(str(n), "x") for n in range(51))}, "tags"),
         ({"volumes": ()}, "mountPoints"),
     ],
 )  # fmt: skip
