@@ -6,6 +6,7 @@ write(conversion.artifacts, "fargate")
 
 from __future__ import annotations
 
+import json
 import os.path
 from collections.abc import Collection, Iterator, Mapping
 from hashlib import sha256
@@ -13,12 +14,23 @@ from typing import Any, NamedTuple, TextIO
 
 from compose2fargate import __version__
 from compose2fargate.aws.builds import LOCK, ImageBuild, PushedImage
+from compose2fargate.aws.prices import Prices
 from compose2fargate.compose.dockerfile import ImageConfig, read_dockerfile
 from compose2fargate.compose.loader import Loaded, LoadOptions, load
 from compose2fargate.compose.model import Build, Project, bind
 from compose2fargate.compose.source import locate, read_text
-from compose2fargate.diagnostics import Diagnostic, LoadError, MapError, Path, Severity, has_errors, sort_key
+from compose2fargate.diagnostics import (
+    Diagnostic,
+    LoadError,
+    MapError,
+    Path,
+    Severity,
+    UsageError,
+    has_errors,
+    sort_key,
+)
 from compose2fargate.emitters import Artifacts, load_emitter
+from compose2fargate.mapping import x_aws
 from compose2fargate.mapping.context import options_of
 from compose2fargate.mapping.coverage import ROWS, Accounted, consumed
 from compose2fargate.mapping.extensions import check_extensions
@@ -75,7 +87,9 @@ def translate(
     if problems:
         raise LoadError([*problems, *loaded.diagnostics])
     given = from_flags_and_environment(flags or {}, options.environment)
-    settings = resolve(given, project.extensions.get("x-fargate") or {})
+    known = frozenset(Settings._fields)
+    in_file = {**x_aws.settings(project, known), **(project.extensions.get("x-fargate") or {})}
+    settings, price_files = _with_prices(resolve(given, in_file), options.cwd)
     images = _Images(loaded, options.cwd)
     configs = {
         name: config
@@ -90,7 +104,7 @@ def translate(
         (*loaded.diagnostics, *_inactive(loaded), *images.report, *translation.diagnostics, *changed),
         key=sort_key,
     )
-    inputs = (*loaded.files, *images.files, *texts.files, *lock_file)
+    inputs = (*loaded.files, *images.files, *texts.files, *price_files, *lock_file)
     return Translated(loaded, project, settings, translation, inputs, tuple(found))
 
 
@@ -117,6 +131,25 @@ def _changed(
 
     for finding in outdated(builds, pushed):
         yield finding._replace(location=project.at(*finding.path))
+def _with_prices(settings: Settings, cwd: str) -> tuple[Settings, tuple[str, ...]]:
+    """Read the file of prices, where one is named: the settings hold what is in it from then on."""
+    if not isinstance(settings.prices, str) or not settings.prices:
+        return settings, ()
+    file = os.path.join(cwd, settings.prices)
+    try:
+        given = json.loads(read_text(file))
+        own = {name: float(given[name]) for name in given}
+        unknown = sorted(set(own) - set(Prices._fields))
+    except (LoadError, ValueError, TypeError) as error:
+        raise UsageError(_bad_prices(settings.prices, f"is no JSON object of numbers ({error})")) from None
+    if unknown:
+        raise UsageError(_bad_prices(settings.prices, f"has unknown prices: {', '.join(unknown)}"))
+    return settings._replace(prices=own), (file,)
+
+
+def _bad_prices(file: str, says: str) -> Diagnostic:
+    hint = f"known: {', '.join(Prices._fields)}, each in USD an hour"
+    return Diagnostic("C2F503", Severity.ERROR, f"{file} {says}", hint=hint)
 
 
 def _inactive(loaded: Loaded) -> Iterator[Diagnostic]:

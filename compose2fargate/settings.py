@@ -27,9 +27,9 @@ class Settings(NamedTuple):
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
     assign_public_ip: bool = False
-    execution_role: str = "ecsTaskExecutionRole"
+    execution_role: str = ""
     task_role: str = ""
-    scheduler_role: str = "ecsSchedulerRole"
+    scheduler_role: str = ""
     log_retention: int = 30
     file_system: str = ""
     volumes: Mapping[str, str] = {}
@@ -38,10 +38,19 @@ class Settings(NamedTuple):
     init_image: str = "public.ecr.aws/docker/library/busybox:stable"
     without: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
+    infrastructure_role: str = ""
+    capacity: str = ""
+    exec: bool = False
+    insights: str = ""
+    logs: str = ""
+    log_router_image: str = "public.ecr.aws/aws-observability/aws-for-fluent-bit:stable"
+    platform_version: str = ""
+    tags: Mapping[str, str] = {}
+    prices: str | Mapping[str, float] = ""
 
 
 class Option(NamedTuple):
-    """One setting: `kind` is text, flag, integer, list or pairs (`NAME=VALUE`, repeatable)."""
+    """One setting: `kind` is text, flag, integer, list, pairs (`NAME=VALUE`, repeatable) or numbers (a file, or a mapping)."""
 
     name: str
     flag: str
@@ -72,9 +81,9 @@ OPTIONS: tuple[Option, ...] = (
     Option("subnets", "--subnet", "list", "ID", "Subnet of the tasks; repeatable."),
     Option("security_groups", "--security-group", "list", "ID", "Security group of the tasks; repeatable."),
     Option("assign_public_ip", "--assign-public-ip", "flag", "", "Give tasks a public address."),
-    Option("execution_role", "--execution-role", "text", "ROLE", "Task execution role (default: ecsTaskExecutionRole)."),
-    Option("task_role", "--task-role", "text", "ROLE", "Role that the containers have (default: none)."),
-    Option("scheduler_role", "--scheduler-role", "text", "ROLE", "Role that schedules run tasks with."),
+    Option("execution_role", "--execution-role", "text", "ROLE", "Task execution role that you have."),
+    Option("task_role", "--task-role", "text", "ROLE", "Role that you have for the containers."),
+    Option("scheduler_role", "--scheduler-role", "text", "ROLE", "Role that you have for schedules."),
     Option("log_retention", "--log-retention", "integer", "DAYS", "Days that logs are kept (default: 30)."),
     Option("file_system", "--file-system", "text", "ID", "EFS file system of the named volumes."),
     Option(
@@ -87,6 +96,21 @@ OPTIONS: tuple[Option, ...] = (
         "architecture", "--architecture", "text", "ARCH", "Processor where `platform` is not set (default: X86_64).",
         choices=("X86_64", "ARM64"),
     ),
+    Option("infrastructure_role", "--infrastructure-role", "text", "ROLE", "Role you have with which ECS manages EBS volumes."),
+    Option("capacity", "--capacity", "text", "HOW", "What tasks run on: on-demand or spot.", choices=("on-demand", "spot")),
+    Option("exec", "--exec", "flag", "", "Let ECS Exec open a shell in the containers."),
+    Option(
+        "insights", "--insights", "text", "HOW", "Container Insights of the cluster: enabled, enhanced or disabled.",
+        choices=("enabled", "enhanced", "disabled"),
+    ),
+    Option(
+        "logs", "--logs", "text", "HOW", "awslogs: CloudWatch Logs in place of fluentd, gelf and syslog (default: firelens).",
+        choices=("awslogs", "firelens"),
+    ),
+    Option("log_router_image", "--log-router-image", "text", "IMAGE", "Image of the FireLens log router (default: AWS for Fluent Bit)."),
+    Option("platform_version", "--platform-version", "text", "VERSION", "Fargate platform version (default: LATEST)."),
+    Option("tags", "--resource-tag", "pairs", "KEY=VALUE", "Tag of everything that is made; repeatable."),
+    Option("prices", "--prices", "numbers", "FILE", "JSON file with prices in place of the built-in table."),
     Option("without", "--without", "list", "SERVICE", "Leave a service out; repeatable.", in_file=False),
     Option("allow", "--allow", "list", "CODE", "Go on without what CODE refuses; repeatable.", in_file=False),
 )  # fmt: skip
@@ -116,7 +140,11 @@ def resolve(given: Mapping[str, Any], in_file: Mapping[str, Any]) -> Settings:
         in_file: The `x-fargate` mapping, already checked against its schema.
     """
     options = {option.name: option for option in OPTIONS}
-    own = {name: _convert(options[name], value) for name, value in in_file.items() if value is not None}
+    own = {
+        name: _convert(options[name], value)
+        for name, value in in_file.items()
+        if value is not None and name in options
+    }
     return Settings(**{**own, **given})
 
 
@@ -137,6 +165,8 @@ def _convert(option: Option, value: Any) -> Any:
         return value if isinstance(value, bool) else str(value).lower() in ("1", "true", "yes")
     if option.kind == "integer":
         return _integer(option, value)
+    if option.kind == "numbers" and isinstance(value, Mapping):
+        return {str(name): float(number) for name, number in value.items()}
     if option.choices and str(value) not in option.choices:
         raise _refused(option, value, f"one of {', '.join(option.choices)}")
     return str(value)

@@ -64,6 +64,7 @@ class UpdateConfig(NamedTuple):
     parallelism: int
     order: str
     failure_action: str
+    extensions: Mapping[str, Any] = {}
 
 
 class Deploy(NamedTuple):
@@ -77,6 +78,8 @@ class Deploy(NamedTuple):
     restart_condition: str = ""
     restart_window: float | None = None
     labels: Mapping[str, str] = {}
+    constraints: tuple[str, ...] = ()
+    extensions: Mapping[str, Any] = {}
 
 
 class Dependency(NamedTuple):
@@ -183,6 +186,7 @@ class Service(NamedTuple):
     logging: Logging | None
     container_name: str
     extensions: Mapping[str, Any]
+    storage_gib: int | None = None
 
 
 class Volume(NamedTuple):
@@ -217,6 +221,9 @@ class Project(NamedTuple):
 
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+_STORAGE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?")
 
 
 def seconds(duration: str) -> float:
@@ -297,7 +304,13 @@ def _deploy(raw: Mapping[str, Any] | None) -> Deploy:
         restart_condition=restart.get("condition") or "",
         restart_window=_optional(seconds, restart.get("window")),
         labels=raw.get("labels") or {},
+        constraints=tuple(map(str, (raw.get("placement") or {}).get("constraints") or ())),
+        extensions=_extensions(raw),
     )
+
+
+def _extensions(raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in raw.items() if key.startswith("x-")}
 
 
 def _update_config(raw: Mapping[str, Any]) -> UpdateConfig:
@@ -306,6 +319,7 @@ def _update_config(raw: Mapping[str, Any]) -> UpdateConfig:
         parallelism=1 if parallelism is None else int(parallelism),
         order=raw.get("order") or "stop-first",
         failure_action=raw.get("failure_action") or "",
+        extensions=_extensions(raw),
     )
 
 
@@ -326,6 +340,13 @@ def _ulimit(name: str, raw: Any) -> Ulimit:
         # Docker Compose leaves a limit of 0 out of the mapping.
         return Ulimit(name, int(raw.get("soft", 0)), int(raw.get("hard", 0)))
     return Ulimit(name, int(raw), int(raw))
+
+
+def _gib(value: Any) -> int | None:
+    """`storage_opt.size`, which Docker reads as a size with units of 1024, in GiB rounded up."""
+    match = _STORAGE.fullmatch(str(value or "").strip().lower())
+    factor = {"": 2**30, "k": 2**20, "m": 2**10, "g": 1, "t": 1 / 2**10}[match[2]] if match else 1
+    return -int(-float(match[1]) // factor) if match else None
 
 
 def _dependency(name: str, raw: Mapping[str, Any]) -> Dependency:
@@ -387,7 +408,8 @@ def _service(name: str, raw: Mapping[str, Any]) -> Service:
         platform=get("platform") or "",
         logging=Logging(logging.get("driver") or "", logging.get("options") or {}) if logging else None,
         container_name=get("container_name") or "",
-        extensions={k: v for k, v in raw.items() if k.startswith("x-")},
+        extensions=_extensions(raw),
+        storage_gib=_gib((get("storage_opt") or {}).get("size")),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -17,6 +17,7 @@ from compose2fargate.aws.resources import (
     Network,
     Repository,
     Resource,
+    Role,
     RunTask,
     Schedule,
     TaskDefinition,
@@ -47,12 +48,55 @@ class JsonEmitter:
     def emit(self, stack: Stack, settings: Settings) -> Artifacts:
         """Render each resource that one AWS call creates, and the calls themselves in `commands.sh`."""
         resolve = resolver(stack, settings)
+        by_name = _naming_roles(stack, resolve)
         files: dict[str, str] = {}
         for kind, folder, spell in _FILES:
             for logical_id, resource in stack.of_type(kind):
-                text = _text(to_api(resource, resolve, spell)) + "\n"
+                if kind is TaskDefinition:
+                    document = to_api(_without_empty_role(stack, resource), by_name, spell)
+                else:
+                    document = to_api(resource, resolve, spell)
+                if logical_id in stack.extras:
+                    document = _with_extras(document, stack.extras[logical_id])
+                text = _text(document) + "\n"
                 files[f"{folder}/{stack.files[logical_id]}.json"] = text
         return {**dict(sorted(files.items())), "commands.sh": _commands(stack, settings)}
+
+
+EXECUTION_ROLE, SCHEDULER_ROLE = "ecsTaskExecutionRole", "ecsSchedulerRole"
+"""What AWS's own guides call these roles. This target makes no roles, so it names those that an account has already:
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"""
+_USUAL_ROLES = {"execution-role": EXECUTION_ROLE, "scheduler-role": SCHEDULER_ROLE}
+
+
+def _naming_roles(stack: Stack, resolve: Resolve) -> Resolve:
+    """RegisterTaskDefinition takes the name of a role as well as its ARN, and a name needs no account."""
+
+    def by_name(ref: Ref) -> Any:
+        resource = stack.get(ref)
+        if isinstance(resource, Role) or (isinstance(resource, Existing) and resource.kind == "Role"):
+            return (
+                _USUAL_ROLES.get(ref.logical_id)
+                if isinstance(resource, Role) and ref.logical_id in _USUAL_ROLES
+                else name_of(resource)
+            )
+        return resolve(ref)
+
+    return by_name
+
+
+def _without_empty_role(stack: Stack, definition: TaskDefinition) -> TaskDefinition:
+    """A role without permissions lets containers do nothing, which is what they may do without one."""
+    ref = definition.task_role_arn
+    role = stack.resources.get(ref.logical_id) if isinstance(ref, Ref) else None
+    empty = isinstance(role, Role) and not role.policies and not role.managed_policy_arns
+    return definition._replace(task_role_arn=None) if empty else definition
+
+
+def _with_extras(document: Any, extras: Mapping[str, Any]) -> Any:
+    from compose2fargate.aws.patching import merge_extras
+
+    return merge_extras(document, extras)
 
 
 def _text(value: Any, line: str = "\n") -> str:
@@ -77,6 +121,8 @@ def resolver(stack: Stack, settings: Settings) -> Resolve:
     """Literals for Refs: names where the API takes names, ARNs built from region and account elsewhere."""
 
     def resolve(ref: Ref) -> Any:
+        if ref.logical_id in _USUAL_ROLES and isinstance(stack.get(ref), Role):
+            return _literal(Existing("Role", _USUAL_ROLES[ref.logical_id]), ref.attribute, settings)
         return _literal(stack.get(ref), ref.attribute, settings)
 
     return resolve
@@ -89,6 +135,8 @@ def _literal(resource: Resource, attribute: str, settings: Settings) -> Any:
     if isinstance(resource, Network):
         return list(getattr(resource, attribute)) or [SUBNET_PLACEHOLDER]
     name = name_of(resource)
+    if attribute == "name" and name.startswith("arn:"):
+        return name.rpartition("/")[2]
     if attribute in ("name", "family") or name.startswith("arn:"):
         return name
     if attribute == "uri":
@@ -142,7 +190,7 @@ def _commands(stack: Stack, settings: Settings) -> str:
 
 def _sections(stack: Stack) -> Iterator[tuple[str, list[str]]]:
     """Yield each section's title and calls."""
-    cluster = next(r.cluster_name for _, r in stack.of_type(Cluster))
+    cluster = next((r.cluster_name for _, r in stack.of_type(Cluster)), "")
     namespace = next(r.name for _, r in stack.of_type(Namespace))
     yield (
         "the cluster, with the namespace in which services find each other",

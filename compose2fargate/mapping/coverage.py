@@ -152,9 +152,18 @@ ROWS: Mapping[str, Row] = {
     "services.*.deploy.endpoint_mode": _near(
         "Service Connect balances in the client, which is neither mode exactly"
     ),
-    "services.*.deploy.labels": _pending("labels of the service are not turned into tags yet"),
+    "services.*.deploy.labels": _mapped("tags of the ECS service and its tasks"),
     "services.*.deploy.mode": _mapped("replicated is an ECS service, replicated-job a task to run"),
-    "services.*.deploy.placement": _harmless("Fargate chooses hosts itself, spread over the subnets' zones"),
+    "services.*.deploy.placement": _mapped("the keys below it say what becomes of each"),
+    "services.*.deploy.placement.constraints": _near(
+        "node.platform.arch is runtimePlatform.cpuArchitecture; Fargate has no nodes to choose by anything else"
+    ),
+    "services.*.deploy.placement.max_replicas_per_node": _harmless(
+        "each Fargate task has a machine of its own"
+    ),
+    "services.*.deploy.placement.preferences": _harmless(
+        "Fargate spreads tasks over the subnets' zones itself"
+    ),
     "services.*.deploy.replicas": _mapped("desiredCount"),
     "services.*.deploy.resources": _mapped("the task's size"),
     "services.*.deploy.resources.limits": _mapped("the task's size"),
@@ -237,6 +246,12 @@ ROWS: Mapping[str, Row] = {
     "services.*.labels": _mapped("dockerLabels"),
     "services.*.links": _near("a Service Connect name that every service of the project knows"),
     "services.*.logging": _mapped("logConfiguration"),
+    "services.*.logging.driver": _mapped(
+        "logConfiguration.logDriver: CloudWatch Logs, Splunk, or a FireLens router for fluentd, gelf and syslog"
+    ),
+    "services.*.logging.options": _mapped(
+        "logConfiguration.options, as far as the driver on Fargate has them"
+    ),
     "services.*.mac_address": _lost("a task's network interface has an address of AWS's choice", "remove it"),
     "services.*.mem_limit": _mapped("the container's memory, and the task's size"),
     "services.*.mem_reservation": _mapped("memoryReservation, and the task's size"),
@@ -312,7 +327,9 @@ ROWS: Mapping[str, Row] = {
         "add STOPSIGNAL to the Dockerfile",
         f"{API}/API_StopTask.html",
     ),
-    "services.*.storage_opt": _pending("the size of the task's storage is not mapped yet: it has 20 GiB"),
+    "services.*.storage_opt": _mapped(
+        "ephemeralStorage, where size is more than the 20 GiB that every task has"
+    ),
     "services.*.sysctls": _mapped("systemControls"),
     "services.*.tmpfs": _mapped("linuxParameters.tmpfs, taken from the task's memory"),
     "services.*.tty": _mapped("pseudoTerminal"),
@@ -402,6 +419,23 @@ def _network_mode(value: Any, row: Row) -> Row:
     return row
 
 
+def _mode(value: Any, row: Row) -> Row:
+    if value == "global":
+        return _near(
+            "one task, and not one on each node: Fargate has no nodes",
+            "write deploy: {replicas: N}, or run what each node needs as a sidecar (x-fargate.sidecar_of)",
+            say=Severity.WARNING,
+            url=f"{DOCS}/service-types-fargate.html",
+        )
+    return row
+
+
+def _restart(value: Any, row: Row) -> Row:
+    if value in ("always", "unless-stopped", "any"):
+        return _mapped("an ECS service replaces every task that ends")
+    return row
+
+
 def _pid(value: Any, row: Row) -> Row:
     if value == "host":
         return _refused("C2F282", "a container cannot see the processes of its host", _ELSEWHERE)
@@ -414,6 +448,9 @@ DECIDED: Mapping[str, Callable[[Any, Row], Row]] = {
     "services.*.network_mode": _network_mode,
     "services.*.pid": _pid,
     "services.*.privileged": _only(False),
+    "services.*.deploy.mode": _mode,
+    "services.*.restart": _restart,
+    "services.*.deploy.restart_policy.condition": _restart,
     "services.*.runtime": _only("runc", ""),
     "services.*.security_opt": _only([]),
     "services.*.stop_signal": _only("SIGTERM", "TERM", "15"),

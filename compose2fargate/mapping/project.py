@@ -2,50 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from math import ceil, floor
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from compose2fargate.aws.builds import ImageBuild, PushedImage
-from compose2fargate.aws.fargate import LOG_RETENTION_DAYS, service_violations, violations
+from compose2fargate.aws.fargate import LOG_RETENTION_DAYS
 from compose2fargate.aws.resources import (
     Account,
     Cluster,
-    DeploymentCircuitBreaker,
-    DeploymentConfiguration,
+    ClusterSetting,
     EcsService,
     Existing,
+    LogConfiguration,
     LogGroup,
     Namespace,
     Network,
     NetworkConfiguration,
     Repository,
     Resource,
+    TaskDefinition,
 )
-from compose2fargate.aws.stack import Stack
+from compose2fargate.aws.rules import stack_violations
+from compose2fargate.aws.stack import After, Stack
 from compose2fargate.aws.values import Ref
 from compose2fargate.compose.dockerfile import ImageConfig
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Diagnostic, Severity
-from compose2fargate.mapping import jobs, names
+from compose2fargate.mapping import jobs, names, x_aws
 from compose2fargate.mapping.builds import image_builds
 from compose2fargate.mapping.context import Context, options_of
+from compose2fargate.mapping.cost import report_cost
 from compose2fargate.mapping.coverage import LEFT_OUT, Accounted, account, findings
+from compose2fargate.mapping.deployment import (
+    ON_DEMAND,
+    SPOT,
+    capacity,
+    deployment,
+    desired_count,
+    exec_enabled,
+    report_exec,
+    uses_spot,
+)
 from compose2fargate.mapping.grouping import find_groups
 from compose2fargate.mapping.images import repository_name
+from compose2fargate.mapping.logs import log_group_name, retention
 from compose2fargate.mapping.networking import (
     CONNECT_URL,
     find_aliases,
     network_configuration,
     service_connect,
 )
-from compose2fargate.mapping.tasks import Task, log_group_name, tags, task
+from compose2fargate.mapping.order import after, find_order
+from compose2fargate.mapping.patch import apply_patches
+from compose2fargate.mapping.roles import (
+    execution_role,
+    infrastructure_role,
+    project_tags,
+    scheduler_role,
+    task_role,
+)
+from compose2fargate.mapping.scaling import scaling
+from compose2fargate.mapping.tasks import Task, label_tags, tags, task
 from compose2fargate.settings import Settings
 
 DEFAULT_REGION = "us-east-1"
-MINIMUM_PERCENT_URL = (
-    "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html"
-)
 
 
 class Translation(NamedTuple):
@@ -133,7 +153,8 @@ def _context(
     texts: Mapping[str, str | None],
     report: list[Diagnostic],
 ) -> Context:
-    stack = names.ecs_name(settings.cluster or "-".join(filter(None, (project.name, settings.environment))))
+    chosen = "" if settings.cluster.startswith("arn:") else settings.cluster
+    stack = names.ecs_name(chosen or "-".join(filter(None, (project.name, settings.environment))))
     groups = find_groups(project, report)
     ctx = Context(
         project=project,
@@ -156,6 +177,7 @@ def _context(
         report=report,
     )
     _report_settings(ctx)
+    x_aws.report(ctx)
     return ctx
 
 
@@ -225,55 +247,93 @@ class _Builder:
         self.files[logical_id] = self._file_names[service.name]
         return logical_id
 
-    def build(self) -> Stack:
-        """Give the finished stack."""
+    def build(self, after: Mapping[str, tuple[After, ...]]) -> Stack:
+        """Give the finished stack, in the order in which its resources are to be created."""
         places = {
             logical_id: self._ctx.project.at("services", service)
             for logical_id, service in self.origins.items()
         }
         sources = {logical_id: f"{at.file}:{at.line}" for logical_id, at in places.items() if at}
-        return Stack(self._ctx.stack, self.resources, self.origins, self.files, sources=sources)
+        resources = dict(sorted(self.resources.items(), key=lambda item: _rank(item[0])))
+        return Stack(self._ctx.stack, resources, self.origins, self.files, after=after, sources=sources)
+
+
+_KINDS = (
+    "account", "network", "cluster", "namespace", "dns-namespace", "discovery-service", "security-group", "ingress-rule",
+    "log-group", "repository", "secret", "file-system", "mount-targets", "access-point",
+    "execution-role", "task-role", "infrastructure-role",
+    "load-balancer", "network-load-balancer", "target-group", "listener", "listener-rule",
+    "task-definition", "service", "scheduler-role", "schedule", "scalable-target", "scaling-policy",
+)  # fmt: skip
+_RANKS = {**{kind: rank for rank, kind in enumerate(_KINDS)}, "run-task": _KINDS.index("service")}
+
+
+def _rank(logical_id: str) -> int:
+    """Where a kind of resource stands, so that each refers to earlier ones only."""
+    return _RANKS[logical_id.partition("/")[0]]
 
 
 def _stack(ctx: Context) -> Stack:
     builder = _Builder(ctx)
-    services = [service for service in _in_order(ctx.project) if service.name in ctx.groups.members]
+    order = find_order(ctx)
     builder.shared("account", Account(ctx.settings.region, ctx.settings.account))
     builder.shared("network", Network(subnet_ids=ctx.settings.subnets))
-    builder.shared("cluster", Cluster(ctx.stack))
+    builder.shared("cluster", _cluster(ctx, order.leaders))
     builder.shared("namespace", Namespace(ctx.settings.namespace or ctx.stack))
-    builder.shared("execution-role", Existing("Role", ctx.settings.execution_role))
-    if any(options_of(service).get("schedule") for service in services):
-        builder.shared("scheduler-role", Existing("Role", ctx.settings.scheduler_role))
-    tasks = [(service, *_task(ctx, builder, service)) for service in services]
+    tasks = [(service, *_task(ctx, builder, service)) for service in order.leaders]
     network = network_configuration(ctx)
     for service, made, definition in tasks:
         if service.name in ctx.jobs:
             _put_job(ctx, builder, service, definition, network)
         else:
             ecs_service = _ecs_service(ctx, service, made, definition, network)
-            _validate_service(ctx, service, ecs_service)
-            builder.put("service", service, ecs_service)
-    stack = builder.build()
+            _put_scaling(ctx, builder, service, builder.put("service", service, ecs_service), ecs_service)
+    _put_roles(ctx, builder, [(definition, made.definition) for _, made, definition in tasks])
+    stack = apply_patches(ctx, builder.build(after(ctx, order)))
+    _validate(ctx, stack)
     _validate_names(ctx, stack)
+    report_cost(ctx, stack)
     return stack
+
+
+def _cluster(ctx: Context, services: Iterable[Service]) -> Cluster | Existing:
+    """The cluster: a new one, or the user's where the setting is an ARN."""
+    if ctx.settings.cluster.startswith("arn:"):
+        return Existing("Cluster", ctx.settings.cluster)
+    spot = any(uses_spot(ctx, service) for service in services)
+    insights = ctx.settings.insights
+    return Cluster(
+        ctx.stack,
+        settings=(ClusterSetting("containerInsights", insights),) if insights else (),
+        capacity_providers=(ON_DEMAND, SPOT) if spot else (),
+        tags=project_tags(ctx),
+    )
 
 
 def _task(ctx: Context, builder: _Builder, service: Service) -> tuple[Task, str]:
     """Add the task definition of a service, and what it needs to exist first."""
     made = task(ctx, service)
-    _validate(ctx, service, made)
-    for member, container in zip(
-        made.services, made.definition.container_definitions, strict=False
-    ):  # files come last
-        log = container.log_configuration
-        if log and isinstance(log.options.get("awslogs-group"), Ref):  # else it is one the user has
-            group = LogGroup(log_group_name(ctx, member), ctx.settings.log_retention)
-            builder.put("log-group", member, group)
+    for member in made.services:
         repository = repository_name(ctx, member)
         if repository:
-            builder.put("repository", member, Repository(repository))
+            builder.put("repository", member, Repository(repository, tags=tags(ctx, member)))
+    for container in made.definition.container_definitions:
+        _put_log_group(ctx, builder, container.log_configuration)
+    role = task_role(
+        ctx, service, [s for s in made.services if s.name in ctx.project.services], made.statements
+    )
+    builder.put("task-role", service, role)
     return made, builder.put("task-definition", service, made.definition)
+
+
+def _put_log_group(ctx: Context, builder: _Builder, log: LogConfiguration | None) -> None:
+    """Add the log group that a container writes to, unless it is one the user has."""
+    group = log.options.get("awslogs-group") if log else None
+    if isinstance(group, Ref) and group.logical_id not in builder.resources:
+        name = next(n for n, ecs in ctx.names.items() if ecs == group.logical_id.partition("/")[2])
+        member = ctx.project.services[name]
+        made = LogGroup(log_group_name(ctx, member), retention(ctx, member), tags(ctx, member))
+        builder.put("log-group", member, made)
 
 
 def _put_job(
@@ -286,29 +346,49 @@ def _put_job(
         url=jobs.RUN_TASK_URL,
     )
     scheduled = jobs.schedule(ctx, service, definition, network)
-    builder.put("run-task", service, jobs.run_task(definition, network))
+    placed = capacity(ctx, service)
+    run = jobs.run_task(definition, network)._replace(
+        launch_type=placed.launch_type,
+        capacity_provider_strategy=placed.strategy,
+        enable_execute_command=exec_enabled(ctx, service) or None,
+    )
+    builder.put("run-task", service, run)
     if scheduled:
         builder.put("schedule", service, scheduled)
 
 
-def _validate(ctx: Context, service: Service, made: Task) -> None:
-    """Check the result against Fargate's rules. What is found here the mapping should have refused by name."""
-    for found in violations(made.definition):
-        ctx.refuse(
-            "C2F294",
-            ("services", service.name),
-            f"the task definition of {service.name} is not legal: {found.member}: {found.message}",
-            hint=f"change the service, or leave it out: --without {service.name}",
-            url=found.url,
-        )
+def _put_scaling(
+    ctx: Context, builder: _Builder, service: Service, logical_id: str, made: EcsService
+) -> None:
+    for scaling_id, resource in scaling(ctx, service, logical_id, made):
+        builder.shared(scaling_id, resource)
+        builder.origins[scaling_id] = service.name
 
 
-def _validate_service(ctx: Context, service: Service, made: EcsService) -> None:
-    for found in service_violations(made):
+def _put_roles(ctx: Context, builder: _Builder, definitions: Sequence[tuple[str, TaskDefinition]]) -> None:
+    """Add the roles of the whole project, now that it is known what they have to reach."""
+    own = [definition for _, definition in definitions]
+    builder.shared("execution-role", execution_role(ctx, own, builder.resources))
+    scheduled = {i.partition("/")[2] for i in builder.resources if i.startswith("schedule/")}
+    if scheduled:
+        run = [(i, definition) for i, definition in definitions if i.partition("/")[2] in scheduled]
+        builder.shared("scheduler-role", scheduler_role(ctx, run))
+    services = (r for r in builder.resources.values() if isinstance(r, EcsService))
+    if any(service.volume_configurations for service in services):
+        builder.shared("infrastructure-role", infrastructure_role(ctx))
+
+
+def _validate(ctx: Context, stack: Stack) -> None:
+    """Check the result against the rules of AWS. What is found here the mapping should have refused by name, or a patch broke."""
+    for logical_id, found in stack_violations(stack):
+        origin = stack.origins.get(logical_id)
         ctx.refuse(
             "C2F294",
-            ("services", service.name),
-            f"{service.name}: {found.member}: {found.message}",
+            ("services", origin) if origin else (),
+            f"{logical_id} is not legal: {found.member}: {found.message}",
+            hint=f"change the service, or leave it out: --without {origin}"
+            if origin
+            else "change x-fargate.patch",
             url=found.url,
         )
 
@@ -331,74 +411,31 @@ def _validate_names(ctx: Context, stack: Stack) -> None:
                 )
 
 
-def _in_order(project: Project) -> list[Service]:
-    """Services with what they depend on first; otherwise by name. The loader has refused cycles."""
-    ordered: dict[str, Service] = {}
-    for first in project.services:
-        waiting = [first]
-        while waiting:
-            service = project.services[waiting[-1]]
-            missing = sorted(
-                d.service
-                for d in service.depends_on
-                if d.service not in ordered and d.service in project.services and d.service not in waiting
-            )
-            if missing:
-                waiting.append(missing[0])
-                continue
-            ordered.setdefault(waiting.pop(), service)
-    return list(ordered.values())
-
-
 # -- services ------------------------------------------------------------------------------------------------
 
 
 def _ecs_service(
     ctx: Context, service: Service, made: Task, definition: str, network: NetworkConfiguration
 ) -> EcsService:
-    count = _desired_count(service)
-    deployment = _deployment(service, count)
+    count = desired_count(service)
+    update = deployment(service, count, x_aws.percents(service))
+    placed = capacity(ctx, service)
+    report_exec(ctx, service)
     return EcsService(
         cluster=Ref("cluster", "name"),
         service_name=ctx.names[service.name],
         task_definition=Ref(definition, "family"),
         desired_count=count,
-        deployment_configuration=deployment,
+        deployment_configuration=update,
         network_configuration=network,
         service_connect_configuration=service_connect(ctx, made.ports),
+        launch_type=placed.launch_type,
+        capacity_provider_strategy=placed.strategy,
+        platform_version=ctx.settings.platform_version or None,
+        enable_execute_command=exec_enabled(ctx, service) or None,
         # Rebalancing starts a task elsewhere before it stops one, which stop-first does not allow.
-        availability_zone_rebalancing="DISABLED" if deployment.maximum_percent <= 100 else None,
-        tags=tags(ctx, service),
-    )
-
-
-def _desired_count(service: Service) -> int:
-    for asked in (service.scale, service.deploy.replicas):
-        if asked is not None:
-            return asked
-    return 1
-
-
-def _deployment(service: Service, replicas: int) -> DeploymentConfiguration:
-    """Turn `update_config` into percentages that give exactly its batch size.
-
-    The scheduler rounds the minimum up and the maximum down: `MINIMUM_PERCENT_URL`.
-    """
-    update = service.deploy.update
-    rollback = update is None or update.failure_action in ("", "rollback")
-    breaker = DeploymentCircuitBreaker(
-        enable=rollback or (update is not None and update.failure_action == "pause"), rollback=rollback
-    )
-    if update is None:
-        return DeploymentConfiguration(breaker, maximum_percent=200, minimum_healthy_percent=100)
-    count = max(replicas, 1)
-    batch = min(update.parallelism or count, count)
-    if update.order == "start-first":
-        return DeploymentConfiguration(
-            breaker, maximum_percent=ceil(100 * (count + batch) / count), minimum_healthy_percent=100
-        )
-    return DeploymentConfiguration(
-        breaker, maximum_percent=100, minimum_healthy_percent=floor(100 * (count - batch) / count)
+        availability_zone_rebalancing="DISABLED" if update.maximum_percent <= 100 else None,
+        tags=label_tags(ctx, service),
     )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import ceil
 from typing import NamedTuple
 
+from compose2fargate.aws import prices
 from compose2fargate.aws.fargate import LARGEST, MIN_MEMORY, TASK_SIZE_URL, Size, smallest_size
 from compose2fargate.compose.model import Service
 from compose2fargate.diagnostics import Path
 from compose2fargate.mapping.context import Context, options_of
+from compose2fargate.settings import Settings
 
 MIB = 1024 * 1024
 SERVICE_CONNECT_MIB = 64
@@ -19,44 +21,90 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-conc
 
 
 class Kind(NamedTuple):
-    """A kind of service, and the size it gets when the file asks for none: CPU units and MiB."""
+    """A kind of service, and the size it gets when the file asks for none: CPU units and MiB.
+
+    `starts` is how many seconds it may take until it answers, `heap` how many times its heap or cache its memory has to be.
+    """
 
     name: str
     images: frozenset[str]
     cpu: int
     memory: int
+    starts: int = 60
+    heap: float = 1.5
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
 # What each kind needs to start and serve a little: the vendors' own minimum, or the default heap plus the
-# process around it, rounded up to a Fargate size.
+# process around it, rounded up to a Fargate size. Sources, where a vendor says it:
+# https://www.elastic.co/docs/deploy-manage/deploy/self-managed/install-elasticsearch-docker-prod (heap: half of the memory),
+# https://docs.opensearch.org/latest/install-and-configure/install-opensearch/index/, https://cassandra.apache.org/doc/latest/,
+# https://docs.sonarsource.com/sonarqube-server/latest/setup-and-upgrade/installation-requirements/server-host/ (2 GB, and
+# 4 for the embedded search), https://www.keycloak.org/high-availability/multi-cluster/concepts-memory-and-cpu-sizing (1250 MB),
+# https://learn.microsoft.com/sql/linux/sql-server-linux-setup (2 GB), https://docs.gitlab.com/install/requirements/ (8 GB),
+# https://www.jenkins.io/doc/book/installing/ (4 GB recommended, 256 MB at least), https://neo4j.com/docs/operations-manual/current/
 KINDS: tuple[Kind, ...] = (
+    Kind("forge", _names("gitlab gitlab-ce gitlab-ee"), 2048, 8192, 300),
     Kind(
         "search engine or JVM store",
-        frozenset({"elasticsearch", "opensearch", "solr", "cassandra", "neo4j", "kibana", "logstash", "sonarqube"}),
-        1024, 4096,
+        _names("elasticsearch opensearch solr cassandra scylla neo4j kibana opensearch-dashboards logstash sonarqube graylog "
+               "hbase druid trino prestodb/presto dremio-oss janusgraph"),
+        1024, 4096, 180, 2.0,
     ),
     Kind(
         "JVM broker or server",
-        frozenset({
-            "kafka", "cp-kafka", "cp-zookeeper", "cp-schema-registry", "cp-server", "zookeeper", "activemq", "tomcat",
-            "jenkins", "keycloak", "debezium", "connect", "nexus3", "openjdk", "eclipse-temurin", "amazoncorretto", "pulsar",
-        }),
-        512, 2048,
+        _names("kafka cp-kafka cp-zookeeper cp-schema-registry cp-server cp-kafka-connect cp-ksqldb-server cp-enterprise-control-center "
+               "zookeeper activemq activemq-artemis artemis tomcat jetty wildfly payara jenkins keycloak debezium connect nexus3 "
+               "openjdk eclipse-temurin amazoncorretto temurin ibmjava sapmachine zulu-openjdk liberica-openjdk-alpine maven gradle "
+               "pulsar flink spark nifi kafka-ui kafdrop akhq metabase zipkin selenium/standalone-chrome schema-registry "
+               "openzipkin/zipkin jira confluence bitbucket teamcity-server unleash-server"),
+        512, 2048, 180,
+    ),
+    Kind(
+        "large database",
+        _names("mssql/server mssql-server azure-sql-edge oracle-xe database/free database/express oracle-free db2 couchbase"),
+        1024, 2048, 180,
     ),
     Kind(
         "database",
-        frozenset({
-            "postgres", "postgresql", "postgis", "timescaledb", "mysql", "mariadb", "mongo", "mongodb", "percona", "couchdb",
-            "cockroach", "clickhouse-server", "influxdb", "rabbitmq", "minio", "arangodb", "rethinkdb",
-        }),
-        512, 1024,
+        _names("postgres postgresql postgis timescaledb pgvector citus mysql mariadb mysql-server percona percona-server mongo mongodb "
+               "mongodb-community-server couchdb cockroach clickhouse-server clickhouse influxdb arangodb rethinkdb tidb questdb "
+               "surrealdb ferretdb supabase/postgres pgbouncer-postgres dgraph victoria-metrics victoriametrics"),
+        512, 1024, 120,
     ),
-    Kind("large database", frozenset({"mssql/server", "mssql-server", "oracle-xe", "database/free"}), 1024, 2048),
-    Kind("cache", frozenset({"redis", "valkey", "memcached", "keydb", "dragonfly"}), 256, 512),
-    Kind("web server", frozenset({"nginx", "httpd", "caddy", "traefik", "haproxy", "envoy"}), 256, 512),
+    Kind("vector or search database", _names("qdrant weaviate milvus chroma meilisearch typesense"), 512, 2048, 120),
+    Kind("queue", _names("rabbitmq nats nats-streaming emqx eclipse-mosquitto mosquitto beanstalkd nsq redpanda"), 512, 1024, 120),
+    Kind("object store", _names("minio seaweedfs localstack azurite"), 512, 1024, 60),
+    Kind("cache", _names("redis valkey memcached keydb dragonfly redis-stack redis-stack-server"), 256, 512),
+    Kind("web server or proxy", _names("nginx httpd caddy traefik haproxy envoy openresty nginx-unprivileged varnish kong"), 256, 512),
+    Kind(
+        "sidecar or exporter",
+        _names("busybox alpine node-exporter redis_exporter postgres-exporter postgres_exporter statsd fluent-bit aws-for-fluent-bit "
+               "cloudflared mailhog mailpit pgbouncer aws-otel-collector amazon-cloudwatch-agent xray aws-xray-daemon"),
+        256, 512,
+    ),
+    Kind(
+        "web application",
+        _names("wordpress nextcloud drupal joomla ghost phpmyadmin adminer pgadmin4 mongo-express moodle mediawiki magento odoo grafana "
+               "prometheus superset airflow strapi directus hasura/graphql-engine graphql-engine n8n matomo sentry gitea forgejo "
+               "discourse redmine mattermost-team-edition rocket.chat vaultwarden/server vault consul jupyter/base-notebook"),
+        512, 1024, 120,
+    ),
+    Kind("Node application", _names("node bun deno"), 256, 1024),
+    Kind("Python application", _names("python pypy conda miniconda3 uwsgi-nginx-flask uvicorn-gunicorn-fastapi"), 256, 1024),
+    Kind("Ruby application", _names("ruby jruby rails passenger-full passenger-ruby"), 256, 1024),
+    Kind("PHP application", _names("php php-fpm php-apache composer frankenphp"), 256, 1024),
+    Kind(".NET application", _names("dotnet/aspnet dotnet/runtime dotnet/sdk dotnet/runtime-deps"), 256, 1024),
+    Kind("Elixir or Erlang application", _names("elixir erlang"), 256, 1024),
+    Kind("compiled program", _names("golang go rust scratch static-debian11 static-debian12 cc-debian12 base-debian12 static"), 256, 512),
 )  # fmt: skip
-OTHER = Kind("service of no known kind", frozenset(), 256, 512)
+OTHER = Kind("service of no known kind", frozenset(), 256, 1024)
 SIDECAR = Kind("sidecar", frozenset(), 0, 128)
+
+_BY_IMAGE: Mapping[str, Kind] = {image: kind for kind in KINDS for image in kind.images}
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 _FACTORS = {"": 1, "k": 1024, "m": MIB, "g": 1024 * MIB, "t": 1024 * 1024 * MIB}
@@ -80,7 +128,7 @@ def kind_of(service: Service, base: str | None) -> Kind:
     reference = ((base if service.build else service.image) or "").lower()
     *_, folder, _ = ("", *reference.split("/"))
     name = repository(reference)
-    return next((kind for kind in KINDS if {name, f"{folder}/{name}"} & kind.images), OTHER)
+    return _BY_IMAGE.get(f"{folder}/{name}") or _BY_IMAGE.get(name) or OTHER
 
 
 def repository(image: str) -> str:
@@ -115,39 +163,45 @@ def demand(service: Service) -> Demand:
 
 
 class Part(NamedTuple):
-    """One container's share of a task: what it asks for, its kind, and the memory that its tmpfs may fill in MiB."""
+    """One container's share of a task: what it asks for, its kind, what its own heap or cache takes, and its tmpfs in MiB."""
 
     service: Service
     asked: Demand
     kind: Kind
     tmpfs_mib: int
+    heap: Heap | None = None
 
 
 def part(ctx: Context, service: Service, tmpfs_mib: int) -> Part:
     """Collect what one container adds to the size of its task."""
     image = ctx.images.get(service.name)
-    return Part(service, demand(service), kind_of(service, image.base if image else None), tmpfs_mib)
+    kind, asked = kind_of(service, image.base if image else None), demand(service)
+    return Part(service, asked, kind, tmpfs_mib, None if asked.has_memory else heap_of(service))
 
 
-def size_task(ctx: Context, parts: Sequence[Part], *, connected: bool) -> Size:
+def size_task(ctx: Context, parts: Sequence[Part], *, connected: bool, extra_mib: int = 0) -> Size:
     """Pick the task's size and say what decided it.
 
     Args:
         ctx: The translation.
         parts: The containers that run side by side, the leading service's first.
         connected: Whether a Service Connect proxy runs in the task.
+        extra_mib: Memory of containers that this tool adds.
     """
     leader = parts[0].service
     needs = [_need(each, alone=len(parts) == 1) for each in parts]
-    proxy = SERVICE_CONNECT_MIB if connected and any(each.asked.has_memory for each in parts) else 0
+    # Where nothing is asked, the defaults have room for what is added.
+    exact = any(each.asked.has_memory for each in parts)
+    proxy = SERVICE_CONNECT_MIB if connected and exact else 0
+    extra_mib = extra_mib if exact else 0
     cpu = sum(need.cpu for need in needs)
-    memory = sum(need.memory for need in needs) + proxy
+    memory = sum(need.memory for need in needs) + proxy + extra_mib
     said = "; ".join(
         need.said if len(parts) == 1 else f"{each.service.name}: {need.said}"
         for each, need in zip(parts, needs, strict=True)
     )
-    if proxy:
-        said += f"; {proxy} MiB more for the Service Connect proxy"
+    for mib, what in ((proxy, "the Service Connect proxy"), (extra_mib, "the log router")):
+        said += f"; {mib} MiB more for {what}" if mib else ""
     size = smallest_size(cpu, memory)
     if size is None:
         ctx.refuse(
@@ -159,8 +213,26 @@ def size_task(ctx: Context, parts: Sequence[Part], *, connected: bool) -> Size:
             url=TASK_SIZE_URL,
         )
         return LARGEST
-    ctx.info("C2F250", ("services", leader.name), f"runs and is billed as {size} ({said})", url=TASK_SIZE_URL)
+    _report_size(ctx, leader, size, said)
     return size
+
+
+def _report_size(ctx: Context, leader: Service, size: Size, said: str) -> None:
+    gib = storage_gib([leader])
+    month = prices.task_month(price_table(ctx.settings), size, architecture_of(ctx, leader), gib)
+    billed = "while it runs" if leader.name in ctx.jobs else f"about {month:.2f} USD a month for each task"
+    ctx.info(
+        "C2F250",
+        ("services", leader.name),
+        f"runs and is billed as {size} ({said}): {billed}",
+        url=TASK_SIZE_URL,
+    )
+
+
+def price_table(settings: Settings) -> prices.Prices:
+    """Give the built-in prices with those of the user in their place."""
+    own = settings.prices if isinstance(settings.prices, Mapping) else {}
+    return prices.DEFAULT._replace(**own)
 
 
 class _Need(NamedTuple):
@@ -177,13 +249,92 @@ def _need(each: Part, *, alone: bool) -> _Need:
     said = [f"{asked.cpu / 1024:g} vCPU asked"] if asked.cpu else []
     if asked.has_memory:
         said.append(f"{memory} MiB asked")
-    if not said:
+    elif each.heap:
+        memory = max(ceil(each.heap.mib * kind.heap) + each.heap.beside, SIDECAR.memory)
+        said.append(f"no memory asked, {memory} MiB for {each.heap.said} of a {default.name}")
+    elif not said:
         said.append(f"nothing asked, default for a {default.name}")
     # A hard limit includes the container's tmpfs already; a default has room for a small one.
     if not asked.memory and each.tmpfs_mib and (asked.has_memory or each.tmpfs_mib > default.memory // 4):
         memory += each.tmpfs_mib
         said.append(f"{each.tmpfs_mib} MiB more for tmpfs")
     return _Need(asked.cpu or default.cpu, memory, "; ".join(said))
+
+
+# -- what a service says about its own memory ----------------------------------------------------------------
+
+
+class Heap(NamedTuple):
+    """A heap or cache that a service gives itself: MiB, what to add for the rest of the process, and where it says so."""
+
+    mib: int
+    said: str
+    beside: int = 128
+
+
+_OPTIONS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"-Xmx(\d+[kmgKMG]?)\b"), ""),
+    (re.compile(r"--?max-?memory[= ](\d+[kmgKMG]?[bB]?)\b"), ""),
+    (re.compile(r"\bshared_buffers ?= ?'?(\d+ ?[kMGT]?B)"), ""),
+    (re.compile(r"--innodb[-_]buffer[-_]pool[-_]size[= ](\d+[kmgKMG]?)\b"), ""),
+    (re.compile(r"--wiredTigerCacheSizeGB[= ](\d+(?:\.\d+)?)"), "g"),
+    (re.compile(r"--max[-_]old[-_]space[-_]size[= ](\d+)\b"), "m"),
+)
+"""Options by which programs size themselves, and the unit of those that write none."""
+_VARIABLES = re.compile(r"JAVA|JVM|HEAP|CATALINA|SBT|MAVEN|GRADLE|NODE_OPTIONS|ELASTIC|OPTS$")
+_MEGABYTES = frozenset({"MSSQL_MEMORY_LIMIT_MB"})
+# shared_buffers is a quarter of a database's memory, by PostgreSQL's own advice:
+# https://www.postgresql.org/docs/current/runtime-config-resource.html#GUC-SHARED-BUFFERS
+_TIMES = {"shared_buffers": 3}
+
+
+def heap_of(service: Service) -> Heap | None:
+    """Find the largest heap or cache that the service's variables or command give its program."""
+    found = [*_heaps_of_variables(service), *_heaps_in(" ".join(service.command or ()), "the command")]
+    return max(found, default=None)
+
+
+def _heaps_of_variables(service: Service) -> Iterator[Heap]:
+    for name, value in service.environment.items():
+        if name in _MEGABYTES and str(value).isdigit():
+            yield Heap(int(str(value)), name)
+        elif value and _VARIABLES.search(name):
+            yield from _heaps_in(str(value), name)
+
+
+def _heaps_in(text: str, where: str) -> Iterator[Heap]:
+    for pattern, unit in _OPTIONS if "=" in text or "-" in text else ():
+        for match in pattern.finditer(text):
+            size = size_in_bytes(match[1] + unit) or 0
+            times = next((n for word, n in _TIMES.items() if word in match[0]), 1)
+            if size:
+                yield Heap(ceil(size * times / MIB), f"{match[0].strip()} in {where}")
+
+
+# -- storage and processor ------------------------------------------------------------------------------------
+
+
+def storage_gib(services: Iterable[Service]) -> int | None:
+    """Give the storage in GiB that the services of a task ask for together; None where that is what every task has."""
+    asked = sum(int(options_of(s).get("ephemeral_storage") or s.storage_gib or 0) for s in services)
+    return asked if asked > prices.FREE_STORAGE_GIB else None
+
+
+ARCHITECTURES = {"amd64": "X86_64", "x86_64": "X86_64", "arm64": "ARM64", "aarch64": "ARM64"}
+"""Docker's names of processors to ECS's."""
+_CONSTRAINT = re.compile(r"node\.platform\.arch\s*==\s*(\S+)")
+
+
+def architecture_of(ctx: Context, service: Service) -> str:
+    """Give the processor: `platform`, `x-fargate.architecture`, a placement constraint, or the setting."""
+    system, _, machine = service.platform.lower().partition("/")
+    constraints = filter(None, map(_CONSTRAINT.fullmatch, service.deploy.constraints))
+    return (
+        ARCHITECTURES.get((machine or system).split("/")[0])
+        or options_of(service).get("architecture")
+        or next((ARCHITECTURES[m[1].lower()] for m in constraints if m[1].lower() in ARCHITECTURES), None)
+        or ctx.settings.architecture
+    )
 
 
 def _sizing_path(service: Service) -> Path:

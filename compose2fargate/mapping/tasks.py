@@ -13,47 +13,61 @@ from compose2fargate.aws.fargate import (
     CONTAINER_URL,
     DEFAULT_CAPABILITIES,
     DOCS,
+    EPHEMERAL_GIB,
     HEALTH_CHECK_URL,
     HEALTH_INTERVAL,
     HEALTH_RETRIES,
     HEALTH_START_PERIOD,
     HEALTH_TIMEOUT,
+    MAX_TAGS,
     NOFILE_MAX,
     RESTART_PERIOD,
     STOP_TIMEOUT,
     SYSCTL,
     Range,
     Size,
+    is_tag,
 )
 from compose2fargate.aws.resources import (
     ContainerDefinition,
     ContainerDependency,
     ContainerRestartPolicy,
+    EphemeralStorage,
     HealthCheck,
     KernelCapabilities,
     LinuxParameters,
-    LogConfiguration,
     PortMapping,
+    RepositoryCredentials,
     RuntimePlatform,
     Secret,
+    Statement,
     SystemControl,
     TaskDefinition,
     TaskVolume,
     Ulimit,
     VolumeFrom,
 )
-from compose2fargate.aws.values import KeyValue, Ref, Tag, Text
+from compose2fargate.aws.values import KeyValue, Ref, Tag
 from compose2fargate.compose import model
 from compose2fargate.compose.dockerfile import runtime_command
 from compose2fargate.compose.model import Dependency, Service
 from compose2fargate.diagnostics import Path
+from compose2fargate.mapping import x_aws
 from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.files import Delivery, deliver
 from compose2fargate.mapping.images import image_of
+from compose2fargate.mapping.logs import ROUTER_MIB, log_configuration, needs_router, router
 from compose2fargate.mapping.longrunning import judge
 from compose2fargate.mapping.names import ecs_name
 from compose2fargate.mapping.networking import port_mappings
-from compose2fargate.mapping.sizing import demand, part, size_task
+from compose2fargate.mapping.sizing import (
+    ARCHITECTURES,
+    architecture_of,
+    demand,
+    part,
+    size_task,
+    storage_gib,
+)
 from compose2fargate.mapping.storage import Storage, storage
 
 CREDENTIAL = re.compile(
@@ -66,20 +80,6 @@ _NOT_CREDENTIAL = re.compile(
 )
 _URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
 
-_ARCHITECTURES = {"amd64": "X86_64", "x86_64": "X86_64", "arm64": "ARM64", "aarch64": "ARM64"}
-_UNLIMITED_LOG_DRIVERS = frozenset({"", "json-file", "local", "journald", "awslogs"})
-_AWSLOGS_OPTIONS = frozenset(
-    {
-        "awslogs-group",
-        "awslogs-region",
-        "awslogs-stream-prefix",
-        "awslogs-datetime-format",
-        "awslogs-multiline-pattern",
-        "mode",
-        "max-buffer-size",
-    }
-)
-LOGS_URL = f"{DOCS}/using_awslogs.html"
 DOCKER_HEALTH = (30.0, 30.0, 3)
 """Docker's interval, timeout and retries, where ECS would take 30, 5 and 3:
 https://docs.docker.com/reference/dockerfile/#healthcheck"""
@@ -91,6 +91,8 @@ class Task(NamedTuple):
     definition: TaskDefinition
     services: tuple[Service, ...]
     ports: Mapping[str, tuple[PortMapping, ...]]
+    statements: tuple[Statement, ...] = ()
+    """What the containers have to be allowed beyond what the file asks for, for example to mount a file system."""
 
 
 def task(ctx: Context, leader: Service) -> Task:
@@ -101,28 +103,33 @@ def task(ctx: Context, leader: Service) -> Task:
     ports = {service.name: port_mappings(ctx, service) for service in services}
     is_job = leader.name in ctx.jobs
     parts = [part(ctx, service, stores[service.name].tmpfs_mib) for service in services]
-    size = size_task(ctx, parts, connected=not is_job)
+    routed = needs_router(ctx, services)
+    size = size_task(ctx, parts, connected=not is_job, extra_mib=ROUTER_MIB if routed else 0)
     containers, writers = [], []
     for service in (*inits, *services):
         made = container(ctx, service, size, stores[service.name], ports.get(service.name, ()))
         delivery = deliver(ctx, service, made.log_configuration)
         containers.append(_with_files(made, delivery))
         writers.extend([delivery] if delivery else [])
-    path: Path = ("services", leader.name)
     definition = TaskDefinition(
         family=ecs_name(f"{ctx.stack}-{ctx.names[leader.name]}"),
         cpu=str(size.cpu),
         memory=str(size.memory),
-        container_definitions=(*containers, *(delivery.container for delivery in writers)),
-        execution_role_arn=Ref("execution-role", "name"),
-        task_role_arn=options_of(leader).get("task_role") or ctx.settings.task_role or None,
+        container_definitions=(
+            *containers,
+            *(delivery.container for delivery in writers),
+            *((router(ctx, leader),) if routed else ()),
+        ),
+        execution_role_arn=Ref("execution-role", "arn"),
+        task_role_arn=Ref(f"task-role/{ctx.names[leader.name]}", "arn"),
         pid_mode="task" if any(service.pid.startswith("service:") for service in services) else None,
-        runtime_platform=RuntimePlatform(_architecture(ctx, leader, (*path, "platform"))),
+        runtime_platform=RuntimePlatform(_architecture(ctx, leader)),
+        ephemeral_storage=_ephemeral_storage(ctx, services),
         volumes=(
             *_volumes(stores.values()),
             *(volume for delivery in writers for volume in delivery.volumes),
         ),
-        tags=tags(ctx, leader),
+        tags=label_tags(ctx, leader) if is_job else tags(ctx, leader),
     )
     return Task(definition, (*inits, *services), ports)
 
@@ -158,6 +165,7 @@ def container(
     made = ContainerDefinition(
         name=container_name(service),
         image=image_of(ctx, service),
+        repository_credentials=_credentials(ctx, service),
         essential=_is_essential(ctx, service),
         # Never above the task's size, which is below what was asked only where that was refused.
         cpu=asked.cpu and min(asked.cpu, size.cpu),
@@ -174,7 +182,7 @@ def container(
         volumes_from=_volumes_from(ctx, service),
         depends_on=tuple(_container_dependencies(ctx, service)),
         health_check=_health_check(ctx, service),
-        log_configuration=_logging(ctx, service),
+        log_configuration=log_configuration(ctx, service),
         linux_parameters=_linux_parameters(ctx, service, mapped.tmpfs),
         restart_policy=_restart_policy(ctx, service) if runs_on else None,
         stop_timeout=_stop_timeout(ctx, service),
@@ -232,7 +240,7 @@ def _container_dependencies(ctx: Context, service: Service) -> Iterator[Containe
         ctx.info(
             "C2F202",
             ("services", service.name, "depends_on"),
-            "depends_on: ECS starts services in no order; commands.sh creates them in this one",
+            "depends_on: they are deployed in this order; later, ECS starts their tasks in none",
             hint="let the service retry its connections",
             url=f"{DOCS}/ecs_services.html",
         )
@@ -276,14 +284,37 @@ def _volumes_from(ctx: Context, service: Service) -> tuple[VolumeFrom, ...]:
 
 
 def tags(ctx: Context, service: Service) -> tuple[Tag, ...]:
-    """Give the tags by which everything of a project, a service and an environment is found again."""
-    given = [
-        Tag("compose2fargate:project", ctx.project.name),
-        Tag("compose2fargate:service", ctx.names[service.name]),
-    ]
+    """Give the tags by which everything of a project, a service and an environment is found again, and the user's own."""
+    given = {
+        "compose2fargate:project": ctx.project.name,
+        "compose2fargate:service": ctx.names[service.name],
+    }
     if ctx.settings.environment:
-        given.append(Tag("compose2fargate:environment", ctx.settings.environment))
-    return tuple(given)
+        given["compose2fargate:environment"] = ctx.settings.environment
+    own = {**ctx.settings.tags, **(options_of(service).get("tags") or {})}
+    return tuple(Tag(key, str(value)) for key, value in {**given, **own}.items())
+
+
+def label_tags(ctx: Context, service: Service) -> tuple[Tag, ...]:
+    """Give `deploy.labels` as tags; which of them are none, since AWS allows fewer characters, is reported."""
+    made = tags(ctx, service)
+    kept = {tag.key for tag in made}
+    lost = []
+    for key, value in sorted(service.deploy.labels.items()):
+        tag = Tag(key, str(value))
+        if is_tag(tag) and key not in kept and len(made) < MAX_TAGS:
+            made = (*made, tag)
+        else:
+            lost.append(key)
+    if lost:
+        ctx.warn(
+            "C2F255",
+            ("services", service.name, "deploy", "labels"),
+            f"{', '.join(lost)} cannot be a tag: AWS allows letters, digits, spaces and _.:/=+-@, and {MAX_TAGS} tags",
+            hint="write labels: (of the container) for what a proxy or a tool reads there",
+            url=f"{API}/API_Tag.html",
+        )
+    return made
 
 
 # -- command -----------------------------------------------------------------------------------------------
@@ -486,51 +517,66 @@ def _user(service: Service) -> str | None:
     return {"0": "root", "0:0": "root:root"}.get(service.user, service.user) or None
 
 
-def _architecture(ctx: Context, service: Service, path: Path) -> str:
-    if not service.platform:
-        return ctx.settings.architecture
+def _architecture(ctx: Context, service: Service) -> str:
+    """Give the processor, and refuse a platform that Fargate does not have."""
     system, _, machine = service.platform.lower().partition("/")
-    architecture = _ARCHITECTURES.get((machine or system).split("/")[0])
-    if architecture is None or (machine and system != "linux"):
+    known = (machine or system).split("/")[0] in ARCHITECTURES
+    if service.platform and (not known or (machine and system != "linux")):
         ctx.refuse(
             "C2F239",
-            path,
+            ("services", service.name, "platform"),
             f"platform {service.platform} does not run on Fargate; linux/amd64 and linux/arm64 do",
             hint="build the image for linux/amd64 or linux/arm64",
             url=f"{API}/API_RuntimePlatform.html",
         )
-        return ctx.settings.architecture
-    return architecture
+    _report_constraints(ctx, service)
+    return architecture_of(ctx, service)
 
 
-def _logging(ctx: Context, service: Service) -> LogConfiguration | None:
-    given = service.logging
-    driver = given.driver if given else ""
-    path: Path = ("services", service.name, "logging")
-    if driver == "none":
-        return None
-    if driver not in _UNLIMITED_LOG_DRIVERS:
+def _report_constraints(ctx: Context, service: Service) -> None:
+    """Say which placement constraints are lost: Fargate has no nodes to choose from, only processors."""
+    for index, text in enumerate(service.deploy.constraints):
+        subject = re.split(r"\s*[!=]=", text)[0].strip()
+        if subject.startswith("node.platform") or subject in ("node.role", "node.hostname", "node.id"):
+            continue
         ctx.warn(
-            "C2F245",
-            (*path, "driver"),
-            f"logging driver {driver} is not mapped yet: the output goes to CloudWatch Logs",
-            hint="leave the driver out to agree",
-            url=LOGS_URL,
+            "C2F502",
+            ("services", service.name, "deploy", "placement", "constraints", index),
+            f"placement constraint {text!r} is lost: Fargate has no nodes with labels",
+            hint="choose subnets (--subnet) or the processor (x-fargate: {architecture: ARM64}) instead",
+            url=f"{DOCS}/task-placement-constraints.html",
         )
-    own = {} if driver not in ("awslogs", "") or given is None else given.options
-    options: dict[str, Text] = {
-        "awslogs-group": Ref(f"log-group/{ctx.names[service.name]}", "name"),
-        "awslogs-region": Ref("account", "region"),
-        "awslogs-stream-prefix": ctx.names[service.name],
-        "mode": "non-blocking",
-        **{key: str(value) for key, value in own.items() if key in _AWSLOGS_OPTIONS},
-    }
-    return LogConfiguration("awslogs", dict(sorted(options.items())))
 
 
-def log_group_name(ctx: Context, service: Service) -> str:
-    """Give the log group of a service: one each, so that retention and access can differ."""
-    return f"/ecs/{ctx.stack}/{ctx.names[service.name]}"
+def _ephemeral_storage(ctx: Context, services: Sequence[Service]) -> EphemeralStorage | None:
+    asked = storage_gib(services)
+    if asked is not None and asked > EPHEMERAL_GIB.high:
+        ctx.refuse(
+            "C2F254",
+            ("services", services[0].name),
+            f"{services[0].name} asks for {asked} GiB of task storage; Fargate has at most {EPHEMERAL_GIB.high}",
+            hint="put the data on a volume, or ask for less: x-fargate: {ephemeral_storage: 200}",
+            url=f"{API}/API_EphemeralStorage.html",
+        )
+        return EphemeralStorage(EPHEMERAL_GIB.high)
+    return EphemeralStorage(EPHEMERAL_GIB.clamp(asked)) if asked else None
+
+
+def _credentials(ctx: Context, service: Service) -> RepositoryCredentials | None:
+    """The secret for a private registry; ECR needs none, since the execution role may read it."""
+    own = options_of(service).get("credentials") or x_aws.pull_credentials(service)
+    if not own:
+        return None
+    if not str(own).startswith("arn:"):
+        ctx.refuse(
+            "C2F500",
+            ("services", service.name, "x-fargate", "credentials"),
+            f"{own!r} is no ARN: ECS reads the credentials of a registry from Secrets Manager",
+            hint='aws secretsmanager create-secret --name NAME --secret-string \'{"username": …, "password": …}\'; then '
+            "x-fargate: {credentials: ARN}",
+            url=f"{DOCS}/private-auth.html",
+        )
+    return RepositoryCredentials(str(own))
 
 
 def _linux_parameters(ctx: Context, service: Service, tmpfs: tuple[object, ...]) -> LinuxParameters | None:

@@ -74,10 +74,10 @@ def test_each_key_the_user_wrote_has_one_outcome_with_its_line(translated: Trans
     }
     assert len(found) == len(made.accounted)
     assert found["services.web.ports"] == (8, Outcome.MAPPED)
-    assert found["services.web.restart"] == (2, Outcome.APPROXIMATED)
+    assert found["services.web.restart"] == (2, Outcome.MAPPED)
     assert found["services.web.networks.front.aliases"] == (9, Outcome.APPROXIMATED)
     assert found["services.web.deploy.resources.limits.pids"] == (10, Outcome.IGNORED)
-    assert found["services.web.deploy.labels"] == (10, Outcome.PENDING)
+    assert found["services.web.deploy.labels"] == (10, Outcome.MAPPED)
     assert found["services.web.hostname"] == (11, Outcome.IGNORED)
     assert found["services.web.volumes.0"] == (12, Outcome.PENDING)
     assert found["services.web.volumes.1"] == (12, Outcome.MAPPED)

@@ -1,0 +1,111 @@
+"""`x-fargate.patch`: members of the API, in its own words, merged into the resources that were generated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from compose2fargate.aws.stack import Stack
+from compose2fargate.diagnostics import Path
+from compose2fargate.mapping.context import Context, options_of
+
+CONTAINER = "container"
+"""The one key of a service's patch that is no resource: its container in the task definition."""
+
+
+def apply_patches(ctx: Context, stack: Stack) -> Stack:
+    """Give the stack with all patches applied: those of services in the order of their names, then the project's own."""
+    wanted = list(_patches(ctx, stack))
+    if not wanted:
+        return stack
+    from compose2fargate.aws.patching import (
+        PatchError,
+        patched,
+    )  # few files have one, and it reads type hints
+
+    resources, extras = dict(stack.resources), {key: dict(value) for key, value in stack.extras.items()}
+    for path, logical_id, patch in wanted:
+        try:
+            made = patched(resources[logical_id], patch)
+        except PatchError as error:
+            ctx.refuse("C2F257", path, f"the patch of {logical_id} does not fit: {error}", hint=_HINT)
+            continue
+        resources[logical_id] = made.value
+        if made.extras:
+            extras[logical_id] = _merged(extras.get(logical_id, {}), made.extras)
+    return stack._replace(resources=resources, extras=extras)
+
+
+_HINT = "write the members as the AWS API has them, for example {task_definition: {pidMode: task}}"
+
+
+def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _merged(old[key], value)
+        for key, value in new.items()
+        if isinstance(value, Mapping) and isinstance(old.get(key), Mapping)
+    }
+    return {**old, **new, **both}
+
+
+def _patches(ctx: Context, stack: Stack) -> Iterator[tuple[Path, str, Mapping[str, Any]]]:
+    """Yield the path of each patch, the resource it is for, and its members."""
+    for name, service in ctx.project.services.items():
+        for key, patch in (options_of(service).get("patch") or {}).items():
+            path: Path = ("services", name, "x-fargate", "patch", key)
+            if key == CONTAINER:
+                yield from _of_container(ctx, path, name, patch)
+                continue
+            found = _of_service(ctx, stack, name, key.replace("_", "-"))
+            if not found:
+                _unknown(ctx, path, f"{name} has no {key}", _kinds(stack, name))
+            yield from ((path, logical_id, patch or {}) for logical_id in found)
+    own = (ctx.project.extensions.get("x-fargate") or {}).get("patch") or {}
+    for logical_id, patch in own.items():
+        if logical_id in stack.resources:
+            yield ("x-fargate", "patch", logical_id), logical_id, patch or {}
+        else:
+            _unknown(
+                ctx,
+                ("x-fargate", "patch", logical_id),
+                f"there is no resource {logical_id}",
+                list(stack.resources),
+            )
+
+
+def _of_container(
+    ctx: Context, path: Path, name: str, patch: Any
+) -> Iterator[tuple[Path, str, Mapping[str, Any]]]:
+    from compose2fargate.mapping.tasks import container_name
+
+    leader = ctx.groups.leaders.get(name)
+    if leader is None:
+        _unknown(ctx, path, f"{name} is an init container in other tasks", [])
+        return
+    container = container_name(ctx.project.services[name])
+    logical_id = f"task-definition/{ctx.names[leader]}"
+    yield path, logical_id, {"containerDefinitions": {container: patch or {}}}
+
+
+def _of_service(ctx: Context, stack: Stack, name: str, kind: str) -> list[str]:
+    """The resources of a kind that come from a service: one of its own name, or several (target groups)."""
+    exact = f"{kind}/{ctx.names[name]}"
+    if exact in stack.resources:
+        return [exact]
+    return [key for key, origin in stack.origins.items() if origin == name and key.partition("/")[0] == kind]
+
+
+def _kinds(stack: Stack, name: str) -> list[str]:
+    """What a service can patch."""
+    kinds = {
+        key.partition("/")[0].replace("-", "_") for key, origin in stack.origins.items() if origin == name
+    }
+    return [CONTAINER, *sorted(kinds)]
+
+
+def _unknown(ctx: Context, path: Path, says: str, known: list[str]) -> None:
+    from difflib import get_close_matches
+
+    near = get_close_matches(str(path[-1]), known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known[:30])}" if known else ""
+    ctx.refuse("C2F257", path, f"{says} that could be patched", hint=hint)

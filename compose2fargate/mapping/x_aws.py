@@ -1,0 +1,169 @@
+"""The `x-aws-*` keys of Docker's retired ECS integration, where they mean here what they meant there.
+
+Source: https://github.com/docker-archive/compose-ecs (`docs/` and `ecs/x.go`), which is archived since 2023. Files that were
+written for it keep working; each key that is used is reported with what it became, and with the `x-fargate` key that says
+the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from compose2fargate.compose.model import Project, Service
+from compose2fargate.diagnostics import Path
+from compose2fargate.mapping.coverage import Outcome, Row
+
+if TYPE_CHECKING:
+    from compose2fargate.mapping.context import Context
+
+URL = "https://github.com/docker-archive/compose-ecs"
+
+
+class Key(NamedTuple):
+    """One key of the integration: where it stands, what it becomes, and the key of ours that says the same."""
+
+    place: tuple[str, ...]
+    name: str
+    became: str
+    instead: str
+    honoured: bool = True
+
+
+KEYS: tuple[Key, ...] = (
+    Key((), "x-aws-cluster", "the cluster", "x-fargate: {cluster: NAME}"),
+    Key((), "x-aws-vpc", "the VPC", "x-fargate: {vpc: vpc-…}"),
+    Key((), "x-aws-loadbalancer", "the load balancer", "x-fargate: {load_balancer: ARN}"),
+    Key((), "x-aws-logs_retention", "the log groups' retention", "x-fargate: {log_retention: DAYS}"),
+    Key(
+        (), "x-aws-cloudformation", "nothing: it changes a template whose resources have other names here",
+        "x-fargate: {patch: {LOGICAL-ID: {…}}}, which works on every target", honoured=False,
+    ),
+    Key(("networks", "*"), "x-aws-securitygroup", "the network's security group", "external: true with name: sg-…"),
+    Key(("secrets", "*"), "x-aws-keys", "one variable for each JSON key", "x-fargate: {secrets: {NAME: ARN:key::}} of the service"),
+    Key(("services", "*"), "x-aws-pull_credentials", "repositoryCredentials", "x-fargate: {credentials: ARN}"),
+    Key(("services", "*"), "x-aws-logs_retention", "the log group's retention", "x-fargate: {log_retention: DAYS}"),
+    Key(("services", "*"), "x-aws-role", "an inline policy of the task role", "x-fargate: {statements: […]}"),
+    Key(("services", "*"), "x-aws-policies", "managed policies of the task role", "x-fargate: {managed_policies: […]}"),
+    Key(("services", "*", "deploy"), "x-aws-autoscaling", "target tracking", "x-fargate: {autoscaling: {…}}"),
+    Key(("services", "*"), "x-aws-autoscaling", "target tracking", "x-fargate: {autoscaling: {…}}"),
+    Key(("services", "*", "deploy", "update_config"), "x-aws-min_percent", "minimumHealthyPercent", "parallelism and order"),
+    Key(("services", "*", "deploy", "update_config"), "x-aws-max_percent", "maximumPercent", "parallelism and order"),
+    Key(("services", "*", "ports", "*"), "x-aws-protocol", "the port's application protocol", "app_protocol: http"),
+)  # fmt: skip
+"""Every key of the integration, in the order in which its documentation has them."""
+
+_SETTINGS = {"x-aws-cluster": "cluster", "x-aws-vpc": "vpc", "x-aws-loadbalancer": "load_balancer"}
+
+
+def used(project: Project) -> Iterator[tuple[Key, Path, Any]]:
+    """Yield each key of the integration that the project has, with its path and value."""
+    if not _mentioned(project.tree):
+        return
+    for key in KEYS:
+        for path, value in _matches(project.tree, key.place, ()):
+            if isinstance(value, Mapping) and key.name in value:
+                yield key, (*path, key.name), value[key.name]
+
+
+def _mentioned(tree: Any) -> bool:
+    """Whether any key of the tree could be one: most files have none, and are walked once for it."""
+    if isinstance(tree, Mapping):
+        return any(str(name).startswith("x-aws-") or _mentioned(value) for name, value in tree.items())
+    return isinstance(tree, list) and any(map(_mentioned, tree))
+
+
+def _matches(value: Any, place: tuple[str, ...], path: Path) -> Iterator[tuple[Path, Any]]:
+    if not place:
+        yield path, value
+        return
+    step, rest = place[0], place[1:]
+    if step != "*":
+        if isinstance(value, Mapping) and step in value:
+            yield from _matches(value[step], rest, (*path, step))
+        return
+    below = (
+        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for name, item in below:
+        yield from _matches(item, rest, (*path, name))
+
+
+def report(ctx: Context) -> None:
+    """Say what became of each key of the integration that the project has."""
+    for key, path, _ in used(ctx.project):
+        name = key.name
+        if key.honoured:
+            ctx.info(
+                "C2F252",
+                path,
+                f"{name} is honoured: {key.became}",
+                hint=f"{key.instead} says the same",
+                url=URL,
+            )
+            ctx.outcomes[path] = Row(Outcome.MAPPED, f"{key.became}, as in Docker's ECS integration")
+        else:
+            ctx.warn("C2F253", path, f"{name} becomes {key.became}", hint=key.instead, url=URL)
+            ctx.outcomes[path] = Row(Outcome.IGNORED, key.became, key.instead)
+
+
+def settings(project: Project, known: frozenset[str]) -> dict[str, Any]:
+    """Give the top-level keys that are settings, by the name of the setting; `x-fargate` wins over them."""
+    given = {name: project.extensions.get(key) for key, name in _SETTINGS.items()}
+    retention = project.extensions.get("x-aws-logs_retention")
+    given["log_retention"] = retention if isinstance(retention, int) else None
+    return {name: value for name, value in given.items() if value and name in known}
+
+
+def pull_credentials(service: Service) -> str:
+    """Give the Secrets Manager secret with which a private registry is asked for the service's image."""
+    return str(service.extensions.get("x-aws-pull_credentials") or "")
+
+
+def retention(service: Service) -> int | None:
+    """Give the days that the service's log group keeps its events."""
+    value = service.extensions.get("x-aws-logs_retention")
+    return value if isinstance(value, int) else None
+
+
+def policies(service: Service) -> tuple[str, ...]:
+    """Give the ARNs of managed policies for the service's task role."""
+    value = service.extensions.get("x-aws-policies")
+    return tuple(map(str, value)) if isinstance(value, list) else ()
+
+
+def role_document(service: Service) -> Mapping[str, Any]:
+    """Give the policy document for the service's task role."""
+    value = service.extensions.get("x-aws-role")
+    return value if isinstance(value, Mapping) else {}
+
+
+def autoscaling(service: Service) -> Mapping[str, Any]:
+    """Give `{min, max, cpu, memory}` of the service, which the integration reads below `deploy`."""
+    value = service.deploy.extensions.get("x-aws-autoscaling") or service.extensions.get("x-aws-autoscaling")
+    return value if isinstance(value, Mapping) else {}
+
+
+def percents(service: Service) -> Mapping[str, int]:
+    """Give `min` and `max` of `deploy.update_config`, as far as they are given."""
+    given = service.deploy.update.extensions if service.deploy.update else {}
+    pairs = (("min", given.get("x-aws-min_percent")), ("max", given.get("x-aws-max_percent")))
+    return {name: value for name, value in pairs if isinstance(value, int)}
+
+
+def port_protocol(project: Project, service: str, index: int) -> str:
+    """Give `http`, `http2` or `grpc` of the port at `index` of a service's canonical `ports`."""
+    ports = project.tree["services"][service].get("ports") or []
+    value = ports[index].get("x-aws-protocol") if index < len(ports) else ""
+    return str(value or "").lower()
+
+
+def security_group(project: Project, network: str) -> str:
+    """Give the existing security group of a network."""
+    return str(((project.tree.get("networks") or {}).get(network) or {}).get("x-aws-securitygroup") or "")
+
+
+def secret_keys(project: Project, secret: str) -> tuple[str, ...]:
+    """Give the JSON keys of a secret that are to be read one by one."""
+    value = ((project.tree.get("secrets") or {}).get(secret) or {}).get("x-aws-keys")
+    return tuple(map(str, value)) if isinstance(value, list) else ()
