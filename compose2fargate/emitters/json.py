@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from json.encoder import encode_basestring
 from typing import Any
 
+from compose2fargate.aws.policies import is_empty
 from compose2fargate.aws.resources import (
     Account,
     Cluster,
@@ -26,6 +27,8 @@ from compose2fargate.aws.resources import (
 from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.values import Ref, Resolve, camel, pascal, to_api
 from compose2fargate.emitters import Artifacts
+from compose2fargate.emitters.json_roles import role_calls, role_documents
+from compose2fargate.emitters.json_scaling import scaling_calls, scaling_documents
 from compose2fargate.settings import Settings
 
 # Resource type to folder and to the spelling of the API that takes it.
@@ -60,6 +63,8 @@ class JsonEmitter:
                     document = _with_extras(document, stack.extras[logical_id])
                 text = _text(document) + "\n"
                 files[f"{folder}/{stack.files[logical_id]}.json"] = text
+        for path, document in {**role_documents(stack, resolve), **scaling_documents(stack)}.items():
+            files[path] = _text(document) + "\n"
         return {**dict(sorted(files.items())), "commands.sh": _commands(stack, settings)}
 
 
@@ -89,8 +94,9 @@ def _without_empty_role(stack: Stack, definition: TaskDefinition) -> TaskDefinit
     """A role without permissions lets containers do nothing, which is what they may do without one."""
     ref = definition.task_role_arn
     role = stack.resources.get(ref.logical_id) if isinstance(ref, Ref) else None
-    empty = isinstance(role, Role) and not role.policies and not role.managed_policy_arns
-    return definition._replace(task_role_arn=None) if empty else definition
+    return (
+        definition._replace(task_role_arn=None) if isinstance(role, Role) and is_empty(role) else definition
+    )
 
 
 def _with_extras(document: Any, extras: Mapping[str, Any]) -> Any:
@@ -154,7 +160,12 @@ _REPOSITORY = "{id}.dkr.ecr.{region}.amazonaws.com{suffix}/{name}"
 _ARNS = {
     "Cluster": "ecs:{region}:{id}:cluster/{name}",
     "TaskDefinition": "ecs:{region}:{id}:task-definition/{name}",
+    "FileSystem": "elasticfilesystem:{region}:{id}:file-system/{name}",
+    "LogGroup": "logs:{region}:{id}:log-group:{name}",
+    "ManagedSecret": "secretsmanager:{region}:{id}:secret:{name}",
+    "Repository": "ecr:{region}:{id}:repository/{name}",
     "Role": "iam::{id}:role/{name}",
+    "SecretParameter": "ssm:{region}:{id}:parameter{name}",
 }
 _PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
@@ -182,21 +193,18 @@ def _commands(stack: Stack, settings: Settings) -> str:
         # Version 1 of the AWS CLI reads the second name only.
         f"export AWS_REGION={_quote(region)} AWS_DEFAULT_REGION={_quote(region)}",
     ]
-    for title, calls in _sections(stack):
+    for title, calls in _sections(stack, resolver(stack, settings)):
         if calls:
             lines += ["", f"# {title}", *calls]
     return "\n".join(lines) + "\n"
 
 
-def _sections(stack: Stack) -> Iterator[tuple[str, list[str]]]:
+def _sections(stack: Stack, resolve: Resolve) -> Iterator[tuple[str, list[str]]]:
     """Yield each section's title and calls."""
-    cluster = next((r.cluster_name for _, r in stack.of_type(Cluster)), "")
     namespace = next(r.name for _, r in stack.of_type(Namespace))
     yield (
         "the cluster, with the namespace in which services find each other",
-        [
-            f"aws ecs create-cluster --cluster-name {_quote(cluster)} --service-connect-defaults namespace={_quote(namespace)}",
-        ],
+        [_create_cluster(cluster, namespace) for _, cluster in stack.of_type(Cluster)],
     )
     yield (
         "repositories for the images built here",
@@ -217,6 +225,7 @@ def _sections(stack: Stack) -> Iterator[tuple[str, list[str]]]:
             )
         ],
     )
+    yield "roles: what the containers of a task may do", role_calls(stack, resolve)
     yield (
         "task definitions: each call registers a new revision",
         _calls(stack, TaskDefinition, "ecs register-task-definition", "task-definitions"),
@@ -226,7 +235,17 @@ def _sections(stack: Stack) -> Iterator[tuple[str, list[str]]]:
         _calls(stack, RunTask, "ecs run-task", "run-tasks", skip=_scheduled(stack)),
     )
     yield "services", _calls(stack, EcsService, "ecs create-service", "services")
+    yield "autoscaling", scaling_calls(stack, resolve)
     yield "schedules", _calls(stack, Schedule, "scheduler create-schedule", "schedules")
+
+
+def _create_cluster(cluster: Cluster, namespace: str) -> str:
+    options = [f"--cluster-name {_quote(cluster.cluster_name)}"]
+    options += [f"--settings name={each.name},value={each.value}" for each in cluster.settings]
+    if cluster.capacity_providers:
+        options.append(f"--capacity-providers {' '.join(cluster.capacity_providers)}")
+    options.append(f"--service-connect-defaults namespace={_quote(namespace)}")
+    return f"aws ecs create-cluster {' '.join(options)}"
 
 
 def _scheduled(stack: Stack) -> frozenset[str]:

@@ -241,7 +241,10 @@ class _Builder:
 
     def put(self, kind: str, service: Service, resource: Resource) -> str:
         """Add a resource that comes from `service`; give its logical id."""
-        logical_id = f"{kind}/{self._ctx.names[service.name]}"
+        return self.add(f"{kind}/{self._ctx.names[service.name]}", service, resource)
+
+    def add(self, logical_id: str, service: Service, resource: Resource) -> str:
+        """Add a resource of which `service` has several; give its logical id."""
         self.resources[logical_id] = resource
         self.origins[logical_id] = service.name
         self.files[logical_id] = self._file_names[service.name]
@@ -361,8 +364,7 @@ def _put_scaling(
     ctx: Context, builder: _Builder, service: Service, logical_id: str, made: EcsService
 ) -> None:
     for scaling_id, resource in scaling(ctx, service, logical_id, made):
-        builder.shared(scaling_id, resource)
-        builder.origins[scaling_id] = service.name
+        builder.add(scaling_id, service, resource)
 
 
 def _put_roles(ctx: Context, builder: _Builder, definitions: Sequence[tuple[str, TaskDefinition]]) -> None:

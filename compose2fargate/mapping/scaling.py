@@ -49,7 +49,7 @@ def scaling(
     ctx.info(
         "C2F256",
         path,
-        f"{service.name} starts with {made.desired_count} tasks; from then on Application Auto Scaling keeps {low} to {high}, "
+        f"{service.name} starts with {_tasks(made.desired_count)}; from then on Application Auto Scaling keeps {low} to {high}, "
         "and no deployment changes the number",
         url=SCALING_URL,
     )
@@ -59,6 +59,10 @@ def scaling(
         policy = _policy(ctx, service, key, float(value), made)
         if policy:
             yield f"scaling-policy/{name}-{key}", policy
+
+
+def _tasks(count: int) -> str:
+    return f"{count} task{'s' * (count != 1)}"
 
 
 def _policy(ctx: Context, service: Service, key: str, value: float, made: EcsService) -> ScalingPolicy | None:

@@ -189,7 +189,7 @@ def size_task(ctx: Context, parts: Sequence[Part], *, connected: bool, extra_mib
         extra_mib: Memory of containers that this tool adds.
     """
     leader = parts[0].service
-    needs = [_need(each, alone=len(parts) == 1) for each in parts]
+    needs = [_need(each, leads=each is parts[0]) for each in parts]
     # Where nothing is asked, the defaults have room for what is added.
     exact = any(each.asked.has_memory for each in parts)
     proxy = SERVICE_CONNECT_MIB if connected and exact else 0
@@ -241,10 +241,10 @@ class _Need(NamedTuple):
     said: str
 
 
-def _need(each: Part, *, alone: bool) -> _Need:
+def _need(each: Part, *, leads: bool) -> _Need:
     """What one container needs. A sidecar of no known kind that asks for nothing gets a little memory, and no CPU of its own."""
     asked, kind = each.asked, each.kind
-    default = kind if alone or kind.images else SIDECAR
+    default = kind if leads or kind.images else SIDECAR
     memory = asked.memory or asked.reservation or default.memory
     said = [f"{asked.cpu / 1024:g} vCPU asked"] if asked.cpu else []
     if asked.has_memory:

@@ -93,12 +93,12 @@ def report(ctx: Context) -> None:
     """Say what became of each key of the integration that the project has."""
     for key, path, _ in used(ctx.project):
         name = key.name
-        if key.honoured:
+        if key.honoured and _SETTINGS.get(name, "cluster") in ctx.settings._fields:
             ctx.info(
                 "C2F252",
                 path,
                 f"{name} is honoured: {key.became}",
-                hint=f"{key.instead} says the same",
+                hint=f"without Docker's integration: {key.instead}",
                 url=URL,
             )
             ctx.outcomes[path] = Row(Outcome.MAPPED, f"{key.became}, as in Docker's ECS integration")

@@ -1,0 +1,49 @@
+"""The roles of the json target: their policies as documents to review, and the calls that make them.
+
+Only task roles with permissions are written. The execution role and the scheduler's are those that an account usually has; a role
+that allows nothing is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from compose2fargate.aws.policies import documents, is_empty, trust_document
+from compose2fargate.aws.resources import Role
+from compose2fargate.aws.stack import Stack
+from compose2fargate.aws.values import Resolve, resolve_text
+
+FOLDER = "roles"
+TRUST = f"{FOLDER}/trust/ecs-tasks.json"
+
+
+def task_roles(stack: Stack) -> Iterator[tuple[str, Role]]:
+    """Yield file name and role of each task role that allows anything."""
+    for logical_id, role in stack.of_type(Role):
+        if logical_id in stack.files and not is_empty(role):
+            yield stack.files[logical_id], role
+
+
+def role_documents(stack: Stack, resolve: Resolve) -> dict[str, Any]:
+    """Give the documents by path: who may assume the roles, and what each may do."""
+    made: dict[str, Any] = {}
+    for file, role in task_roles(stack):
+        made[TRUST] = trust_document(role)
+        for document in documents(role, resolve).values():
+            made[f"{FOLDER}/{file}.json"] = document
+    return made
+
+
+def role_calls(stack: Stack, resolve: Resolve) -> list[str]:
+    """Give the calls of the AWS CLI that make the roles."""
+    calls = []
+    for file, role in task_roles(stack):
+        name = f"--role-name {role.role_name}"
+        calls.append(f"aws iam create-role {name} --assume-role-policy-document file://{TRUST}")
+        document = f"file://{FOLDER}/{file}.json"
+        put = f"aws iam put-role-policy {name} --policy-document {document} --policy-name"
+        calls.extend(f"{put} {policy.name}" for policy in role.policies)
+        attach = f"aws iam attach-role-policy {name} --policy-arn"
+        calls.extend(f"{attach} {resolve_text(arn, resolve)}" for arn in role.managed_policy_arns)
+    return calls
