@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import os.path
-from collections.abc import Collection, Iterator, Mapping
-from hashlib import sha256
-from typing import Any, NamedTuple, TextIO
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from compose2fargate import __version__
 from compose2fargate.aws.builds import LOCK, ImageBuild, PushedImage
@@ -18,7 +17,7 @@ from compose2fargate.aws.prices import Prices
 from compose2fargate.compose.dockerfile import ImageConfig, read_dockerfile
 from compose2fargate.compose.loader import Loaded, LoadOptions, load
 from compose2fargate.compose.model import Build, Project, bind
-from compose2fargate.compose.source import locate, read_text
+from compose2fargate.compose.source import locate, normalise_project_name, read_text
 from compose2fargate.diagnostics import (
     Diagnostic,
     LoadError,
@@ -36,12 +35,35 @@ from compose2fargate.mapping.coverage import ROWS, Accounted, consumed
 from compose2fargate.mapping.extensions import check_extensions
 from compose2fargate.mapping.files import MAX_BYTES, wanted_texts
 from compose2fargate.mapping.project import Translation, map_project
-from compose2fargate.output import MANIFEST, digest, manifest, write
-from compose2fargate.settings import Settings, from_flags_and_environment, resolve
+from compose2fargate.output import MANIFEST, manifest, write
+from compose2fargate.settings import OPTIONS, Settings, from_flags_and_environment, resolve
+from compose2fargate.sync.manifest import (
+    FORMAT,
+    input_fingerprint,
+    key_fingerprints,
+    packed,
+    value_fingerprint,
+)
 
-__all__ = ["Accounted", "Conversion", "LoadOptions", "Translated", "convert", "table", "translate", "write"]
+if TYPE_CHECKING:
+    from compose2fargate.checking import Made, Place
+    from compose2fargate.sync.manifest import Manifest
+    from compose2fargate.sync.result import FolderState
 
-MANIFEST_FORMAT = 1
+__all__ = [
+    "Accounted",
+    "Conversion",
+    "LoadOptions",
+    "Translated",
+    "check",
+    "convert",
+    "find_folders",
+    "table",
+    "translate",
+    "write",
+]
+
+MANIFEST_FORMAT = FORMAT
 
 
 class Translated(NamedTuple):
@@ -53,6 +75,7 @@ class Translated(NamedTuple):
     translation: Translation
     inputs: tuple[str, ...]
     diagnostics: tuple[Diagnostic, ...]
+    chosen: Mapping[str, Any] = {}
 
     @property
     def accounted(self) -> tuple[Accounted, ...]:
@@ -69,7 +92,11 @@ class Conversion(NamedTuple):
 
 
 def translate(
-    options: LoadOptions, flags: Mapping[str, Any] | None = None, *, stdin: TextIO | None = None
+    options: LoadOptions,
+    flags: Mapping[str, Any] | None = None,
+    *,
+    stdin: TextIO | None = None,
+    settings_from: Mapping[str, str] | None = None,
 ) -> Translated:
     """Read a project and translate it to a stack.
 
@@ -77,6 +104,7 @@ def translate(
         options: Which files to read, and how.
         flags: Settings by name, see `settings.OPTIONS`; they win over the environment and `x-fargate`.
         stdin: What the file `-` reads.
+        settings_from: Variables that settings are read from; those of `options` where it is None.
 
     Raises:
         InputError: The project cannot be read. What cannot be *translated* is among the diagnostics.
@@ -86,7 +114,9 @@ def translate(
     problems = check_extensions(project)
     if problems:
         raise LoadError([*problems, *loaded.diagnostics])
-    given = from_flags_and_environment(flags or {}, options.environment)
+    given = from_flags_and_environment(
+        flags or {}, options.environment if settings_from is None else settings_from
+    )
     known = frozenset(Settings._fields)
     in_file = {**x_aws.settings(project, known), **(project.extensions.get("x-fargate") or {})}
     settings, price_files = _with_prices(resolve(given, in_file), options.cwd)
@@ -105,7 +135,7 @@ def translate(
         key=sort_key,
     )
     inputs = (*loaded.files, *images.files, *texts.files, *price_files, *lock_file)
-    return Translated(loaded, project, settings, translation, inputs, tuple(found))
+    return Translated(loaded, project, settings, translation, inputs, tuple(found), given)
 
 
 def _lock(loaded: Loaded, settings: Settings) -> tuple[tuple[str, ...], Mapping[str, PushedImage]]:
@@ -131,6 +161,8 @@ def _changed(
 
     for finding in outdated(builds, pushed):
         yield finding._replace(location=project.at(*finding.path))
+
+
 def _with_prices(settings: Settings, cwd: str) -> tuple[Settings, tuple[str, ...]]:
     """Read the file of prices, where one is named: the settings hold what is in it from then on."""
     if not isinstance(settings.prices, str) or not settings.prices:
@@ -205,8 +237,46 @@ def convert(
     if has_errors(translated.diagnostics):
         raise MapError(translated.diagnostics)
     artifacts = dict(emitter.emit(translated.translation.stack, translated.settings))
-    text = manifest(_manifest(translated, options, flags or {}, target, folder), artifacts)
+    text = manifest(_manifest(translated, options, target, folder), artifacts)
     return Conversion(translated.project.name, {**artifacts, MANIFEST: text}, translated.diagnostics)
+
+
+def check(
+    folder: str,
+    *,
+    environment: Mapping[str, str],
+    cwd: str = ".",
+    stdin: TextIO | None = None,
+    fix: bool = False,
+    force: bool = False,
+) -> FolderState:
+    """Generate in memory what the manifest in `folder` describes, and compare; write nothing unless `fix` is set.
+
+    Args:
+        folder: A folder that `convert` wrote.
+        environment: The variables of the process; those that choose files or settings do not count.
+        cwd: Where `folder` starts from.
+        stdin: What the file `-` reads, where the folder was made from that.
+        fix: Whether to write anew what is out of sync.
+        force: Whether that goes for files that were edited by hand, too.
+    """
+    from compose2fargate.checking import check_folder
+
+    def regenerate(recorded: Manifest, place: Place) -> Made:
+        return _regenerate(recorded, place, environment, stdin)
+
+    return check_folder(folder, cwd, regenerate, fix=fix, force=force)
+
+
+def find_folders(paths: Sequence[str], cwd: str = ".") -> list[str]:
+    """Find the folders that hold a manifest: each of `paths`, or those below it.
+
+    Raises:
+        InputError: There is none in or below one of `paths`.
+    """
+    from compose2fargate.checking import find
+
+    return find(paths, cwd)
 
 
 class _Images:
@@ -334,45 +404,129 @@ def _is_remote(context: str) -> bool:
     return "://" in context or context.startswith(("git@", "github.com/"))
 
 
-def _manifest(
-    translated: Translated, options: LoadOptions, flags: Mapping[str, Any], target: str, folder: str
-) -> dict[str, Any]:
-    """What reproduces the artefacts: tool, inputs with their hashes, options, and variables without their values."""
+def _manifest(translated: Translated, options: LoadOptions, target: str, folder: str) -> dict[str, Any]:
+    """What reproduces the artefacts, and tells what changed since: inputs, options, settings, variables, keys."""
     base = os.path.join(options.cwd, folder)
-    given = from_flags_and_environment(flags, options.environment)
-    chosen = {
-        "files": [_relative(file, options.cwd, base) for file in options.files],
-        "project_name": options.project_name,
-        "project_directory": options.project_directory
-        and _relative(options.project_directory, options.cwd, base),
-        "profiles": list(options.profiles),
-        "env_files": [_relative(file, options.cwd, base) for file in options.env_files],
-    }
+    loaded = translated.loaded
     return {
         "tool": "compose2fargate",
         "version": __version__,
         "format": MANIFEST_FORMAT,
         "target": target,
         "project": translated.project.name,
-        "options": {key: value for key, value in chosen.items() if value},
-        "settings": dict(sorted(given.items())),
+        "options": _recorded_options(translated, options, base),
+        "settings": {name: value for name, value in sorted(translated.chosen.items()) if name not in _SECRET},
         "inputs": _inputs(translated.inputs, options.cwd, base),
         "variables": {
-            name: value if value is None else digest(value)
-            for name, value in sorted(translated.loaded.variables.items())
+            name: value_fingerprint(value)
+            for name, value in sorted(loaded.variables.items())
+            if name not in _OF_THE_PLACE
         },
+        "keys": packed(key_fingerprints(loaded.tree, loaded.working_dir)),
     }
+
+
+_SECRET = frozenset(option.name for option in OPTIONS if option.secret)
+_OF_THE_PLACE = frozenset({"PWD", "COMPOSE_PROJECT_NAME"})
+"""Variables whose values come from where the project stands, and from what it is called."""
+
+
+def _recorded_options(translated: Translated, options: LoadOptions, base: str) -> dict[str, Any]:
+    """The compose options in effect, be they of the command line or of the process; paths start from the folder."""
+    said = {name: options.environment.get(f"COMPOSE_{name}", "") for name in _COMPOSE_VARIABLES}
+    separator = said["PATH_SEPARATOR"] or os.pathsep
+
+    def paths(files: Iterable[str]) -> list[str]:
+        return [_relative(file, options.cwd, base) for file in files]
+
+    chosen = {
+        "directory": _relative(".", options.cwd, base),
+        "files": paths(options.files or filter(None, said["FILE"].split(separator))),
+        "project_name": options.project_name or said["PROJECT_NAME"],
+        "project_directory": options.project_directory
+        and _relative(options.project_directory, options.cwd, base),
+        "profiles": list(options.profiles or _names(said["PROFILES"])),
+        "env_files": paths(options.env_files or _names(said["ENV_FILES"])),
+        "disable_env_file": said["DISABLE_ENV_FILE"],
+        "default_name": _directory_name(translated.loaded, options),
+    }
+    return {key: value for key, value in chosen.items() if value}
+
+
+_COMPOSE_VARIABLES = ("FILE", "PATH_SEPARATOR", "PROJECT_NAME", "PROFILES", "ENV_FILES", "DISABLE_ENV_FILE")
+"""Variables of Docker Compose (with COMPOSE_ before them) that choose what is read."""
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _directory_name(loaded: Loaded, options: LoadOptions) -> str:
+    """The project's name where it is that of the directory, which another checkout may call otherwise."""
+    if "name" in loaded.marks or options.project_name:
+        return ""
+    own = normalise_project_name(os.path.basename(loaded.working_dir))
+    return loaded.name if loaded.name in (own, options.default_name) else ""
 
 
 def _inputs(files: tuple[str, ...], cwd: str, base: str) -> dict[str, str]:
     hashes: dict[str, str] = {}
     for file in files:
-        if file != "-":
+        if file not in ("-", "<stdin>"):
             with open(os.path.join(cwd, file), "rb") as opened:
-                hashes[_relative(file, cwd, base)] = sha256(opened.read()).hexdigest()
+                hashes[_relative(file, cwd, base)] = input_fingerprint(file, opened.read())
     return dict(sorted(hashes.items()))
 
 
 def _relative(file: str, cwd: str, base: str) -> str:
     """A path as seen from the folder of the artefacts, with `/`, so that a checkout can stand anywhere."""
     return file if file == "-" else os.path.relpath(os.path.join(cwd, file), base).replace(os.sep, "/")
+
+
+def _regenerate(
+    recorded: Manifest, place: Place, environment: Mapping[str, str], stdin: TextIO | None
+) -> Made:
+    """Do again what a manifest says was done, whatever the surroundings would choose."""
+    from compose2fargate.checking import Made
+
+    options = _options_again(recorded, place, environment)
+    emitter = load_emitter(recorded.target)
+    unrecorded = {name: environment[name] for name in _UNRECORDED if name in environment}
+    translated = translate(options, recorded.settings, stdin=stdin, settings_from=unrecorded)
+    if has_errors(translated.diagnostics):
+        raise MapError(translated.diagnostics)
+    stack = translated.translation.stack
+    artifacts = dict(emitter.emit(stack, translated.settings))
+    base = os.path.relpath(os.path.join(place.cwd, place.folder), place.home)
+    content = _manifest(translated, options, recorded.target, base)
+    return Made(
+        translated.loaded,
+        stack,
+        {name: service.container_name or "" for name, service in translated.project.services.items()},
+        content["inputs"],
+        artifacts,
+        manifest(content, artifacts),
+    )
+
+
+_CHOOSING = frozenset(f"COMPOSE_{name}" for name in _COMPOSE_VARIABLES)
+_UNRECORDED = tuple(f"COMPOSE2FARGATE_{name.upper()}" for name in sorted(_SECRET))
+"""Variables of the settings that no manifest records, and that have to be there again."""
+
+
+def _options_again(recorded: Manifest, place: Place, environment: Mapping[str, str]) -> LoadOptions:
+    options = recorded.options
+    kept = {name: value for name, value in environment.items() if name not in _CHOOSING}
+    if options.get("disable_env_file"):
+        kept["COMPOSE_DISABLE_ENV_FILE"] = options["disable_env_file"]
+    directory = options.get("project_directory")
+    return LoadOptions(
+        files=tuple(map(place.absolute, options.get("files", ()))),
+        project_name=options.get("project_name"),
+        project_directory=directory and place.absolute(directory),
+        profiles=tuple(options.get("profiles", ())),
+        env_files=tuple(map(place.absolute, options.get("env_files", ()))),
+        environment={**kept, "PWD": place.home},
+        cwd=place.home,
+        default_name=options.get("default_name", "" if recorded.format > 1 else recorded.project),
+    )

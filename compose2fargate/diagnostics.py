@@ -302,5 +302,23 @@ CODES: Mapping[str, str] = {
     "C2F503": "The prices cannot be read",
     "C2F505": "A service cannot be scaled by requests",
     "C2F506": "Tasks would wait for each other",
+    # C2F320-C2F339: checking generated files (sync/, checking.py)
+    "C2F320": "The compose file changed since the files were written",
+    "C2F321": "A generated file was edited by hand",
+    "C2F322": "A generated file is missing",
+    "C2F323": "A file of somebody else's is in the way",
+    "C2F324": "The files were written by another version",
+    "C2F325": "A variable has another value here",
+    "C2F326": "Another input changed since the files were written",
+    "C2F327": "A generated file differs in its form only",
+    "C2F328": "The folder was not written by compose2fargate",
+    "C2F329": "The manifest is damaged",
+    "C2F330": "The manifest was edited by hand",
+    "C2F331": "The manifest was written by a newer version",
+    "C2F332": "Generated files differ, and no cause is found",
+    "C2F333": "Files that were edited by hand are left alone",
+    "C2F334": "The account differs from the generated files",
+    "C2F335": "The account does not have what the files describe",
+    "C2F336": "A service in the account does not run the latest revision",
 }
 """Every code and its title. The message of a diagnostic says the particulars."""

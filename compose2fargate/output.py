@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import Any
 
 from compose2fargate.diagnostics import Diagnostic, EmitError, Severity
+from compose2fargate.sync.manifest import checksum, unix_lines
 
 MANIFEST = "compose2fargate.json"
 _STAGED = ".compose2fargate.new"
@@ -133,7 +134,7 @@ def _foreign(
             continue
         if path not in before:
             yield path, "was not written by compose2fargate"
-        elif sha256(content).hexdigest() != before[path] and content != wanted.get(path):
+        elif sha256(unix_lines(content)).hexdigest() != before[path] and content != wanted.get(path):
             yield path, "was edited by hand since it was written"
 
 
@@ -211,6 +212,7 @@ def _created(aside: str) -> list[str]:
 
 
 def manifest(content: Mapping[str, Any], artifacts: Mapping[str, str]) -> str:
-    """Give the text of the manifest: `content`, and the hash of each artefact."""
-    files = {path: digest(text) for path, text in sorted(artifacts.items())}
-    return json.dumps({**content, "files": files}, indent=2, ensure_ascii=False, sort_keys=False) + "\n"
+    """Give the text of the manifest: `content`, the hash of each artefact, and a checksum of it all."""
+    whole = {**content, "files": {path: digest(text) for path, text in sorted(artifacts.items())}}
+    whole["checksum"] = checksum(whole)
+    return json.dumps(whole, indent=2, ensure_ascii=False, sort_keys=False) + "\n"

@@ -50,7 +50,10 @@ class Settings(NamedTuple):
 
 
 class Option(NamedTuple):
-    """One setting: `kind` is text, flag, integer, list, pairs (`NAME=VALUE`, repeatable) or numbers (a file, or a mapping)."""
+    """One setting: `kind` is text, flag, integer, list, pairs (`NAME=VALUE`, repeatable) or numbers (a file, or a mapping).
+
+    What is `secret` is not recorded in the manifest.
+    """
 
     name: str
     flag: str
@@ -60,6 +63,7 @@ class Option(NamedTuple):
     variables: tuple[str, ...] = ()
     in_file: bool = True
     choices: tuple[str, ...] = ()
+    secret: bool = False
 
 
 OPTIONS: tuple[Option, ...] = (

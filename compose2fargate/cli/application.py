@@ -16,6 +16,7 @@ from compose2fargate.diagnostics import Compose2FargateError
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "config": ("compose2fargate.cli.config:command", "Print the canonical compose model."),
     "convert": ("compose2fargate.cli.convert:command", "Translate a compose project and write the files."),
+    "check": ("compose2fargate.cli.check:command", "Compare generated files with their compose files."),
     "explain": ("compose2fargate.cli.explain:command", "Say what becomes of each key of a compose file."),
     "push": ("compose2fargate.cli.push:command", "Build images and push them to ECR."),
     "targets": ("compose2fargate.cli.targets:command", "List the output formats."),

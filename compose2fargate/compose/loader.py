@@ -83,6 +83,7 @@ class LoadOptions(NamedTuple):
         container_names: Whether that includes that no two services share a container's name.
         all_resources: Whether to keep networks, volumes and the like that no active service uses.
         services: Restrict the project to these, and to what they depend on.
+        default_name: The project's name where nothing says one; "" for that of the directory.
     """
 
     files: tuple[str, ...] = ()
@@ -102,6 +103,7 @@ class LoadOptions(NamedTuple):
     container_names: bool = True
     all_resources: bool = False
     services: tuple[str, ...] = ()
+    default_name: str = ""
 
 
 class Loaded(NamedTuple):
@@ -114,7 +116,7 @@ class Loaded(NamedTuple):
         marks: Where its keys were written.
         files: Every file that was read, in order: relative to the current directory where they are below it.
         environment: The variables that interpolation could use.
-        variables: Those that it used, None for those without a value.
+        variables: Those that it used, or that services take over by name; None for those without a value.
         disabled: The services whose profiles are not active.
         dropped: Keys of the files that are not in `tree`, and why.
         diagnostics: Warnings.
@@ -211,7 +213,7 @@ class _Run:
                 _problem("C2F112", f"{file} is empty", "Add `services:`.")._replace(location=start)
             )
         if self.options.normalize:
-            tree, marks = normalise(tree, marks, name, scope.environment)
+            tree, marks = normalise(tree, marks, name, self.watched(scope.environment))
         self.findings.marks = marks
         disabled: Tree = {}
         if finished:
@@ -271,7 +273,7 @@ class _Run:
         tree, marks = resolve_services(
             tree,
             marks,
-            environment,
+            self.watched(environment),
             Reader(os.path.abspath(self.options.cwd), self.env_text, self.shown, self.came_from),
             self.findings,
             labels_only=not self.options.read_env_files,
@@ -333,7 +335,7 @@ class _Run:
             tree, places = walk(tree, marks, trie, (), self.findings)
             marks = places or {}
             self.findings.stop_on_errors()
-        return _passed_through(tree, scope.environment), marks
+        return _passed_through(tree, self.watched(scope.environment)), marks
 
     def document(
         self, document: Document, base: Tree, base_marks: Marks, file: str, scope: _Scope
@@ -556,6 +558,10 @@ class _Run:
 
         return find
 
+    def watched(self, environment: Mapping[str, str]) -> Mapping[str, str]:
+        """Give `environment` such that what services take over from it by name alone is remembered, too."""
+        return _Watched(environment, self.variables)
+
     def came_from(self, file: str, how: str, place: Location | None) -> None:
         """Remember how the reader got to `file`: that it was `included`, say, and where."""
         shown = self.shown(file)
@@ -568,6 +574,23 @@ class _Run:
             d._replace(trail=(*d.trail, *self.trails.get(d.location.file, ()))) if d.location else d
             for d in diagnostics
         ]
+
+
+class _Watched(dict[str, str]):
+    """Variables that note which of them were looked up."""
+
+    def __init__(self, environment: Mapping[str, str], used: dict[str, str | None]) -> None:
+        super().__init__(environment)
+        self._used = used
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Look a variable up, and remember it."""
+        value = super().get(name)
+        self._used[name] = value
+        return default if value is None else value
+
+    def __contains__(self, name: object) -> bool:
+        return self.get(str(name)) is not None
 
 
 _NAME_HINT = "Use lower-case letters, digits, `-` and `_`; the first one a letter or a digit."

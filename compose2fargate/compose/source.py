@@ -65,6 +65,8 @@ class Options(Protocol):
     @property
     def env_files(self) -> tuple[str, ...]: ...
     @property
+    def default_name(self) -> str: ...
+    @property
     def environment(self) -> Mapping[str, str]: ...
     @property
     def cwd(self) -> str: ...
@@ -150,7 +152,7 @@ class _Discovery:
             environment=environment,
             env_files=tuple(self.read),
             origins=self.origins,
-            name=name or normalise_project_name(os.path.basename(working_dir)),
+            name=name or self.options.default_name or normalise_project_name(os.path.basename(working_dir)),
             name_is_given=name != "",
             # Without any, the profile of no name is active: so Docker Compose splits nothing at its commas.
             profiles=self.options.profiles or _split(environment.get("COMPOSE_PROFILES", "")),

@@ -1,0 +1,307 @@
+"""Reads generated folders back, and compares them with what is generated now: the effects of `check`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from compose2fargate import __version__
+from compose2fargate.aws.resources import TaskDefinition
+from compose2fargate.aws.stack import Stack
+from compose2fargate.compose.loader import Loaded
+from compose2fargate.compose.source import DEFAULT_NAMES
+from compose2fargate.diagnostics import Diagnostic, EmitError, InputError, Location, Severity
+from compose2fargate.output import MANIFEST, write
+from compose2fargate.sync.causes import Causes, Now
+from compose2fargate.sync.compare import FileState, State, compare
+from compose2fargate.sync.manifest import (
+    FORMAT,
+    Manifest,
+    key_fingerprints,
+    parse,
+    unix_lines,
+    value_fingerprint,
+)
+from compose2fargate.sync.result import BROKEN, FolderState
+
+_SKIPPED = frozenset({"node_modules", "__pycache__", "venv", "vendor"})
+
+
+def find(paths: Sequence[str], cwd: str) -> list[str]:
+    """Find the folders that hold a manifest; hidden folders and those of package managers are not searched.
+
+    Raises:
+        EmitError: There is none in or below one of `paths`.
+    """
+    found = {path: list(_below(path, cwd)) for path in paths or (".",)}
+    missing = [_nothing(path, cwd) for path, folders in found.items() if not folders]
+    if missing:
+        raise EmitError(missing)
+    return list(dict.fromkeys(folder for folders in found.values() for folder in folders))
+
+
+def _below(path: str, cwd: str) -> Iterator[str]:
+    root = os.path.join(cwd, path)
+    if os.path.isfile(os.path.join(root, MANIFEST)):
+        yield os.path.normpath(path).replace(os.sep, "/")
+        return
+    for parent, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if name not in _SKIPPED and not name.startswith("."))
+        if MANIFEST in files:
+            yield os.path.normpath(os.path.join(path, os.path.relpath(parent, root))).replace(os.sep, "/")
+            folders.clear()
+
+
+def _nothing(path: str, cwd: str) -> Diagnostic:
+    root = os.path.join(cwd, path)
+    if not os.path.isdir(root):
+        what = f"{path} is no folder" if os.path.exists(root) else f"there is no folder {path}"
+        return Diagnostic("C2F328", Severity.ERROR, what, hint="compose2fargate check FOLDER")
+    if path == ".":
+        message = (
+            f"there is no folder that compose2fargate wrote in {root if root != './.' else 'this directory'}"
+        )
+    else:
+        message = f"{path} was not written by compose2fargate: there is no {MANIFEST} in or below it"
+    return Diagnostic("C2F328", Severity.ERROR, message, hint="compose2fargate convert")
+
+
+class Made(NamedTuple):
+    """What the pipeline makes now of what a manifest records.
+
+    Attributes:
+        loaded: The compose project.
+        stack: What it was translated to.
+        containers: The compose services' names, and their containers' where they say one.
+        inputs: Fingerprints of the files that were read, by their path from the folder.
+        artifacts: The files.
+        manifest: The text of their manifest.
+    """
+
+    loaded: Loaded
+    stack: Stack
+    containers: Mapping[str, str]
+    inputs: Mapping[str, str]
+    artifacts: Mapping[str, str]
+    manifest: str
+
+
+class Place(NamedTuple):
+    """Where things are: the user, the folder, and the directory in which it was generated."""
+
+    cwd: str
+    folder: str
+    home: str
+
+    def absolute(self, path: str) -> str:
+        """Give a path of the manifest as it is on this machine."""
+        return path if path == "-" else os.path.normpath(os.path.join(self.cwd, self.folder, path))
+
+    def here(self, file: str) -> str:
+        """Name a file as the user sees it who named it from where the folder was generated."""
+        return self._seen(os.path.join(self.home, file))
+
+    def from_folder(self, file: str) -> str:
+        """Name a file from the folder, as the manifest does."""
+        base = os.path.join(self.cwd, self.folder)
+        return os.path.relpath(os.path.join(self.home, file), base).replace(os.sep, "/")
+
+    def from_home(self, path: str) -> str:
+        """Name a file of the manifest as locations do."""
+        file = os.path.normpath(os.path.join(self.cwd, self.folder, path))
+        inside = os.path.join(self.home, "")
+        return file.removeprefix(inside)
+
+    def _seen(self, file: str) -> str:
+        file = os.path.normpath(file)
+        return file.removeprefix(os.path.join(self.cwd, "")).replace(os.sep, "/")
+
+
+def check_folder(
+    folder: str,
+    cwd: str,
+    regenerate: Callable[[Manifest, Place], Made],
+    *,
+    fix: bool = False,
+    force: bool = False,
+) -> FolderState:
+    """Check one folder; `regenerate` runs the pipeline as the manifest says. See `api.check`."""
+    cwd = os.path.abspath(cwd)
+    base = os.path.join(cwd, folder)
+    try:
+        recorded = parse(_manifest_text(base, folder), f"{folder}/{MANIFEST}")
+    except InputError as error:
+        return FolderState(folder, problems=error.diagnostics)
+    home = os.path.normpath(os.path.join(base, _directory(recorded)))
+    place = Place(cwd, folder, home)
+    state = FolderState(
+        folder,
+        recorded.target,
+        recorded.project,
+        str(recorded.settings.get("environment", "")),
+        recorded.version,
+    )
+    try:
+        made = regenerate(recorded, place)
+        return _judged(state, recorded, made, place, fix=fix, force=force)
+    except InputError as error:
+        errors = [d for d in error.diagnostics if d.severity is Severity.ERROR]
+        return state._replace(problems=tuple(_relocated(d, place) for d in errors or error.diagnostics))
+
+
+def _judged(
+    state: FolderState, recorded: Manifest, made: Made, place: Place, *, fix: bool, force: bool
+) -> FolderState:
+    base = os.path.join(place.cwd, place.folder)
+    disk = _read(base, {*recorded.files, *made.artifacts})
+    causes = Causes(recorded, _now(made, place))
+    owners = _owners(made, recorded)
+    files = [_with_places(file, place) for file in compare(recorded, disk, made.artifacts, owners, causes)]
+    state = state._replace(files=tuple(files), variables=tuple(causes.variables))
+    state = state._replace(notes=tuple(_notes(state, recorded)))
+    upgrade = recorded.version != __version__ or recorded.format != FORMAT
+    if fix and (upgrade or any(file.state is not State.IN_SYNC for file in files)):
+        return _fixed(state, made, base, force=force)
+    return state
+
+
+def _fixed(state: FolderState, made: Made, base: str, *, force: bool) -> FolderState:
+    """Write what was made, unless that would replace what somebody else wrote."""
+    theirs = [file.path for file in state.files if file.state in (State.EDITED, State.FOREIGN)]
+    if theirs and not force:
+        note = Diagnostic(
+            "C2F333",
+            Severity.INFO,
+            f"nothing was written to {state.folder}: {', '.join(theirs)} would be replaced",
+            hint=f"compose2fargate check --fix --force {state.folder}",
+        )
+        return state._replace(notes=(*state.notes, note))
+    write({**made.artifacts, MANIFEST: made.manifest}, base, force=True)
+    return state._replace(fixed=True)
+
+
+def _directory(recorded: Manifest) -> str:
+    """Where the folder was generated; manifests of format 1 tell by the compose file that was found there."""
+    if "directory" in recorded.options:
+        return str(recorded.options["directory"])
+    names = [path for path in recorded.inputs if path.rpartition("/")[2] in DEFAULT_NAMES]
+    return os.path.dirname(min(names, key=len)) if names else "."
+
+
+def _manifest_text(base: str, folder: str) -> str:
+    file = os.path.join(base, MANIFEST)
+    try:
+        with open(file, "rb") as opened:
+            return opened.read().decode("utf-8")
+    except FileNotFoundError:
+        raise EmitError(_nothing(folder, os.path.dirname(base) or ".")) from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
+        raise EmitError(
+            Diagnostic(
+                "C2F329",
+                Severity.ERROR,
+                f"{folder}/{MANIFEST} cannot be read: {reason}",
+                (),
+                Location(f"{folder}/{MANIFEST}", 1, 1),
+            )
+        ) from error
+
+
+def _read(base: str, paths: set[str]) -> dict[str, str]:
+    """Give the text of those of `paths` that are there, with the line ends that we write."""
+    texts = {path: _text(base, path) for path in paths}
+    return {path: text for path, text in texts.items() if text is not None}
+
+
+def _text(base: str, path: str) -> str | None:
+    try:
+        with open(os.path.join(base, path), "rb") as file:
+            return unix_lines(file.read()).decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise EmitError(
+            Diagnostic("C2F329", Severity.ERROR, f"{path} cannot be read: {error.strerror}")
+        ) from error
+
+
+def _now(made: Made, place: Place) -> Now:
+    loaded = made.loaded
+    return Now(
+        __version__,
+        key_fingerprints(loaded.tree, loaded.working_dir),
+        made.inputs,
+        {name: value_fingerprint(value) for name, value in loaded.variables.items()},
+        loaded.marks,
+        place.from_folder,
+        place.from_home,
+        lambda file: _source(os.path.join(place.home, file)),
+    )
+
+
+def _source(file: str) -> str | None:
+    try:
+        with open(file, encoding="utf-8", errors="replace") as opened:
+            return opened.read()
+    except OSError:
+        return None
+
+
+def _owners(made: Made, recorded: Manifest) -> dict[str, str]:
+    """Names that stand in generated files, to the compose service that they belong to."""
+    stack = made.stack
+    owners = {key[1]: key[1] for key in recorded.keys if key[0] == "services"}
+    owners.update({container: name for name, container in made.containers.items() if container})
+    owners.update({name: name for name in made.containers})
+    for logical_id, service_name in stack.origins.items():
+        if logical_id in stack.files:
+            owners[stack.files[logical_id]] = service_name
+    for logical_id, definition in stack.of_type(TaskDefinition):
+        names = [container.name for container in definition.container_definitions]
+        if len(names) == 1 and logical_id in stack.origins:
+            owners.setdefault(names[0], stack.origins[logical_id])
+    return owners
+
+
+def _notes(state: FolderState, recorded: Manifest) -> Iterator[Diagnostic]:
+    form = [file.path for file in state.files if file.state is State.FORM]
+    if form:
+        yield Diagnostic(
+            "C2F327",
+            Severity.INFO,
+            f"{state.folder}: {_listed(form)} {'differs' if len(form) == 1 else 'differ'} in comments or white space only",
+            hint=f"nothing has to be done; written anew by: compose2fargate check --fix {state.folder}",
+        )
+    if recorded.version != __version__ and state.status != BROKEN:
+        yield Diagnostic(
+            "C2F324",
+            Severity.INFO,
+            f"{state.folder} was written by compose2fargate {recorded.version}, and this is {__version__}",
+            hint=f"take this version over: compose2fargate check --fix {state.folder}",
+        )
+
+
+def _listed(paths: Sequence[str]) -> str:
+    shown = ", ".join(paths[:3])
+    return shown if len(paths) <= 3 else f"{shown} and {len(paths) - 3} more files"
+
+
+def _with_places(file: FileState, place: Place) -> FileState:
+    """Name sources in the causes as the user sees them."""
+    changes = tuple(
+        change._replace(
+            cause=change.cause._replace(
+                location=change.cause.location
+                and change.cause.location._replace(file=place.here(change.cause.location.file))
+            )
+        )
+        for change in file.changes
+    )
+    return file._replace(changes=changes) if changes else file
+
+
+def _relocated(finding: Diagnostic, place: Place) -> Diagnostic:
+    at: Any = finding.location
+    return finding._replace(location=at._replace(file=place.here(at.file))) if at else finding
