@@ -155,7 +155,7 @@ def _judged(
 ) -> FolderState:
     base = os.path.join(place.cwd, place.folder)
     disk = _read(base, {*recorded.files, *made.artifacts})
-    causes = Causes(recorded, _now(made, place))
+    causes = Causes(recorded, _now(recorded, made, place))
     owners = _owners(made, recorded)
     files = [_with_places(file, place) for file in compare(recorded, disk, made.artifacts, owners, causes)]
     state = state._replace(files=tuple(files), variables=tuple(causes.variables))
@@ -227,12 +227,14 @@ def _text(base: str, path: str) -> str | None:
         ) from error
 
 
-def _now(made: Made, place: Place) -> Now:
+def _now(recorded: Manifest, made: Made, place: Place) -> Now:
     loaded = made.loaded
+    compose = (place.from_folder(file) for file in loaded.files if file.endswith((".yaml", ".yml")))
     return Now(
         __version__,
         key_fingerprints(loaded.tree, loaded.working_dir),
         made.inputs,
+        frozenset((*compose, *recorded.options.get("files", ()))),
         {name: value_fingerprint(value) for name, value in loaded.variables.items()},
         loaded.marks,
         place.from_folder,

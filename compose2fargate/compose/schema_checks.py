@@ -223,7 +223,8 @@ def _text_check(_compiler: _Compiler, schema: Schema) -> Check:
     def check(value: str) -> Problems:
         if words and value not in words:
             says = f"must be {_either(map(_quoted, words))}, but is {_quoted(value)}"
-            return [Problem((), "C2F143", says, word=value, known=words)]
+            known = tuple(word for word in words if isinstance(word, str))
+            return [Problem((), "C2F143", says, word=value, known=known)]
         if not matches(value):
             return [Problem((), "C2F143", f"cannot be {_quoted(value)}", hint)]
         return _NONE
@@ -288,7 +289,10 @@ def _what(value: object) -> str:
     return _FOUND.get(type(value), type(value).__name__)
 
 
-def _quoted(text: str) -> str:
+def _quoted(text: object) -> str:
+    """Show a word; a list of words may hold `true`, too."""
+    if not isinstance(text, str):
+        return json.dumps(text)
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
 
 

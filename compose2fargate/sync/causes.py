@@ -11,7 +11,7 @@ from typing import NamedTuple
 from compose2fargate.compose.source import Mark, Marks, locate
 from compose2fargate.diagnostics import Location
 from compose2fargate.sync.fields import candidates
-from compose2fargate.sync.manifest import Key, Manifest, may_be_open
+from compose2fargate.sync.manifest import Key, Manifest
 
 
 class Kind(str, Enum):
@@ -46,6 +46,7 @@ class Now(NamedTuple):
         version: This program's version.
         keys: Fingerprints of the keys of the compose model.
         inputs: Fingerprints of the files that were read, by their path from the folder.
+        compose: Those of them that are compose files.
         variables: Fingerprints of the variables' values.
         marks: Where each key was written.
         origin: Gives the path from the folder of a file that a location names.
@@ -56,6 +57,7 @@ class Now(NamedTuple):
     version: str
     keys: Mapping[Key, str]
     inputs: Mapping[str, str]
+    compose: frozenset[str]
     variables: Mapping[str, str | None]
     marks: Marks
     origin: Callable[[str], str]
@@ -128,7 +130,7 @@ class Causes:
         wanted = [key for key in candidates(path, service) if self._is_changed(key)]
         found = next((key for key in wanted if self._mark(key)), None) or next(iter(wanted), None)
         if found is not None or not self.changed:
-            return found
+            return found and self._innermost(found)
         own = [key for key in self.changed if key[:2] == ("services", service)]
         others = [key for key in self.changed if key[0] == "services" and key not in own]
         related = [
@@ -142,12 +144,21 @@ class Causes:
         return None
 
     def _is_changed(self, key: Key) -> bool:
-        known = self._known
-        return key[:3] in known if key[0] == "services" else key[:1] in known
+        return key in self._above or any(key[:length] in self._known for length in range(1, len(key)))
 
     @cached_property
     def _known(self) -> frozenset[Key]:
         return frozenset(self.changed)
+
+    @cached_property
+    def _above(self) -> frozenset[Key]:
+        """The changed keys, and everything that they stand in."""
+        return frozenset(key[:length] for key in self.changed for length in range(1, len(key) + 1))
+
+    def _innermost(self, key: Key) -> Key:
+        """Give the changed key below `key`, where it was written; else `key`."""
+        below = [other for other in self.changed if other[: len(key)] == key]
+        return self._first(below) if below else key
 
     def _first(self, keys: Iterable[Key]) -> Key:
         """Choose the key that was written first; defaults, which nobody wrote, come last."""
@@ -155,7 +166,7 @@ class Causes:
 
     def _without_key(self, service: str, path: Sequence[str]) -> Cause:
         """Find a cause that left no trace in the keys: a credential, an input, a variable, the version."""
-        files = [file for file in self.inputs if may_be_open(file) and not _is_dockerfile(file)]
+        files = [file for file in self.inputs if self._is_compose(file)]
         others = [file for file in self.inputs if file not in files]
         says = self.says(service, path)
         if says is not None and self._now.origin(says.file) in self.inputs:
@@ -177,20 +188,29 @@ class Causes:
         place = self._place(key)
         if place is None:
             return Cause(Kind.COMPOSE)
+        while len(key) > 3 and self._now.origin(place.file) not in self.inputs and not self._mentioned(place):
+            key = key[:-1]  # a line of an env file may read what a line of the compose file says
+            place = self._place(key) or place
         name = self._mentioned(place)
         if name:
             return Cause(Kind.VARIABLE, name, place)
         file = self._now.origin(place.file)
         if file in self.inputs or file not in self._then.inputs:
-            return Cause(Kind.COMPOSE if may_be_open(file) else Kind.INPUT, place.file, place)
+            return Cause(Kind.COMPOSE if self._is_compose(file) else Kind.INPUT, place.file, place)
         if self.inputs:
             changed = self.inputs[0]
-            kind = Kind.COMPOSE if _is_compose(changed) else Kind.INPUT
+            kind = Kind.COMPOSE if self._is_compose(changed) else Kind.INPUT
             return Cause(kind, self._now.shown(changed), self._start_of(changed))
         if self.variables:
             return Cause(Kind.VARIABLE, ", ".join(self.variables), place)
         return (
             Cause(Kind.VERSION, self._then.version) if self.other_version else Cause(Kind.UNKNOWN, "", place)
+        )
+
+    def _is_compose(self, path: str) -> bool:
+        """Tell whether a file is a compose file, or was one, as far as its name says."""
+        return path in self._now.compose or (
+            path not in self._now.inputs and path.endswith((".yaml", ".yml"))
         )
 
     def _start_of(self, path: str) -> Location | None:
@@ -222,14 +242,6 @@ def _alike(then: str | None, now: str | None) -> bool:
     if then is None or now is None:
         return then is now
     return then.startswith(now)
-
-
-def _is_dockerfile(path: str) -> bool:
-    return "dockerfile" in path.rpartition("/")[2].lower()
-
-
-def _is_compose(path: str) -> bool:
-    return may_be_open(path) and not _is_dockerfile(path)
 
 
 def _mentions(text: str, name: str) -> bool:

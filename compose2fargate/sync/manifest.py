@@ -92,19 +92,35 @@ def key_fingerprints(tree: Mapping[str, Any], working_dir: str) -> dict[Key, str
     return {key: _digits(_text(value, working_dir)) for key, value in _keys(tree)}
 
 
+_DEEP: Final = frozenset({"build", "deploy", "healthcheck", "logging", "x-fargate"})
+"""Keys of a service whose parts are told apart, as they decide different things."""
+
+
 def _keys(tree: Mapping[str, Any]) -> Iterator[tuple[Key, Any]]:
     for section, value in tree.items():
         if section == "services":
             for name, service in value.items():
-                yield from (
-                    ((section, name, key), _harmless(key, item))
-                    for key, item in service.items()
-                    if item is not None
-                )
+                yield from _keys_of_service((section, name), service)
         elif section in ("networks", "volumes", "configs", "secrets"):
             yield from (((section, name), item) for name, item in value.items())
         elif section in ("name", "x-fargate"):
-            yield (section,), value
+            yield from _parts((section,), value)
+
+
+def _keys_of_service(path: Key, service: Mapping[str, Any]) -> Iterator[tuple[Key, Any]]:
+    for key, value in service.items():
+        if key in _DEEP:
+            yield from _parts((*path, key), _harmless(key, value))
+        elif value is not None:
+            yield (*path, key), _harmless(key, value)
+
+
+def _parts(path: Key, value: Any) -> Iterator[tuple[Key, Any]]:
+    if type(value) is dict and value:
+        for key, item in value.items():
+            yield from _parts((*path, *str(key).split(".")), item)
+    else:
+        yield path, value
 
 
 def _text(value: Any, working_dir: str) -> str:
@@ -129,9 +145,14 @@ def packed(keys: Mapping[Key, str]) -> dict[str, str]:
     """Write fingerprints of keys as one line for each service and each kind of resource."""
     lines: dict[str, list[str]] = {}
     for key, digits in sorted(keys.items()):
-        if " " not in key[-1]:
-            lines.setdefault(".".join(key[:-1]), []).append(f"{key[-1]}={digits}")
+        depth = _DEPTHS.get(key[0], 0)
+        if not any(" " in part for part in key):
+            lines.setdefault(".".join(key[:depth]), []).append(f"{'.'.join(key[depth:])}={digits}")
     return {where: " ".join(items) for where, items in lines.items()}
+
+
+_DEPTHS: Final[Mapping[str, int]] = {"services": 2, "networks": 1, "volumes": 1, "configs": 1, "secrets": 1}
+"""How much of a key stands before its line."""
 
 
 def _unpacked(lines: Mapping[str, str]) -> dict[Key, str]:
@@ -141,8 +162,9 @@ def _unpacked(lines: Mapping[str, str]) -> dict[Key, str]:
         prefix = tuple(filter(None, (section, name)))
         for item in items.split():
             key, _, digits = item.rpartition("=")
-            where_it_is = (*prefix, key)
-            found[where_it_is] = digits
+            parts = (key,) if section and not name else key.split(".")
+            path = (*prefix, *parts)
+            found[path] = digits
     return found
 
 

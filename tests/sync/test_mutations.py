@@ -1,0 +1,183 @@
+"""Every single change is caught and put down to its cause; what means nothing is not reported.
+
+The default suite takes a sample of the changes, `-m slow` takes them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from compose2fargate import api
+from compose2fargate.diagnostics import InputError
+from compose2fargate.sync.causes import Kind
+from compose2fargate.sync.compare import State
+from compose2fargate.sync.result import FolderState
+from tests.sync.conftest import CONVERTING, ENVIRONMENT, Converted, Project
+from tests.sync.mutations import all_changes, commented, json_edits, mutations, removals, reordered
+from tests.test_golden import TARGETS, arguments
+
+T = TypeVar("T")
+
+each_target = pytest.mark.parametrize("target", TARGETS)
+each_case = pytest.mark.parametrize("case", CONVERTING)
+sampled = pytest.mark.parametrize(
+    "every", [pytest.param(11, id="sample"), pytest.param(1, id="all", marks=pytest.mark.slow)]
+)
+
+
+def sample(items: Iterable[T], every: int) -> Iterator[T]:
+    return islice(items, 0, None, every)
+
+
+def generated(project: Project, target: str) -> dict[str, str] | None:
+    """Convert again, from the beginning; None where that fails."""
+    try:
+        made = api.convert(
+            api.LoadOptions(environment=ENVIRONMENT, cwd=str(project.root)),
+            settings_of(arguments(project.root)),
+            target=target,
+            folder=project.folder,
+        )
+    except InputError:
+        return None
+    return {path: text for path, text in made.artifacts.items() if path != "compose2fargate.json"}
+
+
+def settings_of(flags: list[str]) -> dict[str, object]:
+    """Read a fixture's arguments as the command line does."""
+    import click
+
+    from compose2fargate.cli.convert import command
+    from compose2fargate.cli.settings_options import settings_flags
+
+    context = click.Context(command)
+    parsed, _, _ = command.make_parser(context).parse_args(list(flags))
+    values = {parameter.name: parsed.get(str(parameter.name)) for parameter in command.params}
+    return settings_flags({str(name): value for name, value in values.items()})
+
+
+def at_cause(state: FolderState, file: str, lines: frozenset[int]) -> list[str]:
+    """Give the changes that are not put down to a line of `lines` in `file`."""
+    return [
+        f"{change.service}: {change.field} is put down to {change.cause}"
+        for change in all_changes(state)
+        if change.cause.kind is not Kind.COMPOSE
+        or change.cause.location is None
+        or (change.cause.location.file, change.cause.location.line in lines) != (file, True)
+    ]
+
+
+@sampled
+@each_target
+@each_case
+def test_each_value_in_a_compose_file_is_caught_where_it_stands(
+    case: str, target: str, every: int, converted: Converted
+) -> None:
+    project = converted(case, target)
+    before = generated(project, target)
+    wrong: list[str] = []
+    for source in project.sources():
+        text = source.read_text()
+        name = source.relative_to(project.root).as_posix()
+        for mutation in sample(mutations(text), every):
+            source.write_text(mutation.text)
+            after, state = generated(project, target), project.check()
+            if after is None:
+                wrong += [] if state.status == 2 and state.problems else [f"{mutation.path}: not refused"]
+            elif after == before:
+                wrong += [] if state.status == 0 else [f"{name} {mutation.path}: reported for nothing"]
+            elif state.status != 1:
+                wrong.append(f"{name} {mutation.path}: not caught")
+            else:
+                wrong += [f"{name} {mutation.path}: {said}" for said in at_cause(state, name, mutation.lines)]
+        source.write_text(text)
+    assert wrong == []
+
+
+@sampled
+@each_target
+@each_case
+def test_each_key_that_is_removed_is_caught(case: str, target: str, every: int, converted: Converted) -> None:
+    project = converted(case, target)
+    before = generated(project, target)
+    source = project.root / "compose.yaml"
+    text = source.read_text()
+    wrong: list[str] = []
+    for path, removed in sample(removals(text), every):
+        source.write_text(removed)
+        after, state = generated(project, target), project.check()
+        expected = 2 if after is None else int(after != before)
+        if state.status != expected:
+            wrong.append(f"{path}: {state.status} instead of {expected}")
+        wrong += [
+            f"{path}: {change.field} is put down to {change.cause}"
+            for change in all_changes(state)
+            if change.cause.kind is not Kind.COMPOSE or change.cause.location is None
+        ]
+    assert wrong == []
+
+
+@sampled
+@each_target
+@each_case
+def test_each_edit_of_a_generated_file_is_caught(
+    case: str, target: str, every: int, converted: Converted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = converted(case, target)
+    made: dict[str, object] = {}
+    regenerate = api._regenerate
+
+    def once(*given: object) -> object:  # the compose file stays as it is
+        if not made:
+            made["it"] = regenerate(*given)  # type: ignore[arg-type]
+        return made["it"]
+
+    monkeypatch.setattr(api, "_regenerate", once)
+    wrong: list[str] = []
+    for name, path in project.files.items():
+        text = path.read_text()
+        for what, edited in sample(list(edits(path, text)), every):
+            path.write_text(edited)
+            wrong += [f"{name} {what}: {said}" for said in misjudged(project.check(), name)]
+        path.write_text(text)
+    assert wrong == []
+
+
+def edits(path: Path, text: str) -> Iterator[tuple[object, str]]:
+    if path.suffix == ".json":
+        yield from json_edits(text)
+        return
+    lines = text.split("\n")
+    for index, line in enumerate(lines):
+        if line.strip() and not line.lstrip().startswith(("#", "//")):
+            yield index + 1, "\n".join([*lines[:index], f"{line.rstrip()}x", *lines[index + 1 :]])
+            yield index + 1, "\n".join([*lines[:index], *lines[index + 1 :]])
+
+
+def misjudged(state: FolderState, name: str) -> Iterator[str]:
+    if state.status != 1:
+        yield "not caught"
+    for file in state.files:
+        if (file.state is State.EDITED) is not (file.path == name):
+            yield f"{file.path} is {file.state.value}"
+    for change in all_changes(state):
+        if change.cause.kind is not Kind.EDITED:
+            yield f"{change.field} is put down to {change.cause}"
+
+
+@each_target
+@each_case
+@pytest.mark.parametrize("rewrite", [reordered, commented], ids=["order", "comments"])
+def test_what_means_nothing_in_compose_is_not_reported(
+    rewrite: object, case: str, target: str, converted: Converted
+) -> None:
+    project = converted(case, target)
+    for source in project.sources():
+        source.write_text(rewrite(source.read_text()))  # type: ignore[operator]
+    state = project.check()
+    assert (state.status, state.problems, state.different) == (0, (), ())
