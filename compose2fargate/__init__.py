@@ -14,7 +14,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from compose2fargate.api import Conversion, LoadOptions, Translated, convert, translate, write
+    from compose2fargate.api import (
+        CheckOptions,
+        Conversion,
+        LoadOptions,
+        Translated,
+        check,
+        convert,
+        translate,
+        write,
+    )
     from compose2fargate.diagnostics import (
         AwsError,
         Compose2FargateError,
@@ -32,6 +41,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AwsError",
+    "CheckOptions",
     "Compose2FargateError",
     "Conversion",
     "Diagnostic",
@@ -44,12 +54,15 @@ __all__ = [
     "Severity",
     "Translated",
     "UsageError",
+    "check",
     "convert",
     "translate",
     "write",
 ]
 
-_FROM_API = frozenset({"Conversion", "LoadOptions", "Translated", "convert", "translate", "write"})
+_FROM_API = frozenset(
+    {"CheckOptions", "Conversion", "LoadOptions", "Translated", "check", "convert", "translate", "write"}
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -46,12 +46,15 @@ from compose2fargate.sync.manifest import (
 )
 
 if TYPE_CHECKING:
+    from compose2fargate.aws.observation import Observation
+    from compose2fargate.aws.stack import Stack
     from compose2fargate.checking import Made, Place
     from compose2fargate.sync.manifest import Manifest
     from compose2fargate.sync.result import FolderState
 
 __all__ = [
     "Accounted",
+    "CheckOptions",
     "Conversion",
     "LoadOptions",
     "Translated",
@@ -241,31 +244,58 @@ def convert(
     return Conversion(translated.project.name, {**artifacts, MANIFEST: text}, translated.diagnostics)
 
 
+class CheckOptions(NamedTuple):
+    """How far `check` goes.
+
+    Attributes:
+        fix: Whether to write anew what is out of sync.
+        force: Whether that goes for files that were edited by hand, too.
+        live: Whether to compare with what is registered in AWS, too; the only use of credentials.
+        region: Where that is; "" for the recorded region, or that of boto3's own chain.
+        profile: A profile of the AWS configuration.
+    """
+
+    fix: bool = False
+    force: bool = False
+    live: bool = False
+    region: str = ""
+    profile: str = ""
+
+
 def check(
     folder: str,
+    options: CheckOptions | None = None,
     *,
     environment: Mapping[str, str],
     cwd: str = ".",
     stdin: TextIO | None = None,
-    fix: bool = False,
-    force: bool = False,
 ) -> FolderState:
-    """Generate in memory what the manifest in `folder` describes, and compare; write nothing unless `fix` is set.
+    """Generate in memory what the manifest in `folder` describes, and compare; write nothing unless asked to.
 
     Args:
         folder: A folder that `convert` wrote.
+        options: How far to go; compares with the compose files only by default.
         environment: The variables of the process; those that choose files or settings do not count.
         cwd: Where `folder` starts from.
         stdin: What the file `-` reads, where the folder was made from that.
-        fix: Whether to write anew what is out of sync.
-        force: Whether that goes for files that were edited by hand, too.
+
+    Raises:
+        AwsError: With `live`, AWS refused or could not be reached. Everything else is in the result.
     """
+    chosen = options or CheckOptions()
     from compose2fargate.checking import check_folder
 
     def regenerate(recorded: Manifest, place: Place) -> Made:
         return _regenerate(recorded, place, environment, stdin)
 
-    return check_folder(folder, cwd, regenerate, fix=fix, force=force)
+    def observe(stack: Stack, recorded: Manifest) -> Sequence[Observation]:
+        from compose2fargate.apply.live import observe
+
+        region = chosen.region or str(recorded.settings.get("region", ""))
+        return observe(stack, region=region, profile=chosen.profile)
+
+    look = observe if chosen.live else None
+    return check_folder(folder, cwd, regenerate, fix=chosen.fix, force=chosen.force, observe=look)
 
 
 def find_folders(paths: Sequence[str], cwd: str = ".") -> list[str]:

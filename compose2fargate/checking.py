@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from compose2fargate import __version__
+from compose2fargate.aws.observation import Observation
 from compose2fargate.aws.resources import TaskDefinition
 from compose2fargate.aws.stack import Stack
 from compose2fargate.compose.loader import Loaded
@@ -14,7 +15,8 @@ from compose2fargate.compose.source import DEFAULT_NAMES
 from compose2fargate.diagnostics import Diagnostic, EmitError, InputError, Location, Severity
 from compose2fargate.output import MANIFEST, write
 from compose2fargate.sync.causes import Causes, Now
-from compose2fargate.sync.compare import FileState, State, compare
+from compose2fargate.sync.compare import FileState, State, compare, shown
+from compose2fargate.sync.fields import in_ecs_terms
 from compose2fargate.sync.manifest import (
     FORMAT,
     Manifest,
@@ -23,6 +25,7 @@ from compose2fargate.sync.manifest import (
     unix_lines,
     value_fingerprint,
 )
+from compose2fargate.sync.outline import value_differences
 from compose2fargate.sync.result import BROKEN, FolderState
 
 _SKIPPED = frozenset({"node_modules", "__pycache__", "venv", "vendor"})
@@ -65,6 +68,29 @@ def _nothing(path: str, cwd: str) -> Diagnostic:
     else:
         message = f"{path} was not written by compose2fargate: there is no {MANIFEST} in or below it"
     return Diagnostic("C2F328", Severity.ERROR, message, hint="compose2fargate convert")
+
+
+def _drift(state: FolderState, seen: Observation) -> Iterator[Diagnostic]:
+    """Say what is not in the account as it would be generated, apart from what the repository itself does not agree on."""
+    subject = f"{seen.service}: " if seen.service else ""
+    if seen.actual is None:
+        yield _in_account("C2F335", f"{subject}there is no {seen.kind} {seen.name} in the account")
+        return
+    pending = {(change.service, change.field) for file in state.files for change in file.changes}
+    for difference in value_differences(seen.desired, seen.actual):
+        field = in_ecs_terms(difference.path, seen.service)
+        if (seen.service, field) not in pending:
+            wanted, there = shown(difference.old, difference.path), shown(difference.new, difference.path)
+            said = f"{subject}{field} is {there or 'not set'} in the account, and {wanted or 'not set'} here"
+            yield _in_account("C2F334", f"{said} ({seen.kind} {seen.name})")
+    if seen.running and seen.latest and seen.running != seen.latest:
+        said = f"{subject}the service runs {seen.running}, and the latest revision is {seen.latest}"
+        yield _in_account("C2F336", said)
+
+
+def _in_account(code: str, message: str) -> Diagnostic:
+    hint = "somebody changed the account, or this was not deployed: deploy it, or take the change over into the compose file"
+    return Diagnostic(code, Severity.ERROR, message, hint=hint)
 
 
 class Made(NamedTuple):
@@ -125,6 +151,7 @@ def check_folder(
     *,
     fix: bool = False,
     force: bool = False,
+    observe: Callable[[Stack, Manifest], Sequence[Observation]] | None = None,
 ) -> FolderState:
     """Check one folder; `regenerate` runs the pipeline as the manifest says. See `api.check`."""
     cwd = os.path.abspath(cwd)
@@ -144,10 +171,14 @@ def check_folder(
     )
     try:
         made = regenerate(recorded, place)
-        return _judged(state, recorded, made, place, fix=fix, force=force)
+        state = _judged(state, recorded, made, place, fix=fix, force=force)
     except InputError as error:
         errors = [d for d in error.diagnostics if d.severity is Severity.ERROR]
         return state._replace(problems=tuple(_relocated(d, place) for d in errors or error.diagnostics))
+    if observe is None:
+        return state
+    drift = [d for observation in observe(made.stack, recorded) for d in _drift(state, observation)]
+    return state._replace(problems=tuple(drift), live=True)
 
 
 def _judged(

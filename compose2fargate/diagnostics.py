@@ -320,5 +320,6 @@ CODES: Mapping[str, str] = {
     "C2F334": "The account differs from the generated files",
     "C2F335": "The account does not have what the files describe",
     "C2F336": "A service in the account does not run the latest revision",
+    "C2F337": "AWS cannot be asked",
 }
 """Every code and its title. The message of a diagnostic says the particulars."""

@@ -12,7 +12,7 @@ from compose2fargate.diagnostics import Diagnostic, Severity
 from compose2fargate.report import as_dict
 from compose2fargate.report_ci import github, sarif
 from compose2fargate.sync.compare import FINE, MASK, FileState, State, is_credential
-from compose2fargate.sync.result import BROKEN, IN_SYNC, FolderState, diagnostics, what, why
+from compose2fargate.sync.result import IN_SYNC, FolderState, diagnostics, what, why
 
 _DIFF_LINES: Final = 60
 """How many lines of a file's diff are shown; the rest is counted."""
@@ -36,19 +36,20 @@ def _folder(state: FolderState, *, quiet: bool) -> Iterator[str]:
         filter(None, (state.target, f"project {state.project}" if state.project else "", state.environment))
     )
     if state.problems:
-        yield f"{state.folder}: {'cannot be checked' if state.status == BROKEN else 'differs from the account'}"
+        yield f"{state.folder}: {'the account differs' if state.live else 'cannot be checked'}{f' ({made})' if made else ''}"
         for problem in state.problems:
             yield f"  {problem.code}: {problem.message}" + (
                 f" ({problem.location})" if problem.location else ""
             )
             if problem.hint:
                 yield from (f"    {line}" for line in problem.hint.splitlines())
-    elif state.fixed:
+    if state.fixed:
         yield f"{state.folder}: brought up to date ({_count(len(state.different), 'file')} differed; {made})"
     elif state.status == IN_SYNC:
         if not quiet:
-            yield f"{state.folder}: in sync ({_count(len(state.files), 'file')}; {made})"
-    else:
+            account = ", and with the account" if state.live else ""
+            yield f"{state.folder}: in sync{account} ({_count(len(state.files), 'file')}; {made})"
+    elif state.different:
         yield f"{state.folder}: out of sync ({len(state.different)} of {_count(len(state.files), 'file')}; {made})"
     if not state.fixed:
         yield from _files(state)

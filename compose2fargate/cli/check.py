@@ -38,15 +38,23 @@ def command(ctx: click.Context, /, folders: tuple[str, ...], format: str, **valu
     _refuse_compose_options(ctx)
     if values["force"] and not values["fix"]:
         raise click.UsageError("--force goes with --fix.")
+    if (values["region"] or values["aws_profile"]) and not values["live"]:
+        raise click.UsageError("--region and --aws-profile go with --live.")
     surroundings = load_options(ctx)
+    options = api.CheckOptions(
+        fix=values["fix"],
+        force=values["force"],
+        live=values["live"],
+        region=values["region"] or "",
+        profile=values["aws_profile"] or "",
+    )
     states = [
         api.check(
             folder,
+            options,
             environment=surroundings.environment,
             cwd=surroundings.cwd,
             stdin=standard_input(),
-            fix=values["fix"],
-            force=values["force"],
         )
         for folder in api.find_folders(folders, surroundings.cwd)
     ]

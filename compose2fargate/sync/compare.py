@@ -145,7 +145,7 @@ class _Comparison:
     def _change(self, path: str, difference: Difference, old: str, *, by_hand: bool) -> Change:
         service = self._service(path, difference.path)
         field = in_ecs_terms(difference.path, service)
-        before, after = _shown(difference.old, difference.path), _shown(difference.new, difference.path)
+        before, after = shown(difference.old, difference.path), shown(difference.new, difference.path)
         line = line_of(path, old, difference.at)
         if by_hand:
             cause = Cause(Kind.EDITED, "", self._causes.says(service, difference.path))
@@ -195,7 +195,7 @@ def is_credential(name: str) -> bool:
     return _CREDENTIAL.search(name) is not None
 
 
-def _shown(value: Any, path: Sequence[str]) -> str | None:
+def shown(value: Any, path: Sequence[str]) -> str | None:
     """Write a value as a message shows it: short, on one line, and no credential."""
     if value is ABSENT:
         return None

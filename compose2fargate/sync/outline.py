@@ -56,6 +56,11 @@ def differences(path: str, old: str, new: str) -> list[Difference]:
     return list(_lines_differ(path, old, new))
 
 
+def value_differences(old: Any, new: Any) -> list[Difference]:
+    """Give the fields in which two plain values differ."""
+    return list(_values_differ(old, new, (), (), ()))
+
+
 def line_of(path: str, text: str, at: tuple[Step, ...] | int) -> int:
     """Give the line of `text`, from 1, on which a difference stands."""
     if isinstance(at, int):

@@ -27,6 +27,7 @@ class FolderState(NamedTuple):
         notes: What is worth knowing, and nothing to act on.
         variables: Variables that have another value here.
         fixed: Whether `--fix` brought it up to date.
+        live: Whether the account was looked at, too.
     """
 
     folder: str
@@ -39,6 +40,7 @@ class FolderState(NamedTuple):
     notes: tuple[Diagnostic, ...] = ()
     variables: tuple[str, ...] = ()
     fixed: bool = False
+    live: bool = False
 
     @property
     def different(self) -> tuple[FileState, ...]:
@@ -49,7 +51,7 @@ class FolderState(NamedTuple):
     def status(self) -> int:
         """The exit code that this folder asks for."""
         if self.fixed:
-            return IN_SYNC
+            return OUT_OF_SYNC if self.problems else IN_SYNC
         if any(file.state in _BROKEN for file in self.files) or any(
             d.code not in DRIFT for d in self.problems
         ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,10 @@ class Project:
         self.root = root
         self.folder = f"fargate/{target}"
 
-    def check(self, **options: bool) -> FolderState:
-        return api.check(self.folder, environment=ENVIRONMENT, cwd=str(self.root), **options)  # type: ignore[arg-type]
+    def check(self, **options: Any) -> FolderState:
+        return api.check(
+            self.folder, api.CheckOptions(**options), environment=ENVIRONMENT, cwd=str(self.root)
+        )
 
     @property
     def files(self) -> dict[str, Path]:

@@ -127,7 +127,7 @@ def all_changes(state: FolderState) -> list[Change]:
 def reordered(text: str) -> str:
     """Turn the keys of each service around."""
     node = yaml.compose(text, Loader=yaml.SafeLoader)
-    for key, services in node.value:
+    for key, services in node.value if isinstance(node, yaml.MappingNode) else ():
         if key.value == "services":
             for _, service in services.value:
                 if isinstance(service, yaml.MappingNode):
