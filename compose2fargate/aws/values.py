@@ -105,24 +105,30 @@ _LINKS = frozenset({Ref, Join, BuiltImage})
 _LEFT_OUT_WHEN_EMPTY = frozenset({tuple, dict, type(None)})
 
 
-def to_api(value: Any, resolve: Resolve, spell: Callable[[str], str] = camel) -> Any:
+def to_api(
+    value: Any,
+    resolve: Resolve,
+    spell: Callable[[str], str] = camel,
+    link: Callable[[Any, Resolve], Any] = resolve_text,
+) -> Any:
     """Turn a value of `resources.py` into the plain JSON that an AWS API takes.
 
     Members that are None and empty collections are left out, since AWS reads both as "not given"; empty
-    strings and zeros stay. `resolve` says what a `Ref` becomes. Keys of mappings (labels, log options) are
-    the user's and keep their spelling.
+    strings and zeros stay. `resolve` says what a `Ref` becomes; `link` puts texts with links in them together,
+    for targets whose texts are expressions. Keys of mappings (labels, log options) are the user's and keep
+    their spelling.
     """
     kind: Any = type(value)
     if kind in _PLAIN:
         return value
     if kind in _LINKS:
-        return resolve_text(value, resolve)
+        return link(value, resolve)
     if kind is tuple:
-        return [to_api(item, resolve, spell) for item in value]
+        return [to_api(item, resolve, spell, link) for item in value]
     if isinstance(value, Mapping):
-        return {key: to_api(item, resolve, spell) for key, item in value.items()}
+        return {key: to_api(item, resolve, spell, link) for key, item in value.items()}
     return {
-        spelled: item if type(item) in _PLAIN else to_api(item, resolve, spell)
+        spelled: item if type(item) in _PLAIN else to_api(item, resolve, spell, link)
         for spelled, item in zip(_members(kind, spell), value)  # noqa: B905 - as many values as fields
         if item or type(item) not in _LEFT_OUT_WHEN_EMPTY
     }

@@ -34,7 +34,7 @@ class Target(NamedTuple):
     origin: str
 
 
-BUILT_IN = ("json",)
+BUILT_IN = ("json", "terraform", "cloudformation")
 
 
 def load_emitter(name: str) -> Emitter:
@@ -47,6 +47,14 @@ def load_emitter(name: str) -> Emitter:
         from compose2fargate.emitters.json import JsonEmitter
 
         return JsonEmitter()
+    if name == "terraform":
+        from compose2fargate.emitters.terraform import TerraformEmitter
+
+        return TerraformEmitter()
+    if name == "cloudformation":
+        from compose2fargate.emitters.cloudformation import CloudFormationEmitter
+
+        return CloudFormationEmitter()
     from compose2fargate.emitters.plugins import load_plugin
 
     return load_plugin(name)

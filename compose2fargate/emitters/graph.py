@@ -1,0 +1,126 @@
+"""What a stack says between its lines: who refers to whom, who has to wait, and to whom a resource belongs.
+
+Templates need this as text, where an API needs it as an order of calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from compose2fargate.aws.resources import (
+    EcsService,
+    Listener,
+    ListenerRule,
+    MountTargets,
+    ScalableTarget,
+    ScalingPolicy,
+    TaskDefinition,
+)
+from compose2fargate.aws.stack import After, Stack
+from compose2fargate.aws.values import BuiltImage, Ref
+
+_PLAIN = frozenset({str, int, bool, float, type(None)})
+
+
+def refs(value: Any) -> Iterator[Ref]:
+    """Yield every `Ref` inside `value`."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return
+    if kind is Ref:
+        yield value
+    elif kind is BuiltImage:
+        yield value.repository
+    else:
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from refs(item)
+
+
+class Graph:
+    """Answers questions about the links of one stack; each is worked out once."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self.refs = {
+            logical_id: frozenset(ref.logical_id for ref in refs(resource))
+            for logical_id, resource in stack.resources.items()
+        }
+        self._forwarding = self._find_forwarding()
+        self._mount_targets = tuple(logical_id for logical_id, _ in stack.of_type(MountTargets))
+        self.scaled = frozenset(target.service.logical_id for _, target in stack.of_type(ScalableTarget))
+        """Services whose desired count is written by Application Auto Scaling."""
+        self.awaited = frozenset(
+            after.logical_id for waits in stack.after.values() for after in waits if after.condition == "healthy"
+        )
+        """Services that have to be steady before others are made."""
+
+    def _find_forwarding(self) -> Mapping[str, tuple[str, ...]]:
+        """Target group to the listeners and rules that send requests to it."""
+        found: dict[str, tuple[str, ...]] = {}
+        for kind in (Listener, ListenerRule):
+            for logical_id, _ in self._stack.of_type(kind):
+                for other in self.refs[logical_id]:
+                    found[other] = (*found.get(other, ()), logical_id)
+        return found
+
+    def prerequisites(self, logical_id: str) -> Iterator[str]:
+        """Yield what an ECS service needs to exist, beyond what it refers to.
+
+        A target group that no listener uses is refused, and a task does not start where its file system has no
+        mount target: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-load-balancing.html
+        """
+        service = self._stack.resources[logical_id]
+        if not isinstance(service, EcsService):
+            return
+        for balancer in service.load_balancers:
+            if isinstance(balancer.target_group_arn, Ref):
+                yield from self._forwarding.get(balancer.target_group_arn.logical_id, ())
+        definition = service.task_definition
+        if isinstance(definition, Ref) and self._uses_files(definition.logical_id):
+            yield from self._mount_targets
+
+    def _uses_files(self, task_definition: str) -> bool:
+        resource = self._stack.resources[task_definition]
+        return isinstance(resource, TaskDefinition) and any(
+            isinstance(ref, Ref)
+            for volume in resource.volumes
+            if volume.efs_volume_configuration
+            for ref in refs(volume.efs_volume_configuration)
+        )
+
+    def waits(self, logical_id: str) -> tuple[After, ...]:
+        """Give what `depends_on` of the compose file asks for."""
+        return self._stack.after.get(logical_id, ())
+
+    def load_balancer_of(self, target_group: str) -> str | None:
+        """Find the load balancer whose listener sends requests to a target group."""
+        for logical_id in self._forwarding.get(target_group, ()):
+            resource = self._stack.resources[logical_id]
+            if isinstance(resource, Listener) and isinstance(resource.load_balancer_arn, Ref):
+                return resource.load_balancer_arn.logical_id
+            if isinstance(resource, ListenerRule) and isinstance(resource.listener_arn, Ref):
+                listener = self._stack.resources[resource.listener_arn.logical_id]
+                if isinstance(listener, Listener) and isinstance(listener.load_balancer_arn, Ref):
+                    return listener.load_balancer_arn.logical_id
+        return None
+
+    def scaled_service(self, policy: ScalingPolicy) -> str | None:
+        """Give the service that a scaling policy is about."""
+        target = self._stack.resources[policy.scalable_target.logical_id]
+        return target.service.logical_id if isinstance(target, ScalableTarget) else None
+
+    def owners(self) -> Mapping[str, str]:
+        """Give, for each resource that comes from a compose service, the service whose task it belongs to.
+
+        A sidecar has a log group and perhaps a repository of its own, but its container is in another's task.
+        """
+        origins = self._stack.origins
+        with_task = {origins[i] for i, _ in self._stack.of_type(TaskDefinition) if i in origins}
+        leaders: dict[str, str] = {}
+        for logical_id, _ in self._stack.of_type(TaskDefinition):
+            for other in self.refs[logical_id]:
+                origin = origins.get(other)
+                if origin is not None and origin not in with_task and logical_id in origins:
+                    leaders.setdefault(origin, origins[logical_id])
+        return {logical_id: leaders.get(origin, origin) for logical_id, origin in origins.items()}

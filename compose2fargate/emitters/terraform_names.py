@@ -1,0 +1,249 @@
+"""Names and addresses of a stack in Terraform: what a `Ref` becomes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any
+
+from compose2fargate.aws.resources import (
+    AccessPoint,
+    Account,
+    Cluster,
+    DiscoveryService,
+    DnsNamespace,
+    EcsService,
+    Existing,
+    FileSystem,
+    IngressRule,
+    Listener,
+    ListenerRule,
+    LoadBalancer,
+    LogGroup,
+    ManagedSecret,
+    MountTargets,
+    Namespace,
+    Network,
+    Repository,
+    Role,
+    ScalableTarget,
+    ScalingPolicy,
+    Schedule,
+    SecretParameter,
+    SecurityGroup,
+    TargetGroup,
+    TaskDefinition,
+)
+from compose2fargate.aws.stack import Stack
+from compose2fargate.aws.values import BuiltImage, Join, Ref, Resolve, to_api
+from compose2fargate.emitters.hcl import Expression, quoted, template
+
+TYPES: Mapping[type[Any], str] = {
+    Cluster: "aws_ecs_cluster",
+    Namespace: "aws_service_discovery_http_namespace",
+    DnsNamespace: "aws_service_discovery_private_dns_namespace",
+    DiscoveryService: "aws_service_discovery_service",
+    SecurityGroup: "aws_security_group",
+    IngressRule: "aws_vpc_security_group_ingress_rule",
+    LoadBalancer: "aws_lb",
+    TargetGroup: "aws_lb_target_group",
+    Listener: "aws_lb_listener",
+    ListenerRule: "aws_lb_listener_rule",
+    Role: "aws_iam_role",
+    LogGroup: "aws_cloudwatch_log_group",
+    Repository: "aws_ecr_repository",
+    SecretParameter: "aws_ssm_parameter",
+    ManagedSecret: "aws_secretsmanager_secret",
+    FileSystem: "aws_efs_file_system",
+    MountTargets: "aws_efs_mount_target",
+    AccessPoint: "aws_efs_access_point",
+    TaskDefinition: "aws_ecs_task_definition",
+    EcsService: "aws_ecs_service",
+    Schedule: "aws_scheduler_schedule",
+    ScalableTarget: "aws_appautoscaling_target",
+    ScalingPolicy: "aws_appautoscaling_policy",
+}
+"""The Terraform type of each resource that has an address. A `RunTask` is a command, `Account` and `Network` are looked up."""
+
+# Attributes of ours that Terraform calls otherwise.
+_ATTRIBUTES: Mapping[tuple[str, str], str] = {
+    ("aws_ecs_service", "arn"): "id",
+    ("aws_ecr_repository", "uri"): "repository_url",
+    ("aws_ecr_repository", "name"): "name",
+    ("aws_lb", "dns"): "dns_name",
+}
+
+# How something that exists already is looked up: data source and the argument that takes its name.
+_LOOKUPS: Mapping[str, tuple[str, str]] = {
+    "Role": ("aws_iam_role", "name"),
+    "Cluster": ("aws_ecs_cluster", "cluster_name"),
+    "Repository": ("aws_ecr_repository", "name"),
+    "LoadBalancer": ("aws_lb", "name"),
+    "TargetGroup": ("aws_lb_target_group", "name"),
+    "ManagedSecret": ("aws_secretsmanager_secret", "name"),
+    "Namespace": ("aws_service_discovery_http_namespace", "name"),
+    "LogGroup": ("aws_cloudwatch_log_group", "name"),
+    "TaskDefinition": ("aws_ecs_task_definition", "task_definition"),
+}
+_LOOKED_UP_NAMES = {"aws_ecs_cluster": "cluster_name"}
+
+# What is known by an ARN that its name gives; a data source would bring a secret's value into the state.
+_ARNS = {
+    "SecretParameter": ("ssm", "parameter/"),
+    "FileSystem": ("elasticfilesystem", "file-system/"),
+    "AccessPoint": ("elasticfilesystem", "access-point/"),
+}
+
+ACCOUNT: Mapping[str, tuple[str, str]] = {
+    "region": ("aws_region", "name"),
+    "id": ("aws_caller_identity", "account_id"),
+    "partition": ("aws_partition", "partition"),
+}
+
+_WORD = re.compile(r"[^A-Za-z0-9_]+")
+
+
+def label(text: str) -> str:
+    """Spell a name as Terraform's style guide does: words and underscores."""
+    word = _WORD.sub("_", text).strip("_") or "x"
+    return word if not word[0].isdigit() else f"_{word}"
+
+
+def _plain_label(logical_id: str) -> str:
+    kind, _, name = logical_id.partition("/")
+    if kind == "task-role":
+        return label(f"{name}_task")
+    if name:
+        return label(name)
+    for suffix in ("-role", "-load-balancer"):
+        if kind.endswith(suffix):
+            return label(kind.removesuffix(suffix))
+    return "main"
+
+
+def labels(stack: Stack) -> Mapping[str, str]:
+    """Give each resource the last part of its address; what would be one name twice gets a suffix of its own.
+
+    The suffix follows from the logical id, so that another service does not rename this one.
+    """
+    plain = {logical_id: _plain_label(logical_id) for logical_id in stack.resources}
+    taken = Counter((type(stack.resources[i]), name) for i, name in plain.items())
+    return {
+        logical_id: name
+        if taken[type(stack.resources[logical_id]), name] == 1 or logical_id.endswith(f"/{name}")
+        else f"{name}_{sha256(logical_id.encode()).hexdigest()[:6]}"
+        for logical_id, name in plain.items()
+    }
+
+
+class Addresses:
+    """Turns links into expressions, and remembers what has to be looked up for them."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self.labels = labels(stack)
+        self.account: set[str] = set()
+        """Attributes of the account that some expression uses."""
+        self.lookups: dict[str, tuple[str, str, str]] = {}
+        """Logical id of what exists to its data source: type, argument, identifier."""
+
+    def address(self, logical_id: str) -> str:
+        """Give the address of a resource."""
+        return f"{TYPES[type(self._stack.resources[logical_id])]}.{self.labels[logical_id]}"
+
+    def resolve(self, ref: Ref) -> Expression:
+        """Give the expression that a `Ref` is."""
+        resource = self._stack.get(ref)
+        special = self._SPECIAL.get(type(resource))
+        if special:
+            return special(self, ref, resource)
+        kind = TYPES[type(resource)]
+        return Expression(
+            f"{kind}.{self.labels[ref.logical_id]}.{_ATTRIBUTES.get((kind, ref.attribute), ref.attribute)}"
+        )
+
+    def of(self, value: str | Ref, attribute: str = "") -> Any:
+        """Give a literal as it is, and a `Ref` with `attribute` in place of its own.
+
+        Terraform keeps ARNs where the API takes a name as well; comparing with what it reads back needs the same form.
+        """
+        if isinstance(value, str):
+            return value
+        return self.resolve(Ref(value.logical_id, attribute) if attribute else value)
+
+    def role(self, value: str | Ref) -> Any:
+        """Give a role's ARN; a literal may be its name."""
+        if isinstance(value, Ref):
+            return self.of(value, "arn")
+        return value if value.startswith("arn:") else self.arn("iam", "role/", value)
+
+    def arn(self, service: str, prefix: str, name: str) -> Expression:
+        """Give an ARN of this account and region."""
+        region = "" if service == "iam" else self.account_value("region")
+        slash = prefix.removesuffix("/") if name.startswith("/") else prefix
+        parts = ("arn:", self.account_value("partition"), f":{service}:", region, ":", self.account_value("id"), f":{slash}{name}")
+        return template(parts)
+
+    def account_value(self, attribute: str) -> Expression:
+        """Give the region, the partition or the account's id."""
+        self.account.add(attribute)
+        source, member = ACCOUNT[attribute]
+        return Expression(f"data.{source}.current.{member}")
+
+    def _account(self, ref: Ref, _: Any) -> Expression:
+        return self.account_value(ref.attribute)
+
+    def _network(self, ref: Ref, _: Any) -> Expression:
+        return Expression(f"local.{ref.attribute}")
+
+    def _mount_targets(self, ref: Ref, _: Any) -> Expression:
+        return Expression(f"{self.address(ref.logical_id)}")
+
+    def _existing(self, ref: Ref, resource: Existing) -> Expression:
+        name = resource.identifier
+        if ref.attribute in ("id", "name") and resource.kind not in ("Role", "Cluster"):
+            return Expression(quoted(name))
+        if name.startswith("arn:") and ref.attribute == "arn":
+            return Expression(quoted(name))
+        if resource.kind in _ARNS:
+            return self.arn(*_ARNS[resource.kind], name)
+        source, argument = _LOOKUPS[resource.kind]
+        self.lookups[ref.logical_id] = (source, argument, name.rpartition("/")[2] if name.startswith("arn:") else name)
+        attribute = _ATTRIBUTES.get((source, ref.attribute), ref.attribute)
+        if attribute == "name":
+            attribute = _LOOKED_UP_NAMES.get(source, "name")
+        return Expression(f"data.{source}.{self.labels[ref.logical_id]}.{attribute}")
+
+    _SPECIAL: Mapping[type[Any], Callable[[Addresses, Ref, Any], Expression]] = {
+        Account: _account,
+        Network: _network,
+        Existing: _existing,
+        MountTargets: _mount_targets,
+    }
+
+    # -- values ----------------------------------------------------------------------------------------------
+
+    def text(self, value: Any) -> Any:
+        """Give a text as it is, and one with links in it as an expression."""
+        return value if isinstance(value, str) else self._link(value, self.resolve)
+
+    def json(self, value: Any) -> Any:
+        """Give a value as the API spells it, with expressions where it has links."""
+        return to_api(value, self.resolve, link=self._link)
+
+    def _link(self, value: Ref | Join | BuiltImage, resolve: Resolve) -> Any:
+        if isinstance(value, Ref):
+            return resolve(value)
+        if isinstance(value, Join):
+            return template([part if isinstance(part, str) else resolve(part) for part in value.parts])
+        return self._image(value)
+
+    def _image(self, image: BuiltImage) -> Expression:
+        """Give the address of an image that is pushed to a repository: `image_tags` chooses its tag."""
+        uri = self.resolve(image.repository)
+        name = quoted(self._stack.origins.get(image.repository.logical_id, self.labels[image.repository.logical_id]))
+        if image.digest:
+            return template([uri, Expression(f'try(":${{var.image_tags[{name}]}}", {quoted("@" + image.digest)})')])
+        return template([uri, ":", Expression(f"lookup(var.image_tags, {name}, {quoted(image.tag)})")])
