@@ -321,5 +321,11 @@ CODES: Mapping[str, str] = {
     "C2F335": "The account does not have what the files describe",
     "C2F336": "A service in the account does not run the latest revision",
     "C2F337": "AWS cannot be asked",
+    # C2F340-C2F359: targets other than json (emitters/terraform.py, emitters/cloudformation.py)
+    "C2F340": "Terraform has no argument for something",
+    "C2F341": "The template is too large",
+    "C2F342": "The template holds too many things",
+    "C2F343": "A text would be read as a reference",
+    "C2F344": "A text that Terraform would change",
 }
 """Every code and its title. The message of a diagnostic says the particulars."""

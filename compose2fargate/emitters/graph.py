@@ -18,7 +18,7 @@ from compose2fargate.aws.resources import (
     TaskDefinition,
 )
 from compose2fargate.aws.stack import After, Stack
-from compose2fargate.aws.values import BuiltImage, Ref
+from compose2fargate.aws.values import BuiltImage, Join, Ref
 
 _PLAIN = frozenset({str, int, bool, float, type(None)})
 
@@ -37,6 +37,21 @@ def refs(value: Any) -> Iterator[Ref]:
             yield from refs(item)
 
 
+def policy_text(stack: Stack, text: Any) -> Any:
+    """Let a policy speak of all revisions of a task definition: the one that is there now is replaced soon."""
+    if isinstance(text, Ref) and isinstance(stack.get(text), TaskDefinition):
+        return Join((text._replace(attribute="arn_without_revision"), ":*"))
+    if isinstance(text, Join):
+        parts = [
+            part._replace(attribute="arn_without_revision")
+            if isinstance(part, Ref) and isinstance(stack.get(part), TaskDefinition)
+            else part
+            for part in text.parts
+        ]
+        return Join(tuple(parts))
+    return text
+
+
 class Graph:
     """Answers questions about the links of one stack; each is worked out once."""
 
@@ -51,7 +66,10 @@ class Graph:
         self.scaled = frozenset(target.service.logical_id for _, target in stack.of_type(ScalableTarget))
         """Services whose desired count is written by Application Auto Scaling."""
         self.awaited = frozenset(
-            after.logical_id for waits in stack.after.values() for after in waits if after.condition == "healthy"
+            after.logical_id
+            for waits in stack.after.values()
+            for after in waits
+            if after.condition == "healthy"
         )
         """Services that have to be steady before others are made."""
 

@@ -10,6 +10,7 @@ import os.path
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from unicodedata import is_normalized
 
 from compose2fargate.aws.fargate import LOG_RETENTION_DAYS
 from compose2fargate.aws.resources import (
@@ -42,6 +43,7 @@ from compose2fargate.aws.resources import (
 )
 from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.values import Ref
+from compose2fargate.diagnostics import Diagnostic, EmitError, Severity
 from compose2fargate.emitters import Artifacts
 from compose2fargate.emitters.graph import Graph
 from compose2fargate.emitters.hcl import Attribute, Block, Call, Expression, block_text, template, value_text
@@ -101,8 +103,27 @@ class TerraformEmitter:
     summary = "a Terraform root module (AWS provider 5), one file per service"
 
     def emit(self, stack: Stack, settings: Settings) -> Artifacts:
-        """Render each resource where it belongs, and around them what varies and what is of use."""
-        return _Module(stack, settings).files()
+        """Render each resource where it belongs, and around them what varies and what is of use.
+
+        Raises:
+            EmitError: Something in the stack cannot be said in Terraform.
+        """
+        files = _Module(stack, settings).files()
+        problems = [_decomposed(path) for path, text in files.items() if not is_normalized("NFC", text)]
+        if problems and "C2F344" not in settings.allow:
+            raise EmitError(problems)
+        return files
+
+
+def _decomposed(path: str) -> Diagnostic:
+    """Terraform keeps every text in Unicode's composed form, and has no way to write another."""
+    return Diagnostic(
+        "C2F344",
+        Severity.ERROR,
+        f"a text in {path} has letters and their accents as characters of their own, which Terraform puts together",
+        hint="write it in Unicode's composed form (NFC), or let Terraform do it: --allow C2F344",
+        url="https://developer.hashicorp.com/terraform/language/expressions/types#string",
+    )
 
 
 @cache
@@ -136,7 +157,8 @@ class _Module:
         self._network = next((resource for _, resource in stack.of_type(Network)), None)
         self._clusters = [resource for _, resource in stack.of_type(Cluster)]
         self._certificate = next(
-            (c.certificate_arn for _, listener in stack.of_type(Listener) for c in listener.certificates), None
+            (c.certificate_arn for _, listener in stack.of_type(Listener) for c in listener.certificates),
+            None,
         )
         self._scope = Scope(
             stack,
@@ -194,7 +216,9 @@ class _Module:
         if owner is None:
             return _FILES[kind]
         file, source = self._service_files[owner]
-        self._titles.setdefault(file, f"{_one_line(owner)}: {_one_line(source)}" if source else _one_line(owner))
+        self._titles.setdefault(
+            file, f"{_one_line(owner)}: {_one_line(source)}" if source else _one_line(owner)
+        )
         return file
 
     @property
@@ -204,7 +228,11 @@ class _Module:
             found: dict[str, tuple[str, str]] = {}
             for logical_id, owner in self._owners.items():
                 own = self._stack.origins[logical_id] == owner
-                if own and logical_id in self._stack.files and (owner not in found or logical_id.startswith("task-definition/")):
+                if (
+                    own
+                    and logical_id in self._stack.files
+                    and (owner not in found or logical_id.startswith("task-definition/"))
+                ):
                     name = f"service_{self._stack.files[logical_id]}.tf"
                     found[owner] = (name, self._stack.sources.get(logical_id, ""))
             self._service_files_made = found
@@ -275,10 +303,22 @@ class _Module:
         for name, description, values in (
             ("urls", "Where the load balancers answer, by port.", self._urls()),
             ("service_arns", "ARN of each ECS service.", self._by_name(EcsService, "id")),
-            ("task_definition_arns", "ARN of each task definition's revision.", self._by_name(TaskDefinition, "arn")),
-            ("repository_urls", "Where the images built here are pushed to.", self._by_name(Repository, "repository_url")),
+            (
+                "task_definition_arns",
+                "ARN of each task definition's revision.",
+                self._by_name(TaskDefinition, "arn"),
+            ),
+            (
+                "repository_urls",
+                "Where the images built here are pushed to.",
+                self._by_name(Repository, "repository_url"),
+            ),
             ("run_task_commands", "How to run each job.", self._run_task_commands()),
-            ("set_secret_commands", "How to set each secret, from a file with its value.", self._secret_commands()),
+            (
+                "set_secret_commands",
+                "How to set each secret, from a file with its value.",
+                self._secret_commands(),
+            ),
             ("file_system_id", "The EFS file system of the named volumes.", self._file_system()),
         ):
             if values:
@@ -286,7 +326,9 @@ class _Module:
 
     def _by_name(self, kind: type[Any], attribute: str) -> dict[str, Any]:
         return {
-            self._stack.origins.get(i, i.rpartition("/")[2]): Expression(f"{self._addresses.address(i)}.{attribute}")
+            self._stack.origins.get(i, i.rpartition("/")[2]): Expression(
+                f"{self._addresses.address(i)}.{attribute}"
+            )
             for i, _ in self._stack.of_type(kind)
         }
 
@@ -306,7 +348,7 @@ class _Module:
         for logical_id, _ in self._stack.of_type(RunTask):
             region = self._addresses.account_value("region")
             local = f"local.{run_task_name(self._scope, logical_id)}"
-            request = Expression(f'replace(jsonencode({local}), "\'", "\'\\\\\'\'")')
+            request = Expression(f"replace(jsonencode({local}), \"'\", \"'\\\\''\")")
             command = template(["aws ecs run-task --region ", region, " --cli-input-json '", request, "'"])
             commands[self._stack.origins.get(logical_id, logical_id)] = command
         return commands
@@ -317,7 +359,9 @@ class _Module:
             for logical_id, secret in self._stack.of_type(kind):
                 region = self._addresses.account_value("region")
                 name = Expression(f"{self._addresses.address(logical_id)}.name")
-                commands[secret.name] = template(["aws ", call[0], " --region ", region, f" {call[1]} ", name, call[2]])
+                commands[secret.name] = template(
+                    ["aws ", call[0], " --region ", region, f" {call[1]} ", name, call[2]]
+                )
         return commands
 
     def _file_system(self) -> Expression | None:
@@ -326,7 +370,11 @@ class _Module:
 
 
 _SECRET_CALLS: Mapping[type[Any], tuple[str, str, str]] = {
-    SecretParameter: ("ssm put-parameter --overwrite --type SecureString", "--name", " --value file://value.txt"),
+    SecretParameter: (
+        "ssm put-parameter --overwrite --type SecureString",
+        "--name",
+        " --value file://value.txt",
+    ),
     ManagedSecret: ("secretsmanager put-secret-value", "--secret-id", " --secret-string file://value.txt"),
 }
 

@@ -116,7 +116,7 @@ def _plain_label(logical_id: str) -> str:
     if kind == "task-role":
         return label(f"{name}_task")
     if name:
-        return label(name)
+        return label(f"{kind}_{name}" if name[0].isdigit() else name)
     for suffix in ("-role", "-load-balancer"):
         if kind.endswith(suffix):
             return label(kind.removesuffix(suffix))
@@ -183,7 +183,15 @@ class Addresses:
         """Give an ARN of this account and region."""
         region = "" if service == "iam" else self.account_value("region")
         slash = prefix.removesuffix("/") if name.startswith("/") else prefix
-        parts = ("arn:", self.account_value("partition"), f":{service}:", region, ":", self.account_value("id"), f":{slash}{name}")
+        parts = (
+            "arn:",
+            self.account_value("partition"),
+            f":{service}:",
+            region,
+            ":",
+            self.account_value("id"),
+            f":{slash}{name}",
+        )
         return template(parts)
 
     def account_value(self, attribute: str) -> Expression:
@@ -210,7 +218,11 @@ class Addresses:
         if resource.kind in _ARNS:
             return self.arn(*_ARNS[resource.kind], name)
         source, argument = _LOOKUPS[resource.kind]
-        self.lookups[ref.logical_id] = (source, argument, name.rpartition("/")[2] if name.startswith("arn:") else name)
+        self.lookups[ref.logical_id] = (
+            source,
+            argument,
+            name.rpartition("/")[2] if name.startswith("arn:") else name,
+        )
         attribute = _ATTRIBUTES.get((source, ref.attribute), ref.attribute)
         if attribute == "name":
             attribute = _LOOKED_UP_NAMES.get(source, "name")
@@ -243,7 +255,11 @@ class Addresses:
     def _image(self, image: BuiltImage) -> Expression:
         """Give the address of an image that is pushed to a repository: `image_tags` chooses its tag."""
         uri = self.resolve(image.repository)
-        name = quoted(self._stack.origins.get(image.repository.logical_id, self.labels[image.repository.logical_id]))
+        name = quoted(
+            self._stack.origins.get(image.repository.logical_id, self.labels[image.repository.logical_id])
+        )
         if image.digest:
-            return template([uri, Expression(f'try(":${{var.image_tags[{name}]}}", {quoted("@" + image.digest)})')])
+            return template(
+                [uri, Expression(f'try(":${{var.image_tags[{name}]}}", {quoted("@" + image.digest)})')]
+            )
         return template([uri, ":", Expression(f"lookup(var.image_tags, {name}, {quoted(image.tag)})")])

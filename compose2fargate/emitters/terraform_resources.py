@@ -49,7 +49,7 @@ from compose2fargate.aws.resources import (
 from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.values import Ref, Tag
 from compose2fargate.diagnostics import Diagnostic, EmitError, Severity
-from compose2fargate.emitters.graph import Graph
+from compose2fargate.emitters.graph import Graph, policy_text
 from compose2fargate.emitters.hcl import BREAK, Attribute, Block, Call, Comment, Expression, quoted, template
 from compose2fargate.emitters.terraform_names import TYPES, Addresses
 from compose2fargate.settings import Settings
@@ -90,7 +90,11 @@ def render(scope: Scope, logical_id: str) -> tuple[Block, ...]:
 
 def _attributes(values: Mapping[str, Any]) -> Body:
     """Arguments for what is given: None and empty lists are left out."""
-    return [Attribute(name, value) for name, value in values.items() if value is not None and value not in ([], ())]
+    return [
+        Attribute(name, value)
+        for name, value in values.items()
+        if value is not None and value not in ([], ())
+    ]
 
 
 def _block(name: str, values: Mapping[str, Any], *nested: Block) -> Block:
@@ -167,7 +171,12 @@ def _snake(name: str) -> str:
 
 def _with_extra(block: Block, extra: Mapping[str, Any]) -> Block:
     """Add members in the API's spelling: mappings become nested blocks, everything else arguments."""
-    added = [item for name, value in extra.items() if name != "containerDefinitions" for item in _extra(name, value)]
+    added = [
+        item
+        for name, value in extra.items()
+        if name != "containerDefinitions"
+        for item in _extra(name, value)
+    ]
     names = {item.name if isinstance(item, Attribute) else item.type for item in added}
     kept = [i for i in block.body if not (isinstance(i, Attribute) and i.name in names)]
     arguments = [item for item in added if isinstance(item, Attribute)]
@@ -206,7 +215,10 @@ def _cluster(scope: Scope, logical_id: str, cluster: Cluster) -> Iterator[Block]
 
 
 def _namespace(scope: Scope, logical_id: str, namespace: Namespace) -> Iterator[Block]:
-    values = {"name": namespace.name, "description": f"Names of the services of {scope.stack.name} (Service Connect)"}
+    values = {
+        "name": namespace.name,
+        "description": f"Names of the services of {scope.stack.name} (Service Connect)",
+    }
     yield _resource(scope, logical_id, _attributes(values), _tags(scope, namespace.tags))
 
 
@@ -228,7 +240,10 @@ def _discovery_service(scope: Scope, logical_id: str, service: DiscoveryService)
         [
             _block(
                 "dns_config",
-                {"namespace_id": scope.addresses.of(service.namespace_id, "id"), "routing_policy": "MULTIVALUE"},
+                {
+                    "namespace_id": scope.addresses.of(service.namespace_id, "id"),
+                    "routing_policy": "MULTIVALUE",
+                },
                 _block("dns_records", {"type": "A", "ttl": service.ttl}),
             ),
         ],
@@ -302,7 +317,10 @@ _LOAD_BALANCER_ATTRIBUTES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "routing.http.preserve_host_header.enabled": ("preserve_host_header", _flag),
     "routing.http.xff_client_port.enabled": ("enable_xff_client_port", _flag),
     "routing.http.xff_header_processing.mode": ("xff_header_processing_mode", str),
-    "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": ("enable_tls_version_and_cipher_suite_headers", _flag),
+    "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": (
+        "enable_tls_version_and_cipher_suite_headers",
+        _flag,
+    ),
     "routing.http2.enabled": ("enable_http2", _flag),
     "waf.fail_open.enabled": ("enable_waf_fail_open", _flag),
     "dns_record.client_routing_policy": ("dns_record_client_routing_policy", str),
@@ -438,7 +456,9 @@ def _certificate(scope: Scope, arn: Any) -> Any:
 
 def _listener_rule(scope: Scope, logical_id: str, rule: ListenerRule) -> Iterator[Block]:
     conditions = [
-        Block("condition", (), (_block(condition.field.replace("-", "_"), {"values": list(condition.values)}),))
+        Block(
+            "condition", (), (_block(condition.field.replace("-", "_"), {"values": list(condition.values)}),)
+        )
         for condition in rule.conditions
     ]
     values = {"listener_arn": scope.addresses.of(rule.listener_arn), "priority": rule.priority}
@@ -498,13 +518,17 @@ def _statement(scope: Scope, statement: Statement) -> Block:
     values = {
         "sid": statement.sid or None,
         "actions": list(statement.actions),
-        "resources": [scope.addresses.text(resource) for resource in statement.resources],
+        "resources": [_policy_text(scope, resource) for resource in statement.resources],
     }
     return _block("statement", values, *(_condition(scope, c) for c in statement.conditions))
 
 
+def _policy_text(scope: Scope, text: Any) -> Any:
+    return scope.addresses.text(policy_text(scope.stack, text))
+
+
 def _condition(scope: Scope, condition: Condition) -> Block:
-    values = [scope.addresses.text(value) for value in condition.values]
+    values = [_policy_text(scope, value) for value in condition.values]
     return _block("condition", {"test": condition.test, "variable": condition.variable, "values": values})
 
 
@@ -522,7 +546,9 @@ def _repository(scope: Scope, logical_id: str, repository: Repository) -> Iterat
     yield _resource(
         scope,
         logical_id,
-        _attributes({"name": repository.repository_name, "image_tag_mutability": repository.image_tag_mutability}),
+        _attributes(
+            {"name": repository.repository_name, "image_tag_mutability": repository.image_tag_mutability}
+        ),
         _tags(scope, repository.tags),
         [
             _block("image_scanning_configuration", {"scan_on_push": repository.scan_on_push}),
@@ -558,8 +584,12 @@ def _secret_parameter(scope: Scope, logical_id: str, parameter: SecretParameter)
         logical_id,
         _attributes({"name": parameter.name, "description": parameter.description, "type": "SecureString"}),
         [
-            Comment("A placeholder, written once. The value is yours to set (output set_secret_commands), and"),
-            Comment("Terraform neither reads it, keeps it in its state, nor writes it again: value_wo is write-only."),
+            Comment(
+                "A placeholder, written once. The value is yours to set (output set_secret_commands), and"
+            ),
+            Comment(
+                "Terraform neither reads it, keeps it in its state, nor writes it again: value_wo is write-only."
+            ),
             Attribute("value_wo", PLACEHOLDER),
             Attribute("value_wo_version", 1),
             *_tags(scope, parameter.tags),
@@ -659,7 +689,9 @@ def _task_definition(scope: Scope, logical_id: str, definition: TaskDefinition) 
         _attributes(values),
         nested,
         [
-            Comment("Old revisions stay, so that a service can go back to one, and a refused update takes none away."),
+            Comment(
+                "Old revisions stay, so that a service can go back to one, and a refused update takes none away."
+            ),
             Attribute("skip_destroy", True),
             *_tags(scope, definition.tags),
         ],
@@ -674,7 +706,10 @@ def _volume(scope: Scope, volume: TaskVolume) -> Block:
         inner = []
         if authorization:
             point = authorization.access_point_id
-            access = {"access_point_id": None if point is None else scope.addresses.of(point), "iam": authorization.iam}
+            access = {
+                "access_point_id": None if point is None else scope.addresses.of(point),
+                "iam": authorization.iam,
+            }
             inner.append(_block("authorization_config", access))
         values = {
             "file_system_id": scope.addresses.of(efs.file_system_id),
@@ -682,7 +717,9 @@ def _volume(scope: Scope, volume: TaskVolume) -> Block:
             "transit_encryption": efs.transit_encryption,
         }
         nested.append(_block("efs_volume_configuration", values, *inner))
-    return _block("volume", {"name": volume.name, "configure_at_launch": volume.configured_at_launch}, *nested)
+    return _block(
+        "volume", {"name": volume.name, "configure_at_launch": volume.configured_at_launch}, *nested
+    )
 
 
 def _network_block(scope: Scope, network: AwsvpcConfiguration) -> Block:
@@ -769,8 +806,12 @@ def _service_connect(scope: Scope, connect: ServiceConnectConfiguration | None) 
 
 
 def _connect_service(service: ServiceConnectService) -> Block:
-    aliases = [_block("client_alias", {"port": a.port, "dns_name": a.dns_name}) for a in service.client_aliases]
-    return _block("service", {"port_name": service.port_name, "discovery_name": service.discovery_name}, *aliases)
+    aliases = [
+        _block("client_alias", {"port": a.port, "dns_name": a.dns_name}) for a in service.client_aliases
+    ]
+    return _block(
+        "service", {"port_name": service.port_name, "discovery_name": service.discovery_name}, *aliases
+    )
 
 
 def _service_volume(scope: Scope, volume: ServiceVolumeConfiguration) -> Block:
@@ -857,7 +898,8 @@ def _scaling_policy(scope: Scope, logical_id: str, policy: ScalingPolicy) -> Ite
         "name": policy.policy_name,
         "policy_type": "TargetTrackingScaling",
         **{
-            name: Expression(f"{target}.{name}") for name in ("service_namespace", "resource_id", "scalable_dimension")
+            name: Expression(f"{target}.{name}")
+            for name in ("service_namespace", "resource_id", "scalable_dimension")
         },
     }
     metric = {"predefined_metric_type": policy.metric, "resource_label": _resource_label(scope, policy)}
