@@ -96,7 +96,9 @@ ROWS: Mapping[str, Row] = {
     "services.*.build": _mapped(
         "the image's address in ECR; the Dockerfile supplies command, ports and health check"
     ),
-    "services.*.build.additional_contexts": _mapped("told to the builder by `push`; `service:NAME` is the image that was pushed"),
+    "services.*.build.additional_contexts": _mapped(
+        "told to the builder by `push`; `service:NAME` is the image that was pushed"
+    ),
     "services.*.build.args": _mapped("used to read the Dockerfile, and told to the builder by `push`"),
     "services.*.build.context": _mapped("where the Dockerfile is"),
     "services.*.build.dockerfile": _mapped("the Dockerfile that is read"),
@@ -108,11 +110,17 @@ ROWS: Mapping[str, Row] = {
     "services.*.build.extra_hosts": _mapped("told to the builder by `push`"),
     "services.*.build.labels": _mapped("told to the builder by `push`"),
     "services.*.build.network": _mapped("told to the builder by `push`"),
-    "services.*.build.no_cache": _mapped("told to the builder by `push`, which then builds whatever has changed or not"),
-    "services.*.build.platforms": _mapped("the image is built for what the task runs on, which has to be among them"),
+    "services.*.build.no_cache": _mapped(
+        "told to the builder by `push`, which then builds whatever has changed or not"
+    ),
+    "services.*.build.platforms": _mapped(
+        "the image is built for what the task runs on, which has to be among them"
+    ),
     "services.*.build.privileged": _mapped("told to the builder by `push`, which is docker with buildx"),
     "services.*.build.provenance": _mapped("told to the builder by `push`; none when absent"),
-    "services.*.build.pull": _mapped("told to the builder by `push`, which then builds whatever has changed or not"),
+    "services.*.build.pull": _mapped(
+        "told to the builder by `push`, which then builds whatever has changed or not"
+    ),
     "services.*.build.sbom": _mapped("told to the builder by `push`"),
     "services.*.build.secrets": _mapped("given to the builder by `push`, in files that only it can read"),
     "services.*.build.shm_size": _mapped("told to the builder by `push`"),
