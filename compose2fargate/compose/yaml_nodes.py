@@ -336,6 +336,8 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, file: str) -> Diagnost
     if mark is None:
         return finding("C2F104", problem, Location(file, 1, 1))
     place = place_of(mark, file)
+    if "nesting depth" in problem:  # newer versions of libyaml have a limit of their own
+        return too_deep(place)
     if "cannot start any token" in problem and text[mark.index : mark.index + 1] in _BAD_STARTS:
         message, hint = _BAD_STARTS[text[mark.index]]
         return finding("C2F104", message, place, hint)
