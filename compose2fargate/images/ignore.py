@@ -86,17 +86,14 @@ def _clean(path: str) -> str:
 def _pattern(line: str) -> Pattern:
     takes_back = line.startswith("!")
     text = line[1:] if takes_back else line
-    if not text:
+    if not text or not _LEGAL.fullmatch(text):
         raise ValueError(line)
-    _check_syntax(text)
     return Pattern(text, takes_back, _matcher(text))
 
 
-def _check_syntax(pattern: str) -> None:
-    """Refuse what Go's `filepath.Match` refuses: an open bracket, an empty one, an escape of nothing."""
-    bare = re.sub(r"\\.", "", pattern, flags=re.DOTALL)
-    if bare.endswith("\\") or "[" in re.sub(r"\[\^?[^\]]+\]", "", bare):
-        raise ValueError(pattern)
+_MEMBER: Final = r"(?:\\.|[^\\\-\]])"
+_LEGAL: Final = re.compile(rf"(?:\\.|\[\^?(?:{_MEMBER}(?:-{_MEMBER})?)+\]|[^\[\\])*", re.DOTALL)
+"""What Go's `filepath.Match` accepts: brackets that are closed and hold something, and escapes of something."""
 
 
 _TOKEN: Final = re.compile(r"\*\*/?|\*|\?|\\.|.", re.DOTALL)
