@@ -296,7 +296,7 @@ def _access(translated: Translated, wanted: Sequence[Wanted], run: _Run) -> Acce
 
 def _repositories(translated: Translated, builds: Iterable[ImageBuild]) -> list[Repository]:
     known = {r.repository_name: r for _, r in translated.translation.stack.of_type(Repository)}
-    names = dict.fromkeys(b.repository for b in builds)
+    names = sorted({b.repository for b in builds})
     return [known.get(name) or Repository(name) for name in names]
 
 

@@ -215,7 +215,15 @@ def _build(plan: Plan, build: ImageBuild) -> Iterator[str]:
     commands = steps(Builder(plan.builder, plan.builder), shown, (reference, *build.tags), places)
     for number, step in enumerate(commands):
         line = _wrapped(step.arguments)
-        yield line if number or text is None else f"{line} <<'{_END}'\n{text.rstrip()}\n{_END}"
+        yield line if number or text is None else f"{line} {_here(text)}"
+
+
+def _here(text: str) -> str:
+    """Give a text through stdin, as it is."""
+    end = _END
+    while end in text.splitlines():
+        end += "_"
+    return f"<<'{end}'\n{text.rstrip()}\n{end}"
 
 
 def _tag(build: ImageBuild) -> str:
