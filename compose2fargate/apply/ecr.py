@@ -136,7 +136,7 @@ def lifecycle_policy(keep: int) -> str:
     """
     rule = {
         "rulePriority": 1,
-        "description": f"keep the {keep} newest images",
+        "description": f"keep the last {keep} images",
         "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": keep},
         "action": {"type": "expire"},
     }
