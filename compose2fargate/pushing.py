@@ -32,7 +32,7 @@ from compose2fargate.images.push import (
     settle,
     unchanged,
 )
-from compose2fargate.images.workspace import missing_secrets
+from compose2fargate.images.workspace import missing_secrets, own_login
 
 _ECR_HOST: Final = re.compile(r"\d{12}\.dkr[.-]ecr[.-]")
 """https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html"""
@@ -278,7 +278,7 @@ def _access(translated: Translated, wanted: Sequence[Wanted], run: _Run) -> Acce
     registry = settings.registry.rstrip("/")
     elsewhere = bool(registry) and not _ECR_HOST.match(registry)
     if (run.options.login or ("none" if elsewhere else "ecr")) == "none":
-        return Access(registry, insecure=run.options.insecure)
+        return Access(registry, _own_login(registry, run), run.options.insecure, own=True)
     from compose2fargate.apply import ecr
 
     prepared = ecr.prepare(
@@ -292,6 +292,13 @@ def _access(translated: Translated, wanted: Sequence[Wanted], run: _Run) -> Acce
     if prepared.mutable:
         run.report([_mutable(prepared.mutable)])
     return Access(registry or prepared.login.registry, prepared.login.basic, run.options.insecure)
+
+
+def _own_login(registry: str, run: _Run) -> str:
+    """Find the user's login for asking the registry: that of the builder, or whichever there is."""
+    host = registry.partition("/")[0]
+    builders = (run.options.builder,) if run.options.builder else ("docker", "podman")
+    return next(filter(None, (own_login(builder, host, run.environment) for builder in builders)), "")
 
 
 def _repositories(translated: Translated, builds: Iterable[ImageBuild]) -> list[Repository]:

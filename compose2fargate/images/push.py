@@ -67,18 +67,24 @@ class Access(NamedTuple):
 
     Attributes:
         registry: The host, and a path where there is one.
-        basic: The login as HTTP has it, base64 of `user:password`; "" leaves logging in to the user.
+        basic: The login as HTTP has it, base64 of `user:password`.
         insecure: Whether the registry may be without TLS.
+        own: Whether the login is the user's own, which builders find by themselves.
     """
 
     registry: str
     basic: str = ""
     insecure: bool = False
+    own: bool = False
 
     @property
     def host(self) -> str:
         """The registry without a path."""
         return self.registry.partition("/")[0]
+
+    def client(self) -> Registry:
+        """Give what asks the registry."""
+        return Registry(self.host, self.basic, insecure=self.insecure, strict=not self.own)
 
     def repository(self, name: str) -> str:
         """The repository as the registry's protocol names it."""
@@ -220,7 +226,7 @@ def settle(
     Raises:
         AwsError: The registry refuses, or cannot be reached.
     """
-    registry = Registry(access.host, access.basic, insecure=access.insecure)
+    registry = access.client()
 
     def ask(image: Wanted) -> PushedImage | None:
         found = _find(image, lock, registry, access)
@@ -325,11 +331,9 @@ def build(wanted: Sequence[Wanted], settled: Mapping[str, PushedImage], how: How
     access = how.access
     processes = Processes(tuple(_secrets(todo, access, how.variables)))
     with _terminating(), Workspace() as workspace:
-        login = (
-            workspace.log_in(how.builder.name, access.host, access.basic, how.environment)
-            if access.basic
-            else {}
-        )
+        login = {}
+        if access.basic and not access.own:
+            login = workspace.log_in(how.builder.name, access.host, access.basic, how.environment)
         run = _Run(how, {**how.environment, **login}, workspace, processes, tell)
         pool = ThreadPoolExecutor(how.jobs)
         results: dict[str, Future[PushedImage]] = {}
@@ -421,8 +425,7 @@ def _one(
 
 
 def _pushed_digest(access: Access, build: ImageBuild) -> str:
-    registry = Registry(access.host, access.basic, insecure=access.insecure)
-    return registry.digest_of(access.repository(build.repository), build.tag)
+    return access.client().digest_of(access.repository(build.repository), build.tag)
 
 
 def _base(
@@ -450,6 +453,9 @@ def _step(run: _Run, image: Wanted, step: Step) -> None:
         raise _Failed(_failure(image, f"{program} {verb} failed with status {ended.status}", ended.tail))
 
 
+_LOG_IN: Final = (
+    "log in first, to the registry of the base image or to the one that is pushed to: docker login REGISTRY"
+)
 _HINTS: Final = (
     (
         "exec format error",
@@ -457,8 +463,9 @@ _HINTS: Final = (
     ),
     ("tag invalid", "the repository does not let a tag be overwritten: --tag TAG names another one"),
     ("immutable", "the repository does not let a tag be overwritten: --tag TAG names another one"),
-    ("no basic auth credentials", "log in to the registry of the base image first: docker login REGISTRY"),
-    ("unauthorized", "log in to the registry of the base image first: docker login REGISTRY"),
+    ("no basic auth credentials", _LOG_IN),
+    ("unauthorized", _LOG_IN),
+    ("authentication required", _LOG_IN),
     ("no space left", "make room: docker system prune, podman system prune or buildah prune"),
     ("Cannot connect to the Docker daemon", "start Docker, or choose another builder: --builder podman"),
 )

@@ -6,6 +6,7 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +20,8 @@ _TYPES: Final = (
 )
 _TIMEOUT: Final = 30
 _MISSING: Final = 404
+_LOG_IN: Final = 401
+_REFUSED: Final = (401, 403)
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _LARGEST: Final = 8 << 20
 
@@ -33,14 +36,20 @@ class Registry:
     """One registry, and the login for it.
 
     Attributes:
-        requests: How many requests were made.
+        host: Its address.
+        basic: The login as HTTP has it; "" asks without one.
+        insecure: Whether it is without TLS.
+        strict: Whether a refusal is an error; else what may not be read counts as not there. The login that a builder
+            finds for a registry that is not ECR need not be the one that we find.
     """
 
-    def __init__(self, host: str, basic: str = "", *, insecure: bool = False) -> None:
+    def __init__(self, host: str, basic: str = "", *, insecure: bool = False, strict: bool = True) -> None:
         self.host = host
         self.requests = 0
-        self._basic = basic
+        self._authorization = f"Basic {basic}" if basic else ""
+        self._tokens: dict[str, str] = {}
         self._scheme = "http" if insecure else "https"
+        self._strict = strict
 
     def digest_of(self, repository: str, reference: str) -> str:
         """Give the digest of the manifest that a tag or a digest names; empty when there is none.
@@ -73,28 +82,52 @@ class Registry:
         self._ask("PUT", f"{repository}/manifests/{tag}", answer.body, kind)
 
     def _ask(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> _Answer | None:
-        headers = {"Accept": ", ".join((*_TYPES, "*/*"))}
-        if self._basic:
-            headers["Authorization"] = f"Basic {self._basic}"
-        if kind:
-            headers["Content-Type"] = kind
-        answer = self._send(method, f"{self._scheme}://{self.host}/v2/{path}", headers, body)
+        repository = path.split("/manifests/", maxsplit=1)[0].split("/blobs/", maxsplit=1)[0]
+        headers = {"Accept": ", ".join((*_TYPES, "*/*")), "Content-Type": kind}
+        url = f"{self._scheme}://{self.host}/v2/{path}"
+        answer = self._send(method, url, {**headers, "Authorization": self._login(repository)}, body)
+        if answer.status == _LOG_IN and self._take_token(
+            repository, answer.headers.get("www-authenticate", "")
+        ):
+            answer = self._send(method, url, {**headers, "Authorization": self._login(repository)}, body)
         if answer.status in _REDIRECTS:
             # To a storage service, which is not to see our login.
             answer = self._send(method, answer.headers.get("location", ""), {}, body)
-        if answer.status == _MISSING:
+        if answer.status == _MISSING or (not self._strict and answer.status in _REFUSED):
             return None
         if answer.status >= 300:
             raise self._refused(f"it answers {answer.status} to {method} {path}{_reason(answer)}")
         return answer
 
-    def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> _Answer:
+    def _login(self, repository: str) -> str:
+        return self._tokens.get(repository, self._authorization)
+
+    def _take_token(self, repository: str, challenge: str) -> bool:
+        """Fetch the token that the registry asks for: https://distribution.github.io/distribution/spec/auth/token/."""
+        from urllib.parse import urlencode
+
+        scheme, _, rest = challenge.partition(" ")
+        asked = dict(re.findall(r'(\w+)="([^"]*)"', rest))
+        if scheme.lower() != "bearer" or not asked.get("realm", "").startswith(f"{self._scheme}://"):
+            return False
+        query = {"service": asked.get("service", ""), "scope": f"repository:{repository}:pull,push"}
+        answer = self._send(
+            "GET", f"{asked['realm']}?{urlencode(query)}", {"Authorization": self._authorization}
+        )
+        held = _json(answer)
+        token = held.get("token") or held.get("access_token")
+        if token:
+            self._tokens[repository] = f"Bearer {token}"
+        return bool(token)
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> _Answer:
         from http.client import HTTPException
         from urllib.error import HTTPError, URLError
         from urllib.request import Request
 
         self.requests += 1
-        request = Request(url, data=body, headers=dict(headers), method=method)  # noqa: S310 - https, unless told otherwise
+        given = {name: value for name, value in headers.items() if value}
+        request = Request(url, data=body, headers=given, method=method)  # noqa: S310 - https, unless told otherwise
         try:
             with _opener().open(request, timeout=_TIMEOUT) as reply:
                 return _Answer(reply.status, _lower(reply.headers), reply.read(_LARGEST))

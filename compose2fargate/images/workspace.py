@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import tempfile
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
@@ -54,7 +56,7 @@ class Workspace:
         return {"REGISTRY_AUTH_FILE": path}
 
     def _docker_config(self, host: str, basic: str, environment: Mapping[str, str]) -> str:
-        own = environment.get("DOCKER_CONFIG") or os.path.join(_home(environment), ".docker")
+        own = _docker_folder(environment)
         folder = os.path.join(self._folder, "docker")
         os.mkdir(folder, 0o700)
         for name in os.listdir(own) if os.path.isdir(own) else ():
@@ -195,6 +197,37 @@ def missing_secrets(build: ImageBuild, environment: Mapping[str, str]) -> Iterat
 # -- the user's own logins -----------------------------------------------------------------------------------
 
 
+def own_login(builder: str, host: str, environment: Mapping[str, str]) -> str:
+    """Find the user's own login for a registry, as HTTP has it; "" when there is none."""
+    file = (
+        _auth_file(environment)
+        if builder != "docker"
+        else os.path.join(_docker_folder(environment), "config.json")
+    )
+    held = _read(file)
+    stored = (held.get("auths") or {}).get(host) or {}
+    if stored.get("auth"):
+        return str(stored["auth"])
+    helper = (held.get("credHelpers") or {}).get(host) or held.get("credsStore")
+    return _ask_helper(str(helper), host, environment) if helper else ""
+
+
+def _ask_helper(helper: str, host: str, environment: Mapping[str, str]) -> str:
+    """Ask a credential helper: https://github.com/docker/docker-credential-helpers."""
+    program = shutil.which(f"docker-credential-{helper}", path=environment.get("PATH"))
+    if program is None:
+        return ""
+    try:
+        done = subprocess.run(  # noqa: S603 - the program that the user's own configuration names
+            [program, "get"], input=host, capture_output=True, text=True, timeout=60, env=dict(environment)
+        )
+        held = json.loads(done.stdout)
+        pair = f"{held['Username']}:{held['Secret']}"
+    except (OSError, subprocess.SubprocessError, ValueError, LookupError, TypeError):
+        return ""
+    return b64encode(pair.encode()).decode()
+
+
 def _with_login(held: Mapping[str, Any], host: str, basic: str) -> dict[str, Any]:
     """Add a login to a configuration; an entry of its own keeps a credential store from being asked for the host."""
     helpers = {**(held.get("credHelpers") or {})}
@@ -211,11 +244,13 @@ def _auth_file(environment: Mapping[str, str]) -> str:
         environment.get("REGISTRY_AUTH_FILE"),
         runtime and os.path.join(runtime, "containers", "auth.json"),
         os.path.join(_home(environment), ".config", "containers", "auth.json"),
-        os.path.join(
-            environment.get("DOCKER_CONFIG") or os.path.join(_home(environment), ".docker"), "config.json"
-        ),
+        os.path.join(_docker_folder(environment), "config.json"),
     )
     return next((path for path in candidates if path and os.path.isfile(path)), os.devnull)
+
+
+def _docker_folder(environment: Mapping[str, str]) -> str:
+    return environment.get("DOCKER_CONFIG") or os.path.join(_home(environment), ".docker")
 
 
 def _home(environment: Mapping[str, str]) -> str:

@@ -303,10 +303,32 @@ def test_a_real_build_that_fails_shows_why_and_leaves_the_lock_file(builder: str
     assert not (machine.project / "compose2fargate.lock").exists()
 
 
-def test_a_login_that_the_registry_refuses_is_told(machine: Machine) -> None:
-    done = machine.run(
-        "push", "--registry", machine.registry.host, "--insecure-registry", "--builder", "buildah"
+@pytest.mark.skipif(not shutil.which("buildah"), reason="buildah is not installed (apt-get install buildah)")
+def test_the_users_own_login_is_enough_for_a_registry_that_is_not_ecr(machine: Machine) -> None:
+    where = ["--registry", machine.registry.host, "--insecure-registry", "--builder", "buildah"]
+    refused = machine.run("push", "task", *where)
+    assert refused.returncode == 1, refused.stderr
+    assert "error C2F442: task: buildah push failed" in refused.stderr
+    assert "hint: log in first" in refused.stderr
+    file = machine.home / ".config" / "containers" / "auth.json"
+    file.parent.mkdir(parents=True)
+    words = ["login", "--tls-verify=false", "--username", "AWS", "--password-stdin", "--authfile", str(file)]
+    subprocess.run(
+        ["buildah", *words, machine.registry.host],
+        input=PASSWORD,
+        env=machine.environment,
+        text=True,
+        check=True,
+        capture_output=True,
     )
-    assert done.returncode == 3, done.stderr
-    assert "C2F443" in done.stderr
-    assert "401" in done.stderr
+    environment = {**machine.environment, "REGISTRY_AUTH_FILE": str(file)}
+    for told in ("task: pushed", "task: unchanged"):
+        done = subprocess.run(
+            [*PROGRAM, "push", "task", *where],
+            cwd=machine.project,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert told in done.stderr

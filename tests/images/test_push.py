@@ -290,15 +290,23 @@ def aws(url: str) -> dict[str, str]:
     }
 
 
-def test_a_registry_that_refuses_says_why(push: Push, project: Project) -> None:
+def test_a_registry_that_refuses_says_why(push: Push, project: Project, fake_ecr: str) -> None:
     project("name: shop\nservices: {web: {build: web}}\n")
     push.registry.status = 403
-    done = push()
+    done = push("--login", "ecr", **aws(fake_ecr))
     assert done.status == 3
     assert "C2F443" in done.err
     assert "403" in done.err
     assert "DENIED: not you" in done.err
     assert push.builds == []
+
+
+def test_what_only_the_builder_may_read_is_built(push: Push, project: Project) -> None:
+    project("name: shop\nservices: {web: {build: web}}\n")
+    push.registry.status = 403
+    done = push()
+    assert len(push.builds) == 1
+    assert done.status == 1  # for it may not push either
 
 
 def test_a_registry_that_is_not_there_says_so(push: Push, project: Project, registry: FakeRegistry) -> None:
@@ -413,6 +421,32 @@ def test_what_convert_writes_into_the_context_changes_no_image(
     push()
     assert len(push.builds) == 1
     assert "C2F445" not in program("convert", "-o", "-", cwd=folder).err
+
+
+def test_check_sees_a_push_after_the_conversion(push: Push, project: Project, program: Program) -> None:
+    folder = project("name: shop\nservices: {web: {build: web}}\n")
+    assert program("convert", "-o", "out", cwd=folder).status == 0
+    assert program("check", "out", cwd=folder).status == 0
+    push()
+    assert program("check", "out", cwd=folder).status == 1
+    assert program("convert", "-o", "out", cwd=folder).status == 0
+    assert program("check", "out", cwd=folder).status == 0
+    lock = folder / "compose2fargate.lock"
+    lock.write_text(lock.read_text().replace(push.lock["web"]["digest"], "sha256:" + "0" * 64))
+    changed = program("check", "out", cwd=folder)
+    assert changed.status == 1
+    assert "sha256:" + "0" * 64 in changed.out
+
+
+@pytest.mark.parametrize("target", ["terraform", "cloudformation"])
+def test_other_targets_name_the_digest_too(
+    target: str, push: Push, project: Project, program: Program
+) -> None:
+    folder = project("name: shop\nservices: {web: {build: web}}\n")
+    push()
+    made = program("convert", "-t", target, "-o", "-", "--account", "123456789012", cwd=folder)
+    assert made.status == 0, made.err
+    assert f"@{push.lock['web']['digest']}" in made.out
 
 
 def test_a_damaged_lock_file_is_refused_with_a_way_on(push: Push, project: Project, program: Program) -> None:

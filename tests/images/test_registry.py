@@ -110,3 +110,31 @@ def test_a_registry_without_tls_is_not_trusted_by_itself(serve: Serve) -> None:
     with pytest.raises(AwsError, match="cannot be reached"):
         Registry(host, "bG9naW4=").digest_of("a", "1")
     assert seen == []
+
+
+def test_what_may_not_be_read_is_not_there_where_the_login_is_not_ours(serve: Serve) -> None:
+    host, _ = serve({("HEAD", "/v2/a/manifests/1"): (401, {}, b"")})
+    assert Registry(host, insecure=True, strict=False).digest_of("a", "1") == ""
+
+
+def test_a_token_is_fetched_where_the_registry_asks_for_one(serve: Serve) -> None:
+    answers: Answers = {("HEAD", "/v2/a/b/manifests/1"): (401, {}, b"")}
+    host, seen = serve(answers)
+    challenge = f'Bearer realm="http://{host}/token",service="x y",scope="repository:a/b:pull"'
+    answers["HEAD", "/v2/a/b/manifests/1"] = (401, {"WWW-Authenticate": challenge}, b"")
+    token = "/token?service=x+y&scope=repository%3Aa%2Fb%3Apull%2Cpush"
+    answers["GET", token] = (200, {}, b'{"token": "t0k3n"}')
+    with pytest.raises(AwsError, match="answers 401"):
+        Registry(host, "bG9naW4=", insecure=True).digest_of("a/b", "1")
+    assert seen == [
+        ("HEAD", "/v2/a/b/manifests/1", "Basic bG9naW4="),
+        ("GET", token, "Basic bG9naW4="),
+        ("HEAD", "/v2/a/b/manifests/1", "Bearer t0k3n"),
+    ]
+
+
+def test_a_login_is_not_sent_to_a_realm_without_tls(serve: Serve) -> None:
+    host, seen = serve({})
+    registry = Registry(host, "bG9naW4=")
+    assert not registry._take_token("a", f'Bearer realm="http://{host}/token"')
+    assert seen == []

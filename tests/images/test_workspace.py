@@ -11,7 +11,7 @@ import pytest
 
 from compose2fargate.aws.builds import BuildSecret, ContextFile, ImageBuild
 from compose2fargate.diagnostics import InputError
-from compose2fargate.images.workspace import Workspace, missing_secrets, read_digest
+from compose2fargate.images.workspace import Workspace, missing_secrets, own_login, read_digest
 
 BUILD = ImageBuild("web", "shop/web", "1", "linux/amd64", "/project/web")
 OWN = {"auths": {"ghcr.io": {"auth": "eDp5"}}}
@@ -124,3 +124,38 @@ def test_a_digest_that_is_not_told_is_empty(builder: str, tmp_path: Path) -> Non
     assert read_digest(builder, str(tmp_path / "nothing")) == ""
     (tmp_path / "digest").write_text("sha256:0\n" if builder == "podman" else "{}")
     assert read_digest(builder, str(tmp_path / "digest")) == ("sha256:0" if builder == "podman" else "")
+
+
+HELPER = """#!/bin/sh
+[ "$1" = get ] && [ "$(cat)" = ghcr.io ] && echo '{"Username": "x", "Secret": "y"}'
+"""
+
+
+@pytest.mark.parametrize(
+    ("config", "login"),
+    [
+        ({"auths": {"ghcr.io": {"auth": "eDp5"}}}, "eDp5"),
+        ({"auths": {"ghcr.io": {}}, "credsStore": "x"}, "eDp5"),
+        ({"credHelpers": {"ghcr.io": "x"}}, "eDp5"),
+        ({"credHelpers": {"ghcr.io": "missing"}}, ""),
+        ({"auths": {"other": {"auth": "eDp5"}}}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_users_own_login_is_found(config: dict[str, object], login: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    helper = tmp_path / "docker-credential-x"
+    helper.write_text(HELPER)
+    helper.chmod(0o755)
+    environment = {"DOCKER_CONFIG": str(tmp_path), "HOME": "/nowhere", "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    assert own_login("docker", "ghcr.io", environment) == login
+    assert own_login("podman", "ghcr.io", environment) == login
+
+
+def test_a_helper_that_knows_nothing_gives_no_login(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"credsStore": "x"}')
+    helper = tmp_path / "docker-credential-x"
+    helper.write_text(HELPER)
+    helper.chmod(0o755)
+    environment = {"DOCKER_CONFIG": str(tmp_path), "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    assert own_login("docker", "quay.io", environment) == ""
