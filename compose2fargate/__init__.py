@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from compose2fargate.diagnostics import (
         AwsError,
+        BuildError,
         Compose2FargateError,
         Diagnostic,
         EmitError,
@@ -36,11 +37,13 @@ if TYPE_CHECKING:
         Severity,
         UsageError,
     )
+    from compose2fargate.pushing import Pushed, PushOptions, push
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AwsError",
+    "BuildError",
     "CheckOptions",
     "Compose2FargateError",
     "Conversion",
@@ -51,11 +54,14 @@ __all__ = [
     "LoadOptions",
     "Location",
     "MapError",
+    "PushOptions",
+    "Pushed",
     "Severity",
     "Translated",
     "UsageError",
     "check",
     "convert",
+    "push",
     "translate",
     "write",
 ]
@@ -64,6 +70,8 @@ _FROM_API = frozenset(
     {"CheckOptions", "Conversion", "LoadOptions", "Translated", "check", "convert", "translate", "write"}
 )
 
+_FROM_PUSHING = frozenset({"PushOptions", "Pushed", "push"})
+
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: `compose2fargate --help` needs none of them."""
@@ -71,4 +79,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{'api' if name in _FROM_API else 'diagnostics'}"), name)
+    module = "api" if name in _FROM_API else "pushing" if name in _FROM_PUSHING else "diagnostics"
+    return getattr(import_module(f"{__name__}.{module}"), name)

@@ -76,7 +76,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("cluster", "--cluster", "text", "NAME", "ECS cluster (default: the project's name)."),
     Option("namespace", "--namespace", "text", "NAME", "Service Connect namespace (default: the cluster's name)."),
     Option("registry", "--registry", "text", "URI", "Registry of images built here (default: the account's ECR)."),
-    Option("tag", "--tag", "text", "TAG", "Tag of images built here (default: the lock file's, else latest)."),
+    Option("tag", "--tag", "text", "TAG", "Tag of images built here (default: the lock file's; push: the git commit)."),
     Option(
         "lock", "--lock", "text", "FILE", "Lock file of pushed images (default: compose2fargate.lock in the project's folder).",
         in_file=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from threading import Lock
 from time import monotonic
 from typing import Any, Final
@@ -57,7 +58,6 @@ def command(ctx: click.Context, /, services: tuple[str, ...], **values: Any) -> 
     that have not changed are left alone, and the digests of what was pushed go to the lock file, which convert, check
     and apply read.
     """
-    console = Console.of(ctx)
     flags = {name: value for name, value in values.items() if name in _SETTINGS}
     if values["show"] or values["target"]:
         _write_script(ctx, services, flags, values)
@@ -68,6 +68,18 @@ def command(ctx: click.Context, /, services: tuple[str, ...], **values: Any) -> 
         login=values["login"] or "",
         **{name: values[name] for name in ("jobs", "rebuild", "insecure", "profile", "dry_run")},
     )
+    push_images(ctx, flags, options)
+
+
+def push_images(ctx: click.Context, flags: Mapping[str, Any], options: PushOptions) -> Pushed:
+    """Push, and print what happens: what `push` does, and `apply --push` first.
+
+    Args:
+        ctx: The command's context, for the compose and the output options.
+        flags: Settings by name.
+        options: How to push.
+    """
+    console = Console.of(ctx)
     pushed = push(
         load_options(ctx),
         flags,
@@ -77,6 +89,7 @@ def command(ctx: click.Context, /, services: tuple[str, ...], **values: Any) -> 
         report=console.report,
     )
     _conclude(console, pushed, dry_run=options.dry_run)
+    return pushed
 
 
 class _Progress:
