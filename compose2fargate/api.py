@@ -160,7 +160,7 @@ def _changed(
     builds: Collection[ImageBuild], pushed: Mapping[str, PushedImage], project: Project
 ) -> Iterator[Diagnostic]:
     """Say which images were pushed before the files changed from which they are built."""
-    from compose2fargate.images.push import outdated
+    from compose2fargate.images.order import outdated
 
     for finding in outdated(builds, pushed):
         yield finding._replace(location=project.at(*finding.path))

@@ -20,13 +20,13 @@ from compose2fargate.diagnostics import BuildError, Diagnostic, EmitError, Input
 from compose2fargate.images.builders import find_builder
 from compose2fargate.images.checks import check, check_builder
 from compose2fargate.images.lock import read_lock, write_lock
+from compose2fargate.images.order import bases_of
 from compose2fargate.images.push import (
     Access,
     Event,
     How,
     Tell,
     Wanted,
-    bases_of,
     build,
     prepare,
     settle,
@@ -126,6 +126,8 @@ def push(
     access = _access(translated, wanted, run)
     # What somebody asked for by name is done; a tag that is only the commit does not move to an unchanged image.
     asked = {b.key: bool(b.tag) for b in translated.translation.builds}
+    if options.rebuild:  # base images may have moved
+        wanted = tuple(image._replace(build=image.build._replace(pull=True)) for image in wanted)
     settled = {} if options.rebuild else settle(wanted, lock, access, asked)
     for key in settled:
         tell(Event(key, "unchanged", settled[key].digest))

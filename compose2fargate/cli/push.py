@@ -13,6 +13,7 @@ import click
 from compose2fargate.cli.console import Console, standard_input, write
 from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, load_options, shared
 from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
+from compose2fargate.diagnostics import Compose2FargateError, Diagnostic
 from compose2fargate.images.builders import NAMES
 from compose2fargate.images.push import Event
 from compose2fargate.pushing import DEFAULT_JOBS, Pushed, PushOptions, push, put, script
@@ -80,14 +81,18 @@ def push_images(ctx: click.Context, flags: Mapping[str, Any], options: PushOptio
         options: How to push.
     """
     console = Console.of(ctx)
-    pushed = push(
-        load_options(ctx),
-        flags,
-        options,
-        stdin=standard_input(),
-        tell=_Progress(console),
-        report=console.report,
-    )
+    # A person reads the findings before the builds; a program reads one document, at the end.
+    held: list[Diagnostic] = []
+    report = console.report if console.format == "text" else held.extend
+    try:
+        pushed = push(
+            load_options(ctx), flags, options, stdin=standard_input(), tell=_Progress(console), report=report
+        )
+    except Compose2FargateError as error:
+        error.diagnostics = (*held, *error.diagnostics)
+        raise
+    if held:
+        console.report(held)
     _conclude(console, pushed, dry_run=options.dry_run)
     return pushed
 

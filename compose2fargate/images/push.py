@@ -21,12 +21,12 @@ from compose2fargate.diagnostics import (
     Compose2FargateError,
     Diagnostic,
     InputError,
-    LoadError,
     Severity,
     UsageError,
 )
 from compose2fargate.images.builders import Builder, Step, steps
 from compose2fargate.images.content import Content, Reader, is_remote
+from compose2fargate.images.order import bases_of, in_order
 from compose2fargate.images.process import Processes
 from compose2fargate.images.registry import Registry
 from compose2fargate.images.tags import commit_tag, is_legal
@@ -93,45 +93,6 @@ class Access(NamedTuple):
 
 
 # -- what is wanted ------------------------------------------------------------------------------------------
-
-
-def in_order(builds: Collection[ImageBuild]) -> list[ImageBuild]:
-    """Sort images so that each comes after those it is based on.
-
-    Raises:
-        UsageError: Two of them are based on each other.
-    """
-    waiting = {build.key: build for build in builds}
-    ordered: list[ImageBuild] = []
-    while waiting:
-        ready = [
-            b for b in waiting.values() if not any(key in waiting and key != b.key for key in bases_of(b))
-        ]
-        if not ready:
-            raise _circle(waiting)
-        ordered.extend(waiting.pop(build.key) for build in sorted(ready, key=lambda b: b.key))
-    return ordered
-
-
-def bases_of(build: ImageBuild) -> Iterator[str]:
-    """Yield the keys of the images that `build` is based on."""
-    if build.base:
-        yield build.base
-    for value in build.additional_contexts.values():
-        if value.startswith("service:"):
-            yield value.removeprefix("service:")
-
-
-def _circle(builds: Collection[str]) -> UsageError:
-    names = ", ".join(sorted(builds))
-    return UsageError(
-        Diagnostic(
-            "C2F458",
-            Severity.ERROR,
-            f"the images of {names} are based on each other",
-            hint="take a service: out of additional_contexts",
-        )
-    )
 
 
 def prepare(builds: Collection[ImageBuild], folder: str) -> tuple[Wanted, ...]:
@@ -254,26 +215,6 @@ def _find(
     if not digest or content != image.content.digest:
         return None
     return PushedImage(build.repository, build.tag, digest, build.platform, content)
-
-
-def outdated(builds: Collection[ImageBuild], lock: Mapping[str, PushedImage]) -> Iterator[Diagnostic]:
-    """Yield a warning for each image of the lock file that was built from other files than there are now."""
-    reader = Reader()
-    digests: dict[str, str] = {}
-    for build in in_order(builds):
-        try:
-            digests[build.key] = reader.content(build, digests).digest
-        except LoadError:  # it was built elsewhere, perhaps: nothing can be compared
-            digests[build.key] = ""
-        entry = lock.get(build.key)
-        if entry and entry.content and digests[build.key] not in ("", entry.content):
-            yield Diagnostic(
-                "C2F445",
-                Severity.WARNING,
-                f"the image of {build.key} was built from other files than there are now: what runs is {entry.tag}",
-                ("services", build.service, "build"),
-                hint=f"compose2fargate push {build.service}",
-            )
 
 
 # -- the rest ------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from compose2fargate.aws.builds import ContextFile, ImageBuild
 from compose2fargate.aws.resources import Repository
 from compose2fargate.images.builders import Builder, Places, context_of, steps
 from compose2fargate.images.content import find_ignore_file, is_remote, looks_secret
-from compose2fargate.images.push import in_order
+from compose2fargate.images.order import in_order
 from compose2fargate.images.workspace import resolve_context
 
 _REGISTRY: Final = "${REGISTRY}"

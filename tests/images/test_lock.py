@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ import pytest
 from compose2fargate.aws.builds import PushedImage
 from compose2fargate.diagnostics import EmitError, LoadError
 from compose2fargate.images.lock import lock_text, read_lock, write_lock
+from tests.conftest import ROOT
+from tests.test_imports import HEAVY
 
 ONE = PushedImage("shop/web", "1", "sha256:" + "a" * 64, "linux/amd64", "sha256:" + "b" * 64)
 OTHER = ONE._replace(repository="shop/api", content="")
@@ -58,3 +62,29 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(EmitError, match="cannot be written"):
         write_lock(str(file), {"web": OTHER})
     assert file.read_bytes() == before
+
+
+def test_converting_with_a_lock_file_loads_nothing_heavy(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("name: shop\nservices: {web: {build: .}}\n")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    write_lock(str(tmp_path / "compose2fargate.lock"), {"web": ONE})
+    program = (
+        "import sys\n"
+        "from compose2fargate.__main__ import run\n"
+        "status = run(['convert', '-o', '-'])\n"
+        "print(status, *sorted(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    status, *modules = done.stdout.splitlines()[-1].split()
+    assert status == "0"
+    assert "C2F445" in done.stderr
+    # difflib comes from reading a Dockerfile, lock file or not
+    heavy = {*HEAVY, "concurrent.futures", "shutil", "subprocess"} - {"difflib"}
+    assert heavy & set(modules) == set()

@@ -94,11 +94,13 @@ def test_a_service_that_wants_no_cache_is_always_built(key: str, push: Push, pro
     assert len(push.builds) == 2
 
 
-def test_everything_is_built_again_when_asked(push: Push, project: Project) -> None:
+def test_everything_is_built_again_when_asked_from_newer_base_images(push: Push, project: Project) -> None:
     project("name: shop\nservices: {web: {build: web}}\n")
     push()
+    before = push.lock["web"]["content"]
     assert push("--rebuild").status == 0
-    assert len(push.builds) == 2
+    assert ["--pull" in build["words"] for build in push.builds] == [False, True]
+    assert push.lock["web"]["content"] == before
 
 
 def test_an_unchanged_image_gets_the_tag_that_is_asked_for(push: Push, project: Project) -> None:
@@ -362,6 +364,14 @@ def test_every_missing_context_is_named_before_anything_is_built(push: Push, pro
     assert "a: the build context" in done.err
     assert "c: the build context" in done.err
     assert push.builds == []
+
+
+def test_a_program_reads_one_document(push: Push, project: Project) -> None:
+    project("name: shop\nservices: {web: {image: 'x:latest', build: {context: web, args: {API_TOKEN: x}}}}\n")
+    done = push("--diagnostics", "json")
+    assert [finding["code"] for finding in json.loads(done.err)] == ["C2F447", "C2F450"]
+    failed = push("--diagnostics", "json", "--rebuild", STUB_FAILS="/x:")
+    assert [finding["code"] for finding in json.loads(failed.err)] == ["C2F442", "C2F447", "C2F450"]
 
 
 def test_a_dry_run_needs_nobody(push: Push, project: Project) -> None:
