@@ -282,7 +282,7 @@ CODES: Mapping[str, str] = {
     "C2F443": "The registry cannot be asked",
     "C2F444": "The lock file cannot be used",
     "C2F445": "An image was built from other files",
-    "C2F446": "An image was pushed for another platform or repository",
+    "C2F446": "An image was pushed with another tag, or to or for something else",
     "C2F447": "A tag moves from image to image",
     "C2F448": "The build section does not name the task's platform",
     "C2F449": "A large build context without a .dockerignore",

@@ -53,14 +53,17 @@ def _pushed(ctx: Context, service: Service, key: str, repository: str) -> Pushed
     entry = ctx.pushed.get(key)
     if entry is None:
         return None
-    wanted = (repository, platform_of(ctx, service))
-    if (entry.repository, entry.platform) == wanted:
+    asked = own_tag(service) or ctx.settings.tag or entry.tag.removesuffix("-files")
+    if entry.tag not in (asked, f"{asked}-files"):
+        differs = f"as {entry.tag}, and {asked} is asked for"
+    elif (entry.repository, entry.platform) != (repository, platform_of(ctx, service)):
+        differs = f"to {entry.repository} for {entry.platform}, and runs from {repository} on {platform_of(ctx, service)}"
+    else:
         return entry
     ctx.warn(
         "C2F446",
         ("services", service.name),
-        f"{service.name} was pushed to {entry.repository} for {entry.platform}, and runs from {wanted[0]} on {wanted[1]}: "
-        "the lock file's digest is not used",
+        f"{service.name} was pushed {differs}: the lock file's digest is not used",
         hint=f"compose2fargate push {service.name}",
     )
     return None

@@ -116,5 +116,9 @@ def test_the_lock_file_gives_digest_and_tag(translated: Translate, tmp_path: Pat
     assert spelled(made, definition(made, "b").container_definitions[0].image).endswith("/shop/b:latest")
     assert [d.path[1] for d in made.diagnostics if d.code == "C2F231"] == ["b"]
     assert str(tmp_path / "compose2fargate.lock") in made.inputs
+    other = translated(text, tag="v2")
+    assert "C2F446" in codes(other)
+    assert spelled(other, definition(other, "a").container_definitions[0].image).endswith("/shop/a:v2")
+    assert "C2F446" not in codes(translated(text, tag="v1"))
     elsewhere = translated(text, registry="example.com/x")
     assert definition(elsewhere, "a").container_definitions[0].image == f"example.com/x/shop/a@{digest}"
