@@ -123,7 +123,7 @@ def push(
     if options.dry_run:
         return _dry_run(wanted, {} if options.rebuild else lock, lock_file)
     run = _Run(options, load_options.environment, tell, report)
-    access = _access(translated, wanted, run)
+    access, mutable = _access(translated, wanted, run)
     # What somebody asked for by name is done; a tag that is only the commit does not move to an unchanged image.
     asked = {b.key: bool(b.tag) for b in translated.translation.builds}
     if options.rebuild:  # base images may have moved
@@ -131,6 +131,9 @@ def push(
     settled = {} if options.rebuild else settle(wanted, lock, access, asked)
     for key in settled:
         tell(Event(key, "unchanged", settled[key].digest))
+    built_for = {image.build.repository for image in wanted if image.key not in settled}
+    if built_for.intersection(mutable):
+        report([_mutable(sorted(built_for.intersection(mutable)))])
     done = _build(translated, wanted, settled, access, run)
     images = {**settled, **done}
     kept = {key: entry for key, entry in lock.items() if key in asked} if options.services else {}
@@ -274,13 +277,17 @@ def _dry_run(wanted: Sequence[Wanted], lock: Mapping[str, PushedImage], lock_fil
     return Pushed(images, tuple(key for key in known if key not in images), lock_file, lock_changed=False)
 
 
-def _access(translated: Translated, wanted: Sequence[Wanted], run: _Run) -> Access:
-    """Find out where the images go; log in and create repositories where that is ECR."""
+def _access(translated: Translated, wanted: Sequence[Wanted], run: _Run) -> tuple[Access, tuple[str, ...]]:
+    """Find out where the images go; log in and create repositories where that is ECR.
+
+    Returns:
+        Where they go, and the repositories that let a tag be overwritten.
+    """
     settings = translated.settings
     registry = settings.registry.rstrip("/")
     elsewhere = bool(registry) and not _ECR_HOST.match(registry)
     if (run.options.login or ("none" if elsewhere else "ecr")) == "none":
-        return Access(registry, _own_login(registry, run), run.options.insecure, own=True)
+        return Access(registry, _own_login(registry, run), run.options.insecure, own=True), ()
     from compose2fargate.apply import ecr
 
     prepared = ecr.prepare(
@@ -291,9 +298,8 @@ def _access(translated: Translated, wanted: Sequence[Wanted], run: _Run) -> Acce
     )
     for name in prepared.created:
         run.tell(Event("", "created", name))
-    if prepared.mutable:
-        run.report([_mutable(prepared.mutable)])
-    return Access(registry or prepared.login.registry, prepared.login.basic, run.options.insecure)
+    made = Access(registry or prepared.login.registry, prepared.login.basic, run.options.insecure)
+    return made, prepared.mutable
 
 
 def _own_login(registry: str, run: _Run) -> str:

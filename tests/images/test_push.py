@@ -275,10 +275,13 @@ def test_without_a_change_the_login_is_used_for_asking_only(
 ) -> None:
     project("name: shop\nservices: {web: {build: web}}\n")
     push("--login", "ecr", **aws(fake_ecr))
+    (push.folder / "web" / "app").write_text("2")
+    assert "note C2F454: shop/web lets a tag be overwritten" in push("--login", "ecr", **aws(fake_ecr)).err
     (push.bin / "docker").unlink()  # no builder is needed where nothing is built
     done = push("--login", "ecr", **aws(fake_ecr))
     assert done.status == 0, done.err
     assert "web: unchanged sha256:" in done.err
+    assert "C2F454" not in done.err
 
 
 def aws(url: str) -> dict[str, str]:
