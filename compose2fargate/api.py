@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from compose2fargate.aws.observation import Observation
     from compose2fargate.aws.stack import Stack
     from compose2fargate.checking import Made, Place
-    from compose2fargate.sync.manifest import Manifest
+    from compose2fargate.sync.manifest import Key, Manifest
     from compose2fargate.sync.result import FolderState
 
 __all__ = [
@@ -434,7 +434,13 @@ def _is_remote(context: str) -> bool:
     return "://" in context or context.startswith(("git@", "github.com/"))
 
 
-def _manifest(translated: Translated, options: LoadOptions, target: str, folder: str) -> dict[str, Any]:
+def _manifest(
+    translated: Translated,
+    options: LoadOptions,
+    target: str,
+    folder: str,
+    keys: Mapping[Key, str] | None = None,
+) -> dict[str, Any]:
     """What reproduces the artefacts, and tells what changed since: inputs, options, settings, variables, keys."""
     base = os.path.join(options.cwd, folder)
     loaded = translated.loaded
@@ -452,7 +458,7 @@ def _manifest(translated: Translated, options: LoadOptions, target: str, folder:
             for name, value in sorted(loaded.variables.items())
             if name not in _OF_THE_PLACE
         },
-        "keys": packed(key_fingerprints(loaded.tree, loaded.working_dir)),
+        "keys": packed(keys or key_fingerprints(loaded.tree, loaded.working_dir)),
     }
 
 
@@ -528,14 +534,16 @@ def _regenerate(
     stack = translated.translation.stack
     artifacts = dict(emitter.emit(stack, translated.settings))
     base = os.path.relpath(os.path.join(place.cwd, place.folder), place.home)
-    content = _manifest(translated, options, recorded.target, base)
+    keys = key_fingerprints(translated.loaded.tree, translated.loaded.working_dir)
+    content = _manifest(translated, options, recorded.target, base, keys)
     return Made(
         translated.loaded,
         stack,
         {name: service.container_name or "" for name, service in translated.project.services.items()},
         content["inputs"],
+        keys,
         artifacts,
-        manifest(content, artifacts),
+        lambda: manifest(content, artifacts),
     )
 
 

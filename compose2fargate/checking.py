@@ -16,16 +16,14 @@ from compose2fargate.diagnostics import Diagnostic, EmitError, InputError, Locat
 from compose2fargate.output import MANIFEST, write
 from compose2fargate.sync.causes import Causes, Now
 from compose2fargate.sync.compare import FileState, State, compare, shown
-from compose2fargate.sync.fields import in_ecs_terms
 from compose2fargate.sync.manifest import (
     FORMAT,
+    Key,
     Manifest,
-    key_fingerprints,
     parse,
     unix_lines,
     value_fingerprint,
 )
-from compose2fargate.sync.outline import value_differences
 from compose2fargate.sync.result import BROKEN, FolderState
 
 _SKIPPED = frozenset({"node_modules", "__pycache__", "venv", "vendor"})
@@ -72,6 +70,9 @@ def _nothing(path: str, cwd: str) -> Diagnostic:
 
 def _drift(state: FolderState, seen: Observation) -> Iterator[Diagnostic]:
     """Say what is not in the account as it would be generated, apart from what the repository itself does not agree on."""
+    from compose2fargate.sync.fields import in_ecs_terms
+    from compose2fargate.sync.outline import value_differences
+
     subject = f"{seen.service}: " if seen.service else ""
     if seen.actual is None:
         yield _in_account("C2F335", f"{subject}there is no {seen.kind} {seen.name} in the account")
@@ -101,16 +102,18 @@ class Made(NamedTuple):
         stack: What it was translated to.
         containers: The compose services' names, and their containers' where they say one.
         inputs: Fingerprints of the files that were read, by their path from the folder.
+        keys: Fingerprints of the keys of the compose model.
         artifacts: The files.
-        manifest: The text of their manifest.
+        manifest: Gives the text of their manifest.
     """
 
     loaded: Loaded
     stack: Stack
     containers: Mapping[str, str]
     inputs: Mapping[str, str]
+    keys: Mapping[Key, str]
     artifacts: Mapping[str, str]
-    manifest: str
+    manifest: Callable[[], str]
 
 
 class Place(NamedTuple):
@@ -126,7 +129,7 @@ class Place(NamedTuple):
 
     def here(self, file: str) -> str:
         """Name a file as the user sees it who named it from where the folder was generated."""
-        return self._seen(os.path.join(self.home, file))
+        return os.path.relpath(os.path.join(self.home, file), self.cwd).replace(os.sep, "/")
 
     def from_folder(self, file: str) -> str:
         """Name a file from the folder, as the manifest does."""
@@ -138,10 +141,6 @@ class Place(NamedTuple):
         file = os.path.normpath(os.path.join(self.cwd, self.folder, path))
         inside = os.path.join(self.home, "")
         return file.removeprefix(inside)
-
-    def _seen(self, file: str) -> str:
-        file = os.path.normpath(file)
-        return file.removeprefix(os.path.join(self.cwd, "")).replace(os.sep, "/")
 
 
 def check_folder(
@@ -208,7 +207,7 @@ def _fixed(state: FolderState, made: Made, base: str, *, force: bool) -> FolderS
             hint=f"compose2fargate check --fix --force {state.folder}",
         )
         return state._replace(notes=(*state.notes, note))
-    write({**made.artifacts, MANIFEST: made.manifest}, base, force=True)
+    write({**made.artifacts, MANIFEST: made.manifest()}, base, force=True)
     return state._replace(fixed=True)
 
 
@@ -263,7 +262,7 @@ def _now(recorded: Manifest, made: Made, place: Place) -> Now:
     compose = (place.from_folder(file) for file in loaded.files if file.endswith((".yaml", ".yml")))
     return Now(
         __version__,
-        key_fingerprints(loaded.tree, loaded.working_dir),
+        made.keys,
         made.inputs,
         frozenset((*compose, *recorded.options.get("files", ()))),
         {name: value_fingerprint(value) for name, value in loaded.variables.items()},

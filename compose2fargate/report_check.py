@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import unified_diff
 from typing import Any, Final
 
 from compose2fargate.diagnostics import Diagnostic, Severity
-from compose2fargate.report import as_dict
-from compose2fargate.report_ci import github, sarif
 from compose2fargate.sync.compare import FINE, MASK, FileState, State, is_credential
 from compose2fargate.sync.result import IN_SYNC, FolderState, diagnostics, what, why
 
@@ -82,35 +79,33 @@ def _diffs(state: FolderState) -> Iterator[list[str]]:
 
 def diff(file: FileState, folder: str) -> list[str]:
     """Give the unified diff from the file on disk to what is generated now; credentials are masked."""
+    from difflib import unified_diff
+
     path = f"{folder}/{file.path}"
     old, new = (file.old or "").split("\n"), (file.new or "").split("\n")
     return list(_without_credentials(unified_diff(old, new, path, f"{path} (generated now)", lineterm="")))
 
 
-_NAME: Final = re.compile(r"""["']?\bname["']?\s*[:=]\s*["']?(?P<name>[\w.-]+)""", re.IGNORECASE)
-_VALUE: Final = re.compile(
-    r"""(?P<before>["']?\bvalue["']?\s*[:=]\s*)(?P<value>.+?)(?P<after>["'\s,}\]]*)$""", re.IGNORECASE
-)
-_PAIR: Final = re.compile(
-    r"""^(?P<before>[ +-]\s*(?:-\s)?["']?(?P<name>[\w.-]+)["']?\s*[:=]\s*)(?P<value>["']?[^\s{\[].*?)(?P<after>,?)$"""
-)
-_URL: Final = re.compile(r"(://[^\s/:@]*:)[^\s/@]+(?=@)")
+_NAME: Final = r"""(?i)["']?\bname["']?\s*[:=]\s*["']?(?P<name>[\w.-]+)"""
+_VALUE: Final = r"""(?i)(?P<before>["']?\bvalue["']?\s*[:=]\s*)(?P<value>.+?)(?P<after>["'\s,}\]]*)$"""
+_PAIR: Final = r"""^(?P<before>[ +-]\s*(?:-\s)?["']?(?P<name>[\w.-]+)["']?\s*[:=]\s*)(?P<value>["']?[^\s{\[].*?)(?P<after>,?)$"""
+_URL: Final = r"(://[^\s/:@]*:)[^\s/@]+(?=@)"
 
 
 def _without_credentials(lines: Iterator[str]) -> Iterator[str]:
     """Mask the values of credentials; a value is one when the name before it, or on its line, says so."""
     named = ""
     for line in lines:
-        name = _NAME.search(line)
+        name = re.search(_NAME, line)
         named = name["name"] if name else named
         masked = line
-        value = _VALUE.search(line)
-        pair = _PAIR.match(line)
+        value = re.search(_VALUE, line)
+        pair = re.match(_PAIR, line)
         if value and is_credential(named):
             masked = f"{line[: value.start()]}{value['before']}{MASK}"
         elif pair and is_credential(pair["name"]):
             masked = f"{pair['before']}{MASK}{pair['after']}"
-        yield _URL.sub(rf"\1{MASK}", masked)
+        yield re.sub(_URL, rf"\1{MASK}", masked)
 
 
 def _advice(states: Sequence[FolderState]) -> list[str]:
@@ -132,6 +127,8 @@ def as_json(states: Sequence[FolderState], *, diffs: bool = True, quiet: bool = 
 
 
 def _as_dict(state: FolderState, *, diffs: bool) -> dict[str, Any]:
+    from compose2fargate.report import as_dict
+
     return {
         "folder": state.folder,
         "status": _STATUS[state.status],
@@ -171,11 +168,15 @@ def _file_as_dict(state: FolderState, file: FileState, *, diffs: bool) -> dict[s
 
 def as_github(states: Sequence[FolderState], *, diffs: bool = True, quiet: bool = False) -> str:
     """Write annotations for GitHub, and the text below them for the log."""
+    from compose2fargate.report_ci import github
+
     return github(_all(states)) + as_text(states, diffs=diffs, quiet=quiet)
 
 
 def as_sarif(states: Sequence[FolderState], *, diffs: bool = True, quiet: bool = False) -> str:  # noqa: ARG001 - as above
     """Write one SARIF log."""
+    from compose2fargate.report_ci import sarif
+
     return sarif(_all(states))
 
 

@@ -131,6 +131,11 @@ class Causes:
         found = next((key for key in wanted if self._mark(key)), None) or next(iter(wanted), None)
         if found is not None or not self.changed:
             return found and self._innermost(found)
+        unhashed = next(
+            (key for key in candidates(path, service) if _is_entry(key) and self._mark(key)), None
+        )
+        if unhashed is not None:
+            return unhashed
         own = [key for key in self.changed if key[:2] == ("services", service)]
         others = [key for key in self.changed if key[0] == "services" and key not in own]
         related = [
@@ -235,6 +240,11 @@ class Causes:
 
     def _place(self, key: Key) -> Location | None:
         return locate(self._now.marks, key)
+
+
+def _is_entry(key: Key) -> bool:
+    """Tell whether a key is a variable of a service: a credential, if nothing says that it changed."""
+    return len(key) == 4 and key[2] == "environment"
 
 
 def _alike(then: str | None, now: str | None) -> bool:

@@ -8,21 +8,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from hashlib import sha256
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from compose2fargate.sync.causes import Cause, Causes, Kind
-from compose2fargate.sync.fields import in_ecs_terms
 from compose2fargate.sync.manifest import Manifest
-from compose2fargate.sync.outline import ABSENT, Difference, differences, line_of
+
+if TYPE_CHECKING:  # what follows is loaded when something differs: most runs find nothing
+    from compose2fargate.sync.outline import Difference
 
 _WIDTH: Final = 60
 """How much of a value a message shows."""
 
-_CREDENTIAL: Final = re.compile(
-    r"pass(w|phrase|$|_)|pwd|secret|token|credential|(api|access|private|signing|encryption)_?key|dsn$",
-    re.IGNORECASE,
+_CREDENTIAL: Final = (
+    r"(?i)pass(w|phrase|$|_)|pwd|secret|token|credential|(api|access|private|signing|encryption)_?key|dsn$"
 )
-_URL_PASSWORD: Final = re.compile(r"(://[^\s/:@]*:)[^\s/@]+(?=@)")
+_IN_URL: Final = r"(://[^\s/:@]*:)[^\s/@]+(?=@)"
 MASK: Final = "********"
 
 
@@ -122,6 +122,8 @@ class _Comparison:
         return Change(service, "", None, None, self._causes.of_service(service), 1)
 
     def _both(self, path: str, old: str, new: str) -> FileState:
+        from compose2fargate.sync.outline import differences
+
         found = differences(path, old, new)
         if not found:
             return FileState(path, State.FORM, (), old, new)
@@ -143,6 +145,9 @@ class _Comparison:
         return self._causes.decided_by_change(self._service(path, difference.path), difference.path)
 
     def _change(self, path: str, difference: Difference, old: str, *, by_hand: bool) -> Change:
+        from compose2fargate.sync.fields import in_ecs_terms
+        from compose2fargate.sync.outline import line_of
+
         service = self._service(path, difference.path)
         field = in_ecs_terms(difference.path, service)
         before, after = shown(difference.old, difference.path), shown(difference.new, difference.path)
@@ -192,19 +197,21 @@ def _hash(text: str) -> str:
 
 def is_credential(name: str) -> bool:
     """Tell whether the value of that name may be a credential, and is not to be shown."""
-    return _CREDENTIAL.search(name) is not None
+    return re.search(_CREDENTIAL, name) is not None
 
 
 def shown(value: Any, path: Sequence[str]) -> str | None:
     """Write a value as a message shows it: short, on one line, and no credential."""
+    from compose2fargate.sync.outline import ABSENT
+
     if value is ABSENT:
         return None
-    if any(_CREDENTIAL.search(part) for part in path[-2:]) and "valueFrom" not in path:
+    if any(re.search(_CREDENTIAL, part) for part in path[-2:]) and "valueFrom" not in path:
         return MASK
     if isinstance(value, dict) and {key.lower() for key in value} == {"name", "value"}:
         value = value.get("value", value.get("Value"))
     text = value if isinstance(value, str) else json.dumps(_masked(value), ensure_ascii=False)
-    text = re.sub(r"\s+", " ", _URL_PASSWORD.sub(rf"\1{MASK}", text))
+    text = re.sub(r"\s+", " ", re.sub(_IN_URL, rf"\1{MASK}", text))
     return text if 0 < len(text) <= _WIDTH else (f"{text[: _WIDTH - 1]}…" if text else '""')
 
 
@@ -215,10 +222,10 @@ def _masked(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     name = value.get("name", value.get("Name"))
-    secret = isinstance(name, str) and _CREDENTIAL.search(name)
+    secret = isinstance(name, str) and re.search(_CREDENTIAL, name)
     return {
         key: MASK
-        if (secret and key.lower() == "value") or (isinstance(item, str) and _CREDENTIAL.search(key))
+        if (secret and key.lower() == "value") or (isinstance(item, str) and re.search(_CREDENTIAL, key))
         else _masked(item)
         for key, item in value.items()
     }

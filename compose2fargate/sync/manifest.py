@@ -22,10 +22,8 @@ Key = tuple[str, ...]
 
 _SHORT: Final = 4
 _LONG: Final = 16
-_OPEN_FILES: Final = re.compile(r"\.ya?ml$|(^|[/.])Dockerfile([.][^/]*)?$", re.IGNORECASE)
-_CREDENTIAL: Final = re.compile(
-    r"pass|pwd|secret|token|key|credential|auth|dsn|salt|cert|private", re.IGNORECASE
-)
+_OPEN_FILES: Final = r"(?i)\.ya?ml$|(^|[/.])Dockerfile([.][^/]*)?$"
+_CREDENTIAL: Final = r"(?i)pass|pwd|secret|token|key|credential|auth|dsn|salt|cert|private"
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str)
 
 
@@ -70,7 +68,7 @@ def input_fingerprint(path: str, content: bytes) -> str:
 
 def may_be_open(path: str) -> bool:
     """Tell whether a file is a compose file or a Dockerfile, by its name: what stands in those is no secret."""
-    return _OPEN_FILES.search(path) is not None
+    return re.search(_OPEN_FILES, path) is not None
 
 
 def value_fingerprint(value: str | None) -> str | None:
@@ -138,7 +136,9 @@ def _harmless(key: str, value: Any) -> Any:
 
 
 def _may_be_credential(name: str, value: Any) -> bool:
-    return _CREDENTIAL.search(name) is not None or (type(value) is str and "://" in value and "@" in value)
+    return re.search(_CREDENTIAL, name) is not None or (
+        type(value) is str and "://" in value and "@" in value
+    )
 
 
 def packed(keys: Mapping[Key, str]) -> dict[str, str]:
@@ -234,7 +234,7 @@ def _wrong(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for section in ("inputs", "files"):
         wrong = (path for path, digits in content[section].items() if not isinstance(digits, str))
         yield from ((path, f"{section}: {path} has no hash") for path in wrong)
-    outside = filter(_OUTSIDE.search, content["files"])
+    outside = (path for path in content["files"] if re.search(_OUTSIDE, path))
     yield from ((path, f"files: {path} is outside the folder") for path in outside)
     for key, value in content["options"].items():
         if not isinstance(value, list if key in _LISTS else str):
@@ -244,7 +244,7 @@ def _wrong(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "keys", "keys has a wrong form"
 
 
-_OUTSIDE: Final = re.compile(r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)")
+_OUTSIDE: Final = r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)"
 
 
 def _not_json(error: ValueError, text: str, file: str) -> EmitError:

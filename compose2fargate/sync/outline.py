@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import SequenceMatcher
 from typing import Any, Final, NamedTuple
 
 
@@ -257,6 +256,8 @@ _HEREDOC: Final = re.compile(r"<<-?\s*\"?(\w+)\"?\s*$")
 
 
 def _lines_differ(path: str, old: str, new: str) -> Iterator[Difference]:
+    from difflib import SequenceMatcher
+
     first, second = _meaningful(path, old), _meaningful(path, new)
     before, after = [line.text for line in first], [line.text for line in second]
     if before == after:

@@ -109,7 +109,7 @@ def _of_change(state: FolderState, file: FileState, change: Change) -> Diagnosti
     path = f"{state.folder}/{file.path}"
     in_file = Location(path, max(change.line, 1), 1)
     location = in_file if kind is Kind.EDITED else change.cause.location or in_file
-    message = f"{what(file, change)} ({path}: {why(change.cause, change)})"
+    message = f"{what(file, change)}, in {path} ({why(change.cause, change)})"
     return Diagnostic(_CODES[kind], Severity.ERROR, message, (), location, way_out(kind, state.folder))
 
 

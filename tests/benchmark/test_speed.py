@@ -38,6 +38,8 @@ LOAD_LIMITS = {"convert": 4.0, "config": 3.0}
 """A thousand services, in units of `yaml.load` of the same file with `CSafeLoader`."""
 GROWTH_LIMIT = 6.5
 """Five times the services."""
+CHECK_LIMIT = 1.2
+"""Checking a hundred services, in units of converting them."""
 PEAK_LIMIT = 200.0
 """Mebibytes for a thousand services."""
 
@@ -156,3 +158,19 @@ def test_time_grows_with_the_number_of_services(command: str, timings: dict[int,
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_thousand_services_fit_into_memory(command: str, timings: dict[int, Timing]) -> None:
     assert timings[1000].peaks[command] <= PEAK_LIMIT
+
+
+def test_checking_takes_hardly_longer_than_converting(memory: Path) -> None:
+    folder, scratch = memory / "check", memory / "scratch-check"
+    folder.mkdir()
+    scratch.mkdir()
+    (folder / "compose.yaml").write_text(project(100), encoding="utf-8")
+    rounds = []
+    for _ in range(7):
+        convert = fresh(folder, [*PROGRAM, *COMMANDS["convert"]], scratch)
+        check = measure([*PROGRAM, "check", "out"], cwd=folder, scratch=scratch)
+        assert check.status == 0, check.out
+        rounds.append((convert.processor, check.processor))
+    converting, checking = (min(times) for times in zip(*rounds, strict=True))
+    print(f"\nconvert {converting:.3f} s, check {checking:.3f} s: {checking / converting:.2f}")
+    assert checking <= CHECK_LIMIT * converting
