@@ -10,11 +10,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import yaml
 
 import compose2fargate
 from compose2fargate.diagnostics import CODES
-from tests.conftest import Program
 
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = REPOSITORY / "compose2fargate"
@@ -110,34 +108,6 @@ def test_the_source_archive_holds_what_its_own_tests_need(tmp_path: Path) -> Non
         "LICENSE",
     ):
         assert needed in names
-
-
-def test_the_action_and_the_hook_call_what_exists(tmp_path: Path, program: Program) -> None:
-    (hook,) = yaml.safe_load((REPOSITORY / ".pre-commit-hooks.yaml").read_text("utf-8"))
-    (tmp_path / "compose.yaml").write_text("services: {web: {image: nginx}}\n")
-    assert re.search(hook["files"], "deploy/compose.override.yaml")
-    name, *arguments = hook["entry"].split()
-    assert name == "compose2fargate"
-    assert program(*arguments, cwd=tmp_path).status == 0
-
-    action = yaml.safe_load((REPOSITORY / "action.yml").read_text("utf-8"))
-    script = action["runs"]["steps"][-1]["run"].replace("compose2fargate", '"$PYTHON" -m compose2fargate')
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=tmp_path,
-        env={
-            "PATH": os.environ["PATH"],
-            "PYTHON": sys.executable,
-            "PYTHONPATH": str(REPOSITORY),
-            "TARGET": action["inputs"]["target"]["default"],
-            "OUTPUT": action["inputs"]["output"]["default"],
-            "ARGUMENTS": "--quiet -p named",
-        },
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert '"project": "named"' in (tmp_path / "fargate" / "json" / "compose2fargate.json").read_text()
 
 
 def test_the_action_is_one_that_github_accepts() -> None:

@@ -317,8 +317,8 @@ def test_a_folder_of_another_tool(check: Check, project: Path) -> None:
 
 DAMAGE: dict[str, tuple[Callable[[str], str], str]] = {
     "cut": (lambda text: text[:200], "C2F329: fargate/json/compose2fargate.json is damaged"),
-    "conflict": (lambda text: text.replace('  "target"', '<<<<<<< HEAD\n  "target"'), "merge conflict (fargate/json/compose2fargate.json:5:1)"),
-    "edited": (lambda text: text.replace('"shop"', '"other"', 1), "C2F330: fargate/json/compose2fargate.json was edited by hand"),
+    "conflict": (lambda text: text.replace('  "target"', '<<<<<<< a\n  "target"'), "conflict (fargate/json/compose2fargate.json:5:1)"),
+    "edited": (lambda text: text.replace('"shop"', '"other"', 1), "fargate/json/compose2fargate.json was edited by hand"),
     "list": (lambda _: "[]", "is not a manifest"),
     "newer": (lambda text: text.replace('"format": 2', '"format": 99'), "newer than this one (fargate/json/compose2fargate.json:4:3)"),
     "form": (lambda text: text.replace('"files": {', '"files": [],"x": {'), "files is not an object"),
