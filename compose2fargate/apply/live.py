@@ -13,7 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from compose2fargate.aws.observation import Observation
-from compose2fargate.aws.resources import Cluster, EcsService, ScalableTarget, TaskDefinition
+from compose2fargate.aws.resources import (
+    EcsService,
+    Network,
+    Role,
+    ScalableTarget,
+    TaskDefinition,
+    name_of,
+)
 from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.values import Ref, to_api
 from compose2fargate.diagnostics import AwsError, Diagnostic, Severity, UsageError
@@ -63,14 +70,13 @@ def _observed(stack: Stack, client: Any) -> Iterator[Observation]:
     latest: dict[str, str] = {}
     for logical_id, definition in stack.of_type(TaskDefinition):
         found = _task_definition(client, definition.family)
-        desired = _settled(_wanted(stack, definition), found)
+        desired = _settled(_wanted(stack, logical_id), found)
         name = _short(found["taskDefinitionArn"]) if found else definition.family
         latest[definition.family] = name if found else ""
         actual = found and _without_defaults(_without(found, _OF_TASK_DEFINITIONS), desired)
         yield Observation(stack.origins.get(logical_id, ""), "task definition", name, desired, actual)
     services = list(stack.of_type(EcsService))
-    cluster = next((c.cluster_name for _, c in stack.of_type(Cluster)), "default")
-    there = _services(client, cluster, [service.service_name for _, service in services])
+    there = _services(client, stack, [service for _, service in services])
     for logical_id, service in services:
         yield _service(stack, logical_id, service, there.get(service.service_name), latest)
 
@@ -83,7 +89,7 @@ def _service(
     latest: Mapping[str, str],
 ) -> Observation:
     family = stack.get(service.task_definition).family if isinstance(service.task_definition, Ref) else ""  # type: ignore[union-attr]
-    wanted = _without(_wanted(stack, service), ("cluster", "taskDefinition", "tags"))
+    wanted = _without(_wanted(stack, logical_id), ("cluster", "taskDefinition", "tags"))
     if any(_points_to(target, logical_id) for _, target in stack.of_type(ScalableTarget)):
         del wanted["desiredCount"]  # autoscaling writes it
     actual = found and {**_latest_deployment(found), **found}
@@ -127,19 +133,31 @@ def _task_definition(client: Any, family: str) -> dict[str, Any] | None:
     return None if described.get("status") == "INACTIVE" else described
 
 
-def _services(client: Any, cluster: str, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _services(client: Any, stack: Stack, services: Sequence[EcsService]) -> dict[str, dict[str, Any]]:
+    """Describe the services, cluster by cluster, as many at once as AWS takes."""
+    clusters: dict[str, list[str]] = {}
+    for service in services:
+        cluster = service.cluster
+        name = name_of(stack.get(cluster)) if isinstance(cluster, Ref) else str(cluster)
+        clusters.setdefault(name, []).append(service.service_name)
+    found: dict[str, dict[str, Any]] = {}
+    for cluster, names in clusters.items():
+        for begin in range(0, len(names), _BATCH):
+            answer = _described(client, cluster, names[begin : begin + _BATCH])
+            found.update({s["serviceName"]: s for s in answer if s.get("status") != "INACTIVE"})
+    return found
+
+
+def _described(client: Any, cluster: str, names: Sequence[str]) -> list[dict[str, Any]]:
     from botocore.exceptions import ClientError
 
-    found: dict[str, dict[str, Any]] = {}
-    for begin in range(0, len(names), _BATCH):
-        try:
-            answer = client.describe_services(cluster=cluster, services=names[begin : begin + _BATCH])
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") == "ClusterNotFoundException":
-                return {}
-            raise
-        found.update({s["serviceName"]: s for s in answer["services"] if s.get("status") != "INACTIVE"})
-    return found
+    try:
+        answer: list[dict[str, Any]] = client.describe_services(cluster=cluster, services=names)["services"]
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") == "ClusterNotFoundException":
+            return []
+        raise
+    return answer
 
 
 def _latest_deployment(service: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,22 +227,24 @@ UNORDERED: Final[Mapping[str, str]] = {
 _SETS: Final = frozenset({"subnets", "securityGroups", "requiresCompatibilities", "add", "drop"})
 
 
-def _wanted(stack: Stack, resource: Any) -> dict[str, Any]:
-    """Spell a resource as the API does; what only AWS knows is `_ANY`."""
+def _wanted(stack: Stack, logical_id: str) -> dict[str, Any]:
+    """Spell a resource as the API does; what only AWS knows, or each target calls otherwise, is `_ANY`."""
 
-    def resolve(ref: Ref) -> str:
-        target: Any = stack.get(ref)
-        names = (
-            getattr(target, field, "")
-            for field in ("family", "service_name", "cluster_name", "role_name", "name")
-        )
-        name = next((str(name) for name in names if isinstance(name, str) and name), "")
+    def resolve(ref: Ref) -> Any:
+        target = stack.get(ref)
+        if isinstance(target, Network):
+            return list(getattr(target, ref.attribute)) or [_ANY]
+        name = "" if isinstance(target, Role) else name_of(target)
         if ref.attribute in ("name", "family") and name:
             return name
-        return f"{_ANY}{name}" if ref.attribute == "arn" and not name.startswith("arn:") else name or _ANY
+        return name if name.startswith("arn:") else f"{_ANY}{name}"
 
-    wanted = _sorted(to_api(resource, resolve))
-    return _without(wanted, ("tags",)) if isinstance(wanted, dict) else {}
+    wanted = to_api(stack.resources[logical_id], resolve)
+    if logical_id in stack.extras:
+        from compose2fargate.aws.patching import merge_extras
+
+        wanted = merge_extras(wanted, stack.extras[logical_id])
+    return _without(_sorted(wanted), ("tags",))
 
 
 def _sorted(value: Any, member: str = "") -> Any:
@@ -249,7 +269,12 @@ def _settled(desired: Any, actual: Any) -> Any:
     """Put in what AWS knows, where it fits what is desired."""
     if isinstance(desired, dict):
         other = actual if isinstance(actual, Mapping) else {}
-        return {key: _settled(item, _sorted(other.get(key), key)) for key, item in desired.items()}
+        return {
+            key: _settled(item, _sorted(other.get(key), key))
+            for key, item in desired.items()
+            if key in other
+            or not (isinstance(item, str) and _is_any(item))  # a role that a target leaves out
+        }
     if isinstance(desired, list):
         items = actual if isinstance(actual, list) else []
         if desired and all(isinstance(item, str) and _is_any(item) for item in desired):
