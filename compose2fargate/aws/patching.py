@@ -165,6 +165,8 @@ def _named(kind: Any, identity: str, given: Any, at: str) -> Iterator[tuple[str,
     if isinstance(given, Mapping):
         hint = _hints(kind)[identity]
         for name, patch in given.items():
+            if patch is not None and not isinstance(patch, Mapping):
+                raise PatchError(f"{at}[{name}]", "needs a mapping, or null to remove it")
             own = int(name) if int in _types(hint) and str(name).isdigit() else str(name)
             yield str(name), patch if patch is None else {spelled: own, **patch}
         return

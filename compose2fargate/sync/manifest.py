@@ -101,7 +101,7 @@ def _keys(tree: Mapping[str, Any]) -> Iterator[tuple[Key, Any]]:
                 yield from _keys_of_service((section, name), service)
         elif section in ("networks", "volumes", "configs", "secrets"):
             yield from (((section, name), item) for name, item in value.items())
-        elif section in ("name", "x-fargate"):
+        elif section == "name" or section.startswith(("x-fargate", "x-aws-")):
             yield from _parts((section,), value)
 
 

@@ -90,7 +90,9 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _yaml(text: str) -> Any:
     import yaml
 
-    class Loader(yaml.SafeLoader):
+    fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(fast):  # type: ignore[misc]  # libyaml's where it is there
         """Keeps the short forms of CloudFormation (`!Ref x`) as mappings of one key."""
 
     def tagged(loader: Any, suffix: str, node: Any) -> dict[str, Any]:
@@ -198,7 +200,7 @@ def _node_line(text: str, at: Sequence[Step]) -> int:
     import yaml
 
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError:
         return 1
     line = 1
