@@ -833,7 +833,11 @@ def _register(response: Any) -> Any:
     request = _parameters(response)
     if "FARGATE" in (request.get("requiresCompatibilities") or []):
         _check_fargate(request)
-    return response.moto_register_task_definition()
+    answer = response.moto_register_task_definition()
+    response.ecs_backend.describe_task_definition(request["family"]).enable_fault_injection = request.get(
+        "enableFaultInjection"
+    )
+    return answer
 
 
 def _check_fargate(request: Json) -> None:

@@ -1,0 +1,110 @@
+"""Runs work on the nodes of a graph: everything at once that does not wait for something else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+Edges = Mapping[str, Iterable[str]]
+"""Each node, and what has to be done before it. What is no node of the graph counts as done."""
+
+
+class Run:
+    """What became of each node."""
+
+    def __init__(self) -> None:
+        self.done: dict[str, Any] = {}
+        self.failed: dict[str, BaseException] = {}
+        self.skipped: dict[str, str] = {}
+        """Nodes that were not reached, and the failed or skipped node they wait for ("" after an interrupt)."""
+        self.interrupted = False
+
+
+def run(
+    edges: Edges,
+    work: Callable[[str], Any],
+    *,
+    workers: int = 48,
+    stop: threading.Event | None = None,
+    fail_fast: bool = False,
+) -> Run:
+    """Call `work` on each node after all that it waits for; a failure stops only what waits for it.
+
+    An interrupt (Ctrl-C) lets what is under way end, begins nothing new, and is reported in the result: a second
+    one is not waited for.
+
+    Args:
+        edges: The graph; it has no cycles.
+        work: Called in a thread of its own.
+        workers: How many threads there are at most.
+        stop: Set on an interrupt, so that work that waits can end early.
+        fail_fast: Begin nothing new after the first failure.
+    """
+    result, stopping = Run(), stop or threading.Event()
+    waiting = {node: {other for other in before if other in edges} for node, before in edges.items()}
+    running: dict[Future[Any], str] = {}
+    pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="apply")
+    try:
+        while waiting or running:
+            _skip(waiting, result)
+            if not (stopping.is_set() or (fail_fast and result.failed)):
+                for node in [node for node, before in waiting.items() if not before]:
+                    del waiting[node]
+                    running[pool.submit(work, node)] = node
+            if not running:
+                break
+            try:
+                ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            except KeyboardInterrupt:
+                if result.interrupted:
+                    raise
+                result.interrupted = True
+                stopping.set()
+                continue
+            for future in ended:
+                _settle(future, running.pop(future), waiting, result)
+    finally:
+        pool.shutdown(wait=not result.interrupted, cancel_futures=True)
+    result.skipped.update(dict.fromkeys(waiting, ""))
+    return result
+
+
+def _settle(future: Future[Any], node: str, waiting: dict[str, set[str]], result: Run) -> None:
+    error = future.exception()
+    if error is not None:
+        result.failed[node] = error
+        return
+    result.done[node] = future.result()
+    for before in waiting.values():
+        before.discard(node)
+
+
+def _skip(waiting: dict[str, set[str]], result: Run) -> None:
+    """Give up what waits for a failed node, and what waits for that."""
+    lost = True
+    while lost:
+        lost = False
+        for node, before in list(waiting.items()):
+            cause = next((o for o in before if o in result.failed or o in result.skipped), None)
+            if cause is not None:
+                result.skipped[node] = cause
+                del waiting[node]
+                lost = True
+
+
+def ranks(edges: Edges) -> list[list[str]]:
+    """Give the nodes in layers: each waits for layers before it only; for showing, and for counting chains."""
+    left = {node: {o for o in before if o in edges} for node, before in edges.items()}
+    layers: list[list[str]] = []
+    while left:
+        layer = [node for node, before in left.items() if not before]
+        if not layer:
+            raise ValueError(f"a cycle among {', '.join(sorted(left))}")
+        layers.append(layer)
+        for node in layer:
+            del left[node]
+        for before in left.values():
+            before.difference_update(layer)
+    return layers

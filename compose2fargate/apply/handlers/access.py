@@ -1,0 +1,213 @@
+"""IAM roles with their inline policies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from compose2fargate.apply.handlers.core import (
+    Context,
+    Found,
+    Handler,
+    Json,
+    absent,
+    gone,
+    normal,
+    shown_tags,
+    surplus_tags,
+    tag_list,
+    tags_from,
+    wanted_tags,
+)
+from compose2fargate.aws import resources as aws
+from compose2fargate.aws.values import Ref, resolve_text
+
+
+class RoleHandler(Handler):
+    """Roles: found by name; policies are compared as a whole, each by its name."""
+
+    kind = aws.Role
+    missing = frozenset({"NoSuchEntity"})
+    exists = frozenset({"EntityAlreadyExists"})
+    busy = frozenset({"DeleteConflict", "ConcurrentModification"})
+
+    def want(self, resource: Any, resolve: Callable[[Ref], Any], context: Context) -> Json:
+        """Write policies as IAM does."""
+        members = {
+            "roleName": resource.role_name,
+            "description": resource.description,
+            "trust": _sorted_policy(trust(resource.principal)),
+            "policies": {policy.name: document(policy, resolve) for policy in resource.policies},
+            "managedPolicies": sorted(
+                (resolve_text(arn, resolve) for arn in resource.managed_policy_arns), key=str
+            ),
+            "tags": wanted_tags(resource, context.owner),
+        }
+        return normal(members)  # type: ignore[no-any-return]
+
+    def find(self, want: Json, context: Context) -> Found | None:
+        """Look for the name."""
+        iam = context.account.client("iam")
+        answer = absent(self, lambda: iam.get_role(RoleName=want["roleName"]))
+        return self._found(answer["Role"], context) if answer else None
+
+    def _found(self, role: Json, context: Context) -> Found:
+        iam, name = context.account.client("iam"), role["RoleName"]
+        tags = tags_from(role.get("Tags"))
+        names = list(context.account.pages("iam", "list_role_policies", "PolicyNames", RoleName=name))
+        attached = list(
+            context.account.pages("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name)
+        )
+        policies = {
+            one: _sorted_policy(
+                _document(iam.get_role_policy(RoleName=name, PolicyName=one)["PolicyDocument"])
+            )
+            for one in names
+        }
+        state = {
+            "roleName": name,
+            "description": role.get("Description"),
+            "trust": _sorted_policy(_document(role["AssumeRolePolicyDocument"])),
+            "policies": policies,
+            "managedPolicies": sorted(one["PolicyArn"] for one in attached),
+            "tags": shown_tags(tags),
+        }
+        return Found(name, {"name": name, "arn": role["Arn"]}, normal(state), tags, name=name)
+
+    def owned(self, context: Context) -> Iterable[Found]:
+        """List the roles whose name begins with the stack's, and keep those with our tags."""
+        for role in context.account.pages("iam", "list_roles", "Roles"):
+            if role["RoleName"].startswith(context.owner.stack):
+                found = self.find({"roleName": role["RoleName"]}, context)
+                if found and context.owner.owns(found.tags or {}):
+                    yield found
+
+    def create(self, want: Json, context: Context) -> Found:
+        """Make it with its policies."""
+        iam, name = context.account.client("iam"), want["roleName"]
+        made = iam.create_role(
+            RoleName=name,
+            AssumeRolePolicyDocument=json.dumps(want["trust"]),
+            Description=want.get("description", ""),
+            Tags=tag_list(want["tags"]),
+        )["Role"]
+        found = Found(name, {"name": name, "arn": made["Arn"]}, {}, want["tags"])
+        return self.update(found, want, frozenset({"policies", "managedPolicies"}), context)
+
+    def update(self, found: Found, want: Json, changed: frozenset[str], context: Context) -> Found:
+        """Bring each part to what is wanted."""
+        for member in sorted(changed):
+            _PARTS[member](context.account.client("iam"), found, want)
+        return found
+
+    def delete(self, found: Found, context: Context) -> None:
+        """Take its policies away, then the role."""
+        iam, name = context.account.client("iam"), found.key
+
+        def delete() -> None:
+            for policy in list(
+                context.account.pages("iam", "list_role_policies", "PolicyNames", RoleName=name)
+            ):
+                absent(self, lambda policy=policy: iam.delete_role_policy(RoleName=name, PolicyName=policy))  # type: ignore[misc]
+            for one in list(
+                context.account.pages("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name)
+            ):
+                absent(
+                    self, lambda one=one: iam.detach_role_policy(RoleName=name, PolicyArn=one["PolicyArn"])
+                )  # type: ignore[misc]
+            iam.delete_role(RoleName=name)
+
+        gone(self, delete, context)
+
+
+def _policies(iam: Any, found: Found, want: Json) -> None:
+    there: Mapping[str, Any] = found.state.get("policies", {})
+    for name, text in want.get("policies", {}).items():
+        if there.get(name) != text:
+            iam.put_role_policy(RoleName=found.key, PolicyName=name, PolicyDocument=json.dumps(text))
+    for name in there:
+        if name not in want.get("policies", {}):
+            iam.delete_role_policy(RoleName=found.key, PolicyName=name)
+
+
+def _managed(iam: Any, found: Found, want: Json) -> None:
+    there, wanted = found.state.get("managedPolicies", []), want.get("managedPolicies", [])
+    for arn in wanted:
+        if arn not in there:
+            iam.attach_role_policy(RoleName=found.key, PolicyArn=arn)
+    for arn in there:
+        if arn not in wanted:
+            iam.detach_role_policy(RoleName=found.key, PolicyArn=arn)
+
+
+def _tags(iam: Any, found: Found, want: Json) -> None:
+    iam.tag_role(RoleName=found.key, Tags=tag_list(want["tags"]))
+    surplus = surplus_tags(found, want)
+    if surplus:
+        iam.untag_role(RoleName=found.key, TagKeys=surplus)
+
+
+_PARTS: Mapping[str, Callable[[Any, Found, Json], Any]] = {
+    "policies": _policies,
+    "managedPolicies": _managed,
+    "tags": _tags,
+    "trust": lambda iam, found, want: iam.update_assume_role_policy(
+        RoleName=found.key, PolicyDocument=json.dumps(want["trust"])
+    ),
+    "description": lambda iam, found, want: iam.update_role(
+        RoleName=found.key, Description=want.get("description", "")
+    ),
+}
+
+
+def trust(principal: str) -> Json:
+    """Write who may assume a role: one AWS service."""
+    statement = {"Effect": "Allow", "Principal": {"Service": principal}, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def document(policy: aws.Policy, resolve: Callable[[Ref], Any]) -> Json:
+    """Write an inline policy."""
+    statements = []
+    for one in policy.statements:
+        statement: Json = {
+            "Sid": one.sid,
+            "Effect": "Allow",
+            "Action": list(one.actions),
+            "Resource": [resolve_text(resource, resolve) for resource in one.resources],
+        }
+        for condition in one.conditions:
+            tests = statement.setdefault("Condition", {}).setdefault(condition.test, {})
+            tests[condition.variable] = [resolve_text(value, resolve) for value in condition.values]
+        statements.append(statement)
+    return _sorted_policy({"Version": "2012-10-17", "Statement": statements})
+
+
+def _document(text: Any) -> Json:
+    """Read a policy as boto3 gives it: decoded, or as the text in a URL that the API answers with."""
+    read: Json = json.loads(unquote(text)) if isinstance(text, str) else dict(text)
+    return read
+
+
+def _sorted_policy(policy: Json) -> Json:
+    """Normalise: one or several, in any order, mean the same."""
+    return {**policy, "Statement": [_sorted_statement(one) for one in policy.get("Statement", [])]}
+
+
+def _sorted_statement(statement: Json) -> Json:
+    shown = dict(statement)
+    for member in ("Action", "Resource"):
+        if member in shown:
+            value = shown[member]
+            shown[member] = sorted(
+                [value] if isinstance(value, str) or not isinstance(value, (list, tuple)) else value, key=str
+            )
+    conditions = shown.get("Condition")
+    if conditions:
+        shown["Condition"] = {
+            test: {name: sorted([v] if isinstance(v, str) else v, key=str) for name, v in tests.items()}
+            for test, tests in conditions.items()
+        }
+    return shown

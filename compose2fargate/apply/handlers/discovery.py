@@ -1,0 +1,237 @@
+"""Cloud Map: namespaces of Service Connect, private DNS namespaces, and the names in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from compose2fargate.apply.handlers.core import (
+    Context,
+    Found,
+    Handler,
+    Json,
+    absent,
+    gone,
+    has_pending,
+    normal,
+    shown_tags,
+    surplus_tags,
+    tag_list,
+    tags_from,
+    token,
+    wanted_tags,
+)
+from compose2fargate.aws import resources as aws
+from compose2fargate.aws.values import Ref
+
+
+class _CloudMap(Handler):
+    """What they have in common: tags by ARN, and operations that end later."""
+
+    missing = frozenset({"NamespaceNotFound", "ServiceNotFound", "ResourceNotFoundException"})
+    exists = frozenset({"NamespaceAlreadyExists", "ServiceAlreadyExists"})
+    busy = frozenset({"ResourceInUse"})
+
+    def tags(self, arn: str, context: Context) -> dict[str, str]:
+        """Read the tags of one resource."""
+        client = context.account.client("servicediscovery")
+        answer = absent(self, lambda: client.list_tags_for_resource(ResourceARN=arn))
+        return tags_from(answer["Tags"]) if answer else {}
+
+    def retag(self, found: Found, want: Json, context: Context) -> None:
+        """Bring the tags to what is wanted."""
+        client, arn = context.account.client("servicediscovery"), found.attributes["arn"]
+        client.tag_resource(ResourceARN=arn, Tags=tag_list(want["tags"]))
+        surplus = surplus_tags(found, want)
+        if surplus:
+            client.untag_resource(ResourceARN=arn, TagKeys=surplus)
+
+    def finished(self, operation: str, context: Context) -> Json:
+        """Wait for an operation to end, and give what it was about."""
+        client = context.account.client("servicediscovery")
+        for _ in range(150):
+            answer: Json = client.get_operation(OperationId=operation)["Operation"]
+            if answer["Status"] == "SUCCESS":
+                return answer.get("Targets") or {}
+            if answer["Status"] == "FAIL":
+                raise OperationFailedError(
+                    f"{answer.get('ErrorCode', '')} {answer.get('ErrorMessage', '')}".strip()
+                )
+            context.account.sleep(2)
+        raise OperationFailedError(f"Cloud Map's operation {operation} did not end within five minutes")
+
+
+class OperationFailedError(Exception):
+    """Cloud Map took a call, and could not do what it asked."""
+
+
+class _Namespace(_CloudMap):
+    """Namespaces: found by name and type."""
+
+    type: str
+
+    def find(self, want: Json, context: Context) -> Found | None:
+        """Look for the name among namespaces of this type."""
+        return next((f for f in self._read(context) if f.state["name"] == want["name"]), None)
+
+    def owned(self, context: Context) -> Iterable[Found]:
+        """List the namespaces with our tags."""
+        return [found for found in self._read(context) if context.owner.owns(found.tags or {})]
+
+    def _read(self, context: Context) -> Iterable[Found]:
+        filters = [{"Name": "TYPE", "Values": [self.type], "Condition": "EQ"}]
+        for one in context.account.pages(
+            "servicediscovery", "list_namespaces", "Namespaces", Filters=filters
+        ):
+            if one["Type"] == self.type:
+                tags = self.tags(one["Arn"], context)
+                attributes = {"arn": one["Arn"], "id": one["Id"], "name": one["Name"]}
+                state = {"name": one["Name"], "tags": shown_tags(tags), **self.read_more(one, context)}
+                yield Found(one["Id"], attributes, normal(state), tags, name=one["Name"])
+
+    def read_more(self, namespace: Json, context: Context) -> Json:
+        """Give the members that only this type has."""
+        return {}
+
+    def request(self, want: Json, context: Context) -> str:
+        """Ask for the namespace, and give the operation's id."""
+        raise NotImplementedError
+
+    def create(self, want: Json, context: Context) -> Found:
+        """Make it and wait for it."""
+        self.finished(self.request(want, context), context)
+        return self.finish(want, context)
+
+    def update(self, found: Found, want: Json, changed: frozenset[str], context: Context) -> Found:
+        """Change the tags: nothing else can be."""
+        self.retag(found, want, context)
+        return found
+
+    def delete(self, found: Found, context: Context) -> None:
+        """Delete it once there are no names in it any more."""
+        client = context.account.client("servicediscovery")
+
+        def delete() -> None:
+            self.finished(client.delete_namespace(Id=found.key)["OperationId"], context)
+
+        gone(self, delete, context)
+
+
+class NamespaceHandler(_Namespace):
+    """HTTP namespaces, those of Service Connect."""
+
+    kind = aws.Namespace
+    type = "HTTP"
+
+    def request(self, want: Json, context: Context) -> str:
+        """Ask for an HTTP namespace."""
+        client = context.account.client("servicediscovery")
+        answer = client.create_http_namespace(
+            Name=want["name"],
+            CreatorRequestId=token("http", want["name"], *context.owner),
+            Tags=tag_list(want["tags"]),
+        )
+        return str(answer["OperationId"])
+
+
+class DnsNamespaceHandler(_Namespace):
+    """Namespaces with a private DNS zone."""
+
+    kind = aws.DnsNamespace
+    type = "DNS_PRIVATE"
+    immutable = frozenset({"vpc"})
+
+    def find(self, want: Json, context: Context) -> Found | None:
+        """Look for the name; the API does not tell the VPC, so that is taken as it is wanted."""
+        found = super().find(want, context)
+        return found and found._replace(state={**found.state, "vpc": want["vpc"]})
+
+    def request(self, want: Json, context: Context) -> str:
+        """Ask for a private DNS namespace."""
+        client = context.account.client("servicediscovery")
+        answer = client.create_private_dns_namespace(
+            Name=want["name"],
+            Vpc=want["vpc"],
+            CreatorRequestId=token("dns", want["name"], want["vpc"], *context.owner),
+            Tags=tag_list(want["tags"]),
+        )
+        return str(answer["OperationId"])
+
+
+class DiscoveryServiceHandler(_CloudMap):
+    """Names in a private DNS namespace: an A record for each healthy task."""
+
+    kind = aws.DiscoveryService
+    immutable = frozenset({"namespaceId"})
+
+    def want(self, resource: Any, resolve: Callable[[Ref], Any], context: Context) -> Json:
+        """Give the members that are compared."""
+        return {
+            "name": resource.name,
+            "namespaceId": resolve(resource.namespace_id),
+            "ttl": resource.ttl,
+            "tags": wanted_tags(resource, context.owner),
+        }
+
+    def find(self, want: Json, context: Context) -> Found | None:
+        """Look for the name in the namespace."""
+        if has_pending(want["namespaceId"]):
+            return None
+        return next(
+            (f for f in self._read(context, want["namespaceId"]) if f.state["name"] == want["name"]), None
+        )
+
+    def _read(self, context: Context, namespace: str) -> Iterable[Found]:
+        filters = [{"Name": "NAMESPACE_ID", "Values": [namespace], "Condition": "EQ"}]
+        client = context.account.client("servicediscovery")
+        for one in context.account.pages("servicediscovery", "list_services", "Services", Filters=filters):
+            service = absent(self, lambda one=one: client.get_service(Id=one["Id"]))  # type: ignore[misc]
+            if not service or service["Service"].get("NamespaceId") not in (namespace, None):
+                continue
+            service = service["Service"]
+            tags = self.tags(service["Arn"], context)
+            records = (service.get("DnsConfig") or {}).get("DnsRecords") or [{}]
+            state = {
+                "name": service["Name"],
+                "namespaceId": namespace,
+                "ttl": records[0].get("TTL"),
+                "tags": shown_tags(tags),
+            }
+            attributes = {"arn": service["Arn"], "id": service["Id"], "name": service["Name"]}
+            yield Found(service["Id"], attributes, normal(state), tags, name=service["Name"])
+
+    def owned(self, context: Context) -> Iterable[Found]:
+        """List the names in our private DNS namespaces."""
+        for namespace in DnsNamespaceHandler().owned(context):
+            yield from (
+                one for one in self._read(context, namespace.key) if context.owner.owns(one.tags or {})
+            )
+
+    def create(self, want: Json, context: Context) -> Found:
+        """Make the name; ECS registers tasks in it, and takes out those that are not healthy."""
+        answer = context.account.client("servicediscovery").create_service(
+            Name=want["name"],
+            NamespaceId=want["namespaceId"],
+            DnsConfig={"RoutingPolicy": "MULTIVALUE", "DnsRecords": [{"Type": "A", "TTL": want["ttl"]}]},
+            HealthCheckCustomConfig={"FailureThreshold": 1},
+            CreatorRequestId=token("name", want["name"], want["namespaceId"]),
+            Tags=tag_list(want["tags"]),
+        )["Service"]
+        attributes = {"arn": answer["Arn"], "id": answer["Id"], "name": answer["Name"]}
+        return Found(answer["Id"], attributes, want, want["tags"])
+
+    def update(self, found: Found, want: Json, changed: frozenset[str], context: Context) -> Found:
+        """Change the time to live, and the tags."""
+        client = context.account.client("servicediscovery")
+        if "ttl" in changed:
+            records = [{"Type": "A", "TTL": want["ttl"]}]
+            answer = client.update_service(Id=found.key, Service={"DnsConfig": {"DnsRecords": records}})
+            self.finished(answer["OperationId"], context)
+        if "tags" in changed:
+            self.retag(found, want, context)
+        return found
+
+    def delete(self, found: Found, context: Context) -> None:
+        """Delete the name once no task is registered in it."""
+        client = context.account.client("servicediscovery")
+        gone(self, lambda: client.delete_service(Id=found.key), context)

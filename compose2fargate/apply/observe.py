@@ -1,0 +1,199 @@
+"""Looks at what exists in AWS: everything at once that does not need something else first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from compose2fargate.apply import graph
+from compose2fargate.apply.account import diagnose
+from compose2fargate.apply.handlers import DELETION_RANK, HANDLERS, handler_of
+from compose2fargate.apply.handlers.core import Context, Found, Json, Pending
+from compose2fargate.aws.resources import (
+    EcsService,
+    IngressRule,
+    Listener,
+    ListenerRule,
+    MountTargets,
+    Resource,
+    RunTask,
+)
+from compose2fargate.aws.stack import Stack
+from compose2fargate.aws.values import BuiltImage, Join, Ref
+from compose2fargate.diagnostics import AwsError, Diagnostic
+
+READERS = 32
+
+
+class Observed(NamedTuple):
+    """What there is.
+
+    Attributes:
+        found: Logical id to what exists under the resource's name.
+        owned: What carries the stack's tags, by type; also what the stack no longer has.
+    """
+
+    found: Mapping[str, Found]
+    owned: Mapping[type[Any], tuple[Found, ...]]
+
+
+def observe(stack: Stack, context: Context, *, leftovers: bool = True) -> Observed:
+    """Read what exists of `stack`, and what else is ours.
+
+    Raises:
+        AwsError: Something could not be read, or what the user has is not there; with every problem.
+    """
+    found: dict[str, Found] = {}
+
+    def read(node: str) -> Any:
+        if node.startswith(_OWNED):
+            return tuple(HANDLERS[_types()[node]].owned(context))
+        resource = stack.resources[node]
+        want = wanted(stack, node, resource, lambda ref: known(found, ref), context)
+        seen = handler_of(resource).find(want, context)
+        if seen is not None:
+            found[node] = seen
+        return seen
+
+    edges: dict[str, Iterable[str]] = {
+        node: references(resource) for node, resource in stack.resources.items()
+    }
+    if leftovers:
+        edges.update(dict.fromkeys(_types(), ()))
+    run = graph.run(edges, read, workers=READERS)
+    if run.interrupted:
+        raise KeyboardInterrupt
+    if run.failed:
+        raise AwsError(problems(run.failed))
+    ordered = {node: found[node] for node in stack.resources if node in found}
+    return Observed(ordered, {kind: run.done[node] for node, kind in _types().items()} if leftovers else {})
+
+
+_OWNED = "owned:"
+
+
+def _types() -> dict[str, type[Any]]:
+    return {f"{_OWNED}{kind.__name__}": kind for kind in DELETION_RANK}
+
+
+def problems(failed: Mapping[str, BaseException]) -> list[Diagnostic]:
+    """Turn what was raised for several resources into diagnostics, each thing said once; ours come out as they are.
+
+    Raises:
+        BaseException: One that nobody foresaw.
+    """
+    found: dict[tuple[str, str], Diagnostic] = {}
+    for node, error in failed.items():
+        if isinstance(error, AwsError):
+            for one in error.diagnostics:
+                found.setdefault((one.code, one.message), one)
+            continue
+        diagnostic = diagnose(error, node)
+        if diagnostic is None:
+            raise error
+        about_all = diagnostic.code in ("C2F400", "C2F401", "C2F402", "C2F403")
+        found.setdefault((diagnostic.code, "" if about_all else diagnostic.message), diagnostic)
+    return list(found.values())
+
+
+def known(found: Mapping[str, Found], ref: Ref) -> Any:
+    """Give what a link leads to, or `Pending` where that does not exist yet."""
+    seen = found.get(ref.logical_id)
+    if seen is None:
+        return Pending(*ref)
+    attributes = seen.attributes
+    return attributes[ref.attribute] if ref.attribute in attributes else Pending(*ref)
+
+
+def wanted(
+    stack: Stack, logical_id: str, resource: Resource, resolve: Callable[[Ref], Any], context: Context
+) -> Json:
+    """Give what is wanted of a resource, with the members that `x-fargate.patch` adds."""
+    handler = handler_of(resource)
+    want = handler.want(pointed(resource), resolve, context)
+    extra = stack.extras.get(logical_id)
+    return handler.normalise(_merged(want, extra)) if extra else want
+
+
+def pointed(resource: Any) -> Any:
+    """Let a service or job point to the revision of its task definition, and a task to its role's ARN.
+
+    Names do in files that people use by hand; here the revision decides what runs, and a role can have a path.
+    """
+    if isinstance(resource, (EcsService, RunTask)) and isinstance(resource.task_definition, Ref):
+        return resource._replace(task_definition=resource.task_definition._replace(attribute="arn"))
+    role = getattr(resource, "execution_role_arn", None)
+    if isinstance(role, Ref):
+        resource = resource._replace(execution_role_arn=role._replace(attribute="arn"))
+    role = getattr(resource, "task_role_arn", None)
+    return (
+        resource._replace(task_role_arn=role._replace(attribute="arn")) if isinstance(role, Ref) else resource
+    )
+
+
+def _merged(value: Any, extra: Any) -> Any:
+    """Merge what a patch adds: mappings deeply, lists of things with names by name, anything else replaced."""
+    if isinstance(value, Mapping) and isinstance(extra, Mapping):
+        return {**value, **{key: _merged(value.get(key), item) for key, item in extra.items()}}
+    if isinstance(value, list) and isinstance(extra, (list, tuple)) and _all_named([*value, *extra]):
+        added = {item["name"]: item for item in extra}
+        merged = [_merged(item, added.pop(item["name"], {})) for item in value]
+        return [*merged, *added.values()]
+    return value if extra is None else extra
+
+
+def _all_named(items: list[Any]) -> bool:
+    return bool(items) and all(isinstance(item, Mapping) and "name" in item for item in items)
+
+
+def references(value: Any) -> Iterator[str]:
+    """Yield the logical ids that a resource refers to."""
+    if isinstance(value, Ref):
+        yield value.logical_id
+    elif isinstance(value, Join):
+        for part in value.parts:
+            yield from references(part)
+    elif isinstance(value, BuiltImage):
+        yield value.repository.logical_id
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from references(item)
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from references(item)
+
+
+def order(stack: Stack) -> dict[str, set[str]]:
+    """Give what has to exist before each resource: what it refers to, and what AWS wants there as well.
+
+    A service's target groups have to be used by a listener; tasks with a file system need its mount targets; and what
+    tasks are to reach must let them in before they start.
+    """
+    edges = {node: {o for o in references(r) if o in stack.resources} for node, r in stack.resources.items()}
+    rules = {node for node, _ in stack.of_type(IngressRule)}
+    forwards = [(node, edges[node]) for kind in (Listener, ListenerRule) for node, _ in stack.of_type(kind)]
+    for kind in (EcsService, RunTask):
+        for node, resource in stack.of_type(kind):
+            edges[node] |= rules
+            edges[node] |= {listener for listener, targets in forwards if targets & edges[node]}
+            behind = _behind(edges, node)
+            edges[node] |= {
+                m for m, _ in stack.of_type(MountTargets) if edges[m] & behind & _file_systems(stack)
+            }
+    return edges
+
+
+def _behind(edges: Mapping[str, set[str]], node: str) -> set[str]:
+    """Everything that a node refers to, directly or not."""
+    seen: set[str] = set()
+    left = [node]
+    while left:
+        for other in edges[left.pop()]:
+            if other not in seen:
+                seen.add(other)
+                left.append(other)
+    return seen
+
+
+def _file_systems(stack: Stack) -> set[str]:
+    return {node for node in stack.resources if node.startswith("file-system")}

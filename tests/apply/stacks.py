@@ -1,0 +1,440 @@
+"""A stack made by hand with every type of resource, legal in every reference: what emitters are tried on."""
+
+from __future__ import annotations
+
+from compose2fargate.aws.resources import (
+    AccessPoint,
+    Account,
+    AwsvpcConfiguration,
+    CapacityProviderStrategyItem,
+    Certificate,
+    Cluster,
+    ClusterSetting,
+    Condition,
+    ContainerDefinition,
+    ContainerDependency,
+    CreationInfo,
+    DeploymentCircuitBreaker,
+    DeploymentConfiguration,
+    DiscoveryService,
+    DnsNamespace,
+    EcsLoadBalancer,
+    EcsParameters,
+    EcsService,
+    EfsAuthorizationConfig,
+    EfsVolumeConfiguration,
+    EphemeralStorage,
+    FileSystem,
+    FixedResponseConfig,
+    FlexibleTimeWindow,
+    HealthCheck,
+    IngressRule,
+    Listener,
+    ListenerAction,
+    ListenerRule,
+    LoadBalancer,
+    LogConfiguration,
+    LogGroup,
+    ManagedEbsVolume,
+    ManagedSecret,
+    Matcher,
+    MountPoint,
+    MountTargets,
+    Namespace,
+    Network,
+    NetworkConfiguration,
+    Policy,
+    PortMapping,
+    PosixUser,
+    RedirectConfig,
+    Repository,
+    Resource,
+    Role,
+    RootDirectory,
+    RuleCondition,
+    RunTask,
+    RuntimePlatform,
+    ScalableTarget,
+    ScalingPolicy,
+    Schedule,
+    ScheduleTarget,
+    Secret,
+    SecretParameter,
+    SecurityGroup,
+    ServiceConnectClientAlias,
+    ServiceConnectConfiguration,
+    ServiceConnectService,
+    ServiceRegistry,
+    ServiceVolumeConfiguration,
+    Statement,
+    TargetGroup,
+    TaskDefinition,
+    TaskVolume,
+)
+from compose2fargate.aws.stack import After, Stack
+from compose2fargate.aws.values import BuiltImage, Join, KeyValue, Ref, Tag, Text
+
+LINUX = RuntimePlatform("X86_64")
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+AWKWARD = (
+    'a "quoted" ${HOME} %{if} \\n\\ $${x} <<EOT \t tab\nnext line\r é 日本 \U0001f600 \x01\x7f\x85\u2028 '
+    "'single' `back` $(x) # // /* EOT\n"
+)
+"""A text with all that some language reads as something else. It is in Unicode's composed form, see docs/terraform.md."""
+
+
+def tags(stack: str, service: str = "") -> tuple[Tag, ...]:
+    """Tags of the stack, and of one service in it."""
+    shared = (Tag("compose2fargate:stack", stack),)
+    return (*shared, Tag("compose2fargate:service", service)) if service else shared
+
+
+def logs(service: str) -> LogConfiguration:
+    """The log configuration of a container."""
+    options: dict[str, Text] = {
+        "awslogs-group": Ref(f"log-group/{service}", "name"),
+        "awslogs-region": Ref("account", "region"),
+        "awslogs-stream-prefix": service,
+    }
+    return LogConfiguration("awslogs", options)
+
+
+def network(*groups: str) -> NetworkConfiguration:
+    """Where tasks are placed, with the security groups of some networks."""
+    return NetworkConfiguration(
+        AwsvpcConfiguration(
+            Ref("network", "subnet_ids"),
+            tuple(Ref(f"security-group/{group}", "id") for group in groups),
+            "ENABLED",
+        )
+    )
+
+
+ROLLING = DeploymentConfiguration(DeploymentCircuitBreaker(enable=True, rollback=True), 200, 100)
+
+
+def connect(*services: ServiceConnectService) -> ServiceConnectConfiguration:
+    """Membership in the namespace, with what a service offers there."""
+    return ServiceConnectConfiguration(enabled=True, namespace=Ref("namespace", "name"), services=services)
+
+
+def allow(sid: str, actions: tuple[str, ...], *resources: str | Ref | Join) -> Statement:
+    """A statement without conditions."""
+    return Statement(sid, actions, resources)
+
+
+def ecr_and_logs(*services: str) -> Policy:
+    """What the execution role may do."""
+    groups = tuple(Join((Ref(f"log-group/{service}", "arn"), ":*")) for service in services)
+    return Policy(
+        "execution",
+        (
+            allow("Login", ("ecr:GetAuthorizationToken",), "*"),
+            allow("Pull", ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"), Ref("repository/web", "arn")),
+            allow("Logs", ("logs:CreateLogStream", "logs:PutLogEvents"), *groups),
+            allow("Parameters", ("ssm:GetParameters",), Ref("secret/token", "arn")),
+            allow("Secrets", ("secretsmanager:GetSecretValue",), Ref("secret/password", "arn")),
+        ),
+    )
+
+
+def forward(target_group: str) -> ListenerAction:
+    """An action that forwards to a target group."""
+    return ListenerAction("forward", target_group_arn=Ref(target_group, "arn"))
+
+
+def target_group(stack: str, service: str, port: int, protocol: str = "HTTP") -> TargetGroup:
+    """A target group of a service."""
+    http = protocol == "HTTP"
+    return TargetGroup(
+        name=f"{stack}-{service}-{port}",
+        protocol=protocol,
+        port=port,
+        vpc_id=Ref("network", "vpc_id"),
+        protocol_version="HTTP1" if http else None,
+        health_check_protocol=protocol,
+        health_check_path="/healthz" if http else None,
+        health_check_interval_seconds=15,
+        health_check_timeout_seconds=5,
+        healthy_threshold_count=2,
+        unhealthy_threshold_count=3,
+        matcher=Matcher("200-399") if http else None,
+        attributes={"deregistration_delay.timeout_seconds": "30"}
+        | ({"stickiness.enabled": "true", "stickiness.type": "lb_cookie"} if http else {}),
+        tags=tags(stack, service),
+    )
+
+
+def sample_stack(stack: str = "shop", certificate: str = CERTIFICATE) -> Stack:
+    """Every type of resource at least once, and most of their members."""
+    task = "ecs-tasks.amazonaws.com"
+    resources: dict[str, Resource] = {
+        "account": Account(),
+        "network": Network(),
+        "cluster": Cluster(
+            stack, (ClusterSetting("containerInsights", "enabled"),), ("FARGATE", "FARGATE_SPOT"), tags(stack)
+        ),
+        "namespace": Namespace(stack, tags(stack)),
+        "dns-namespace": DnsNamespace(f"{stack}.internal", Ref("network", "vpc_id"), tags(stack)),
+        "discovery-service/db": DiscoveryService("db", Ref("dns-namespace", "id"), tags=tags(stack, "db")),
+        "security-group/load-balancer": SecurityGroup(
+            f"{stack}-load-balancer", "The load balancer", Ref("network", "vpc_id"), tags(stack)
+        ),
+        "security-group/default": SecurityGroup(
+            f"{stack}-default", "Network default", Ref("network", "vpc_id"), tags(stack)
+        ),
+        "security-group/file-system": SecurityGroup(
+            f"{stack}-file-system", "The file system", Ref("network", "vpc_id"), tags(stack)
+        ),
+        "ingress-rule/internet-80": IngressRule(
+            Ref("security-group/load-balancer", "id"), "tcp", 80, 80, "HTTP from everywhere", None, "0.0.0.0/0", "::/0"
+        ),
+        "ingress-rule/internet-443": IngressRule(
+            Ref("security-group/load-balancer", "id"), "tcp", 443, 443, "HTTPS from everywhere", None, "0.0.0.0/0"
+        ),
+        "ingress-rule/web-8080": IngressRule(
+            Ref("security-group/default", "id"), "tcp", 8080, 8080, "web from the load balancer",
+            Ref("security-group/load-balancer", "id"),
+        ),
+        "ingress-rule/default": IngressRule(
+            Ref("security-group/default", "id"), "-1", None, None, "Members of the network",
+            Ref("security-group/default", "id"),
+        ),
+        "ingress-rule/nfs": IngressRule(
+            Ref("security-group/file-system", "id"), "tcp", 2049, 2049, "NFS from the tasks",
+            Ref("security-group/default", "id"),
+        ),
+        "load-balancer": LoadBalancer(
+            stack, "application", "internet-facing", Ref("network", "load_balancer_subnet_ids"),
+            (Ref("security-group/load-balancer", "id"),),
+            {"routing.http.drop_invalid_header_fields.enabled": "true", "idle_timeout.timeout_seconds": "120"},
+            tags(stack),
+        ),
+        "network-load-balancer": LoadBalancer(
+            f"{stack}-network", "network", "internal", Ref("network", "load_balancer_subnet_ids"),
+            (Ref("security-group/load-balancer", "id"),),
+            {"load_balancing.cross_zone.enabled": "true"},
+            tags(stack),
+        ),
+        "target-group/web-8080": target_group(stack, "web", 8080),
+        "target-group/db-5432": target_group(stack, "db", 5432, "TCP"),
+        "listener/80": Listener(
+            Ref("load-balancer", "arn"), 80, "HTTP",
+            (ListenerAction("redirect", redirect_config=RedirectConfig("HTTPS", "443")),), tags=tags(stack),
+        ),
+        "listener/443": Listener(
+            Ref("load-balancer", "arn"), 443, "HTTPS",
+            (ListenerAction("fixed-response", fixed_response_config=FixedResponseConfig("404")),),
+            (Certificate(certificate),), "ELBSecurityPolicy-TLS13-1-2-2021-06", tags(stack),
+        ),
+        "listener-rule/web": ListenerRule(
+            Ref("listener/443", "arn"), 100,
+            (RuleCondition("host-header", ("example.com",)), RuleCondition("path-pattern", ("/*", "/api/*"))),
+            (forward("target-group/web-8080"),), tags(stack, "web"),
+        ),
+        "listener/5432": Listener(
+            Ref("network-load-balancer", "arn"), 5432, "TCP", (forward("target-group/db-5432"),), tags=tags(stack)
+        ),
+        "log-group/web": LogGroup(f"/ecs/{stack}/web", 30, tags(stack, "web")),
+        "log-group/db": LogGroup(f"/ecs/{stack}/db", 90, tags(stack, "db")),
+        "log-group/migrate": LogGroup(f"/ecs/{stack}/migrate", 30, tags(stack, "migrate")),
+        "repository/web": Repository(f"{stack}/web", tags=tags(stack, "web")),
+        "secret/token": SecretParameter(f"/{stack}/token", "token of web", tags(stack)),
+        "secret/password": ManagedSecret(f"{stack}/password", "Password of db", tags(stack)),
+        "file-system": FileSystem(f"{stack}-volumes", tags=tags(stack)),
+        "mount-targets": MountTargets(
+            Ref("file-system", "id"), Ref("network", "subnet_ids"), (Ref("security-group/file-system", "id"),)
+        ),
+        "access-point/data": AccessPoint(
+            Ref("file-system", "id"), RootDirectory("/data", CreationInfo(999, 999, "0755")), PosixUser(999, 999),
+            tags(stack),
+        ),
+        "execution-role": Role(
+            f"{stack}-execution", task, "Starts the tasks", (ecr_and_logs("web", "db", "migrate"),), (), tags(stack)
+        ),
+        "task-role/db": Role(
+            f"{stack}-db", task, "What db may do",
+            (
+                Policy(
+                    "files",
+                    (
+                        Statement(
+                            "Files", ("elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"),
+                            (Ref("file-system", "arn"),),
+                            (
+                                Condition(
+                                    "StringEquals", "elasticfilesystem:AccessPointArn",
+                                    (Ref("access-point/data", "arn"),),
+                                ),
+                            ),
+                        ),
+                    ),
+                ),
+            ),
+            tags=tags(stack, "db"),
+        ),
+        "infrastructure-role": Role(
+            f"{stack}-infrastructure", "ecs.amazonaws.com", "Makes EBS volumes", (),
+            (Join(("arn:", Ref("account", "partition"), ":iam::aws:policy/service-role/AmazonECSInfrastructureRolePolicyForVolumes")),),
+            tags(stack),
+        ),
+        "scheduler-role": Role(
+            f"{stack}-scheduler", "scheduler.amazonaws.com", "Runs scheduled tasks",
+            (
+                Policy(
+                    "run",
+                    (
+                        Statement(
+                            "Run", ("ecs:RunTask",), (Ref("task-definition/migrate", "arn"),),
+                            (Condition("ArnEquals", "ecs:cluster", (Ref("cluster", "arn"),)),),
+                        ),
+                        Statement(
+                            "Pass", ("iam:PassRole",), (Ref("execution-role", "arn"),),
+                            (Condition("StringEquals", "iam:PassedToService", (task,)),),
+                        ),
+                    ),
+                ),
+            ),
+            tags=tags(stack),
+        ),
+        "task-definition/migrate": TaskDefinition(
+            family=f"{stack}-migrate", cpu="256", memory="512",
+            container_definitions=(
+                ContainerDefinition(
+                    "migrate", BuiltImage(Ref("repository/web", "uri"), "v1"), command=("migrate", "--all"),
+                    environment=(KeyValue("AWKWARD", AWKWARD),), log_configuration=logs("migrate"),
+                ),
+            ),
+            execution_role_arn=Ref("execution-role", "name"), runtime_platform=LINUX, tags=tags(stack, "migrate"),
+        ),
+        "task-definition/db": TaskDefinition(
+            family=f"{stack}-db", cpu="512", memory="1024",
+            container_definitions=(
+                ContainerDefinition(
+                    "db", "postgres:16", user="999:999",
+                    secrets=(Secret("POSTGRES_PASSWORD", Ref("secret/password", "arn")),),
+                    port_mappings=(PortMapping(5432, name="port-5432"),),
+                    mount_points=(MountPoint("data", "/var/lib/postgresql/data"), MountPoint("fast", "/fast")),
+                    health_check=HealthCheck(("CMD-SHELL", "pg_isready -U $POSTGRES_USER"), 30, 5, 3, 10),
+                    log_configuration=logs("db"), stop_timeout=60,
+                ),
+            ),
+            execution_role_arn=Ref("execution-role", "name"), task_role_arn=Ref("task-role/db", "name"),
+            runtime_platform=LINUX, ephemeral_storage=EphemeralStorage(30),
+            volumes=(
+                TaskVolume(
+                    "data",
+                    efs_volume_configuration=EfsVolumeConfiguration(
+                        Ref("file-system", "id"), None, "ENABLED",
+                        EfsAuthorizationConfig(Ref("access-point/data", "id"), "ENABLED"),
+                    ),
+                ),
+                TaskVolume("fast", configured_at_launch=True),
+            ),
+            tags=tags(stack, "db"),
+        ),
+        "task-definition/web": TaskDefinition(
+            family=f"{stack}-web", cpu="256", memory="512",
+            container_definitions=(
+                ContainerDefinition("files", "busybox:1.37", essential=False, command=("true",)),
+                ContainerDefinition(
+                    "web", BuiltImage(Ref("repository/web", "uri"), "v1"), entry_point=("/entry", AWKWARD),
+                    environment=(KeyValue("AWKWARD", AWKWARD), KeyValue("EMPTY", ""), KeyValue("DB", "db:5432")),
+                    secrets=(Secret("TOKEN", Ref("secret/token", "arn")),),
+                    port_mappings=(PortMapping(8080, name="http", app_protocol="http"),),
+                    depends_on=(ContainerDependency("files", "SUCCESS"),), mount_points=(MountPoint("scratch", "/s"),),
+                    log_configuration=logs("web"), readonly_root_filesystem=True,
+                    docker_labels={"plain": "a", "for": "b", "e\u00e9 \u65e5": AWKWARD},
+                ),
+            ),
+            execution_role_arn=Ref("execution-role", "name"), runtime_platform=LINUX, volumes=(TaskVolume("scratch"),),
+            tags=tags(stack, "web"),
+        ),
+        "run-task/migrate": RunTask(Ref("cluster", "name"), Ref("task-definition/migrate", "family"), network("default")),
+        "service/db": EcsService(
+            cluster=Ref("cluster", "name"), service_name="db", task_definition=Ref("task-definition/db", "family"),
+            desired_count=1,
+            deployment_configuration=DeploymentConfiguration(
+                DeploymentCircuitBreaker(enable=True, rollback=False), 100, 0
+            ),
+            network_configuration=network("default"),
+            load_balancers=(EcsLoadBalancer(Ref("target-group/db-5432", "arn"), "db", 5432),),
+            service_registries=(ServiceRegistry(Ref("discovery-service/db", "arn")),),
+            service_connect_configuration=connect(
+                ServiceConnectService("port-5432", "db", (ServiceConnectClientAlias(5432, "db"),))
+            ),
+            availability_zone_rebalancing="DISABLED",
+            volume_configurations=(
+                ServiceVolumeConfiguration("fast", ManagedEbsVolume(Ref("infrastructure-role", "arn"), 10)),
+            ),
+            tags=tags(stack, "db"),
+        ),
+        "service/web": EcsService(
+            cluster=Ref("cluster", "name"), service_name="web", task_definition=Ref("task-definition/web", "family"),
+            desired_count=2, deployment_configuration=ROLLING, network_configuration=network("default"),
+            load_balancers=(EcsLoadBalancer(Ref("target-group/web-8080", "arn"), "web", 8080),),
+            service_connect_configuration=connect(
+                ServiceConnectService("http", "web", (ServiceConnectClientAlias(80, "web"),))
+            ),
+            launch_type=None,
+            capacity_provider_strategy=(
+                CapacityProviderStrategyItem("FARGATE", 1, 1), CapacityProviderStrategyItem("FARGATE_SPOT", 3),
+            ),
+            health_check_grace_period_seconds=60, enable_execute_command=True, platform_version="1.4.0",
+            tags=tags(stack, "web"),
+        ),
+        "schedule/migrate": Schedule(
+            f"{stack}-migrate", "cron(0 3 * * ? *)", "Europe/Berlin", FlexibleTimeWindow("OFF"),
+            ScheduleTarget(
+                Ref("cluster", "arn"), Ref("scheduler-role", "arn"),
+                EcsParameters(Ref("task-definition/migrate", "arn"), "FARGATE", network("default")),
+            ),
+            "Runs migrate",
+        ),
+        "scalable-target/web": ScalableTarget(Ref("service/web", "name"), 2, 10),
+        "scaling-policy/web-cpu": ScalingPolicy(
+            f"{stack}-web-cpu", Ref("scalable-target/web", "id"), "ECSServiceAverageCPUUtilization", 60.0, 300, 60
+        ),
+        "scaling-policy/web-requests": ScalingPolicy(
+            f"{stack}-web-requests", Ref("scalable-target/web", "id"), "ALBRequestCountPerTarget", 500, 300, 60,
+            Ref("target-group/web-8080", "arn"),
+        ),
+    }  # fmt: skip
+    return finished(
+        stack,
+        resources,
+        {"web": 3, "db": 12, "migrate": 30},
+        after={
+            "service/web": (After("service/db", "healthy"), After("run-task/migrate", "completed")),
+        },
+        extras={
+            "task-definition/web": {
+                "enableFaultInjection": False,
+                "containerDefinitions": [{"name": "web", "versionConsistency": "disabled"}],
+            },
+        },
+    )
+
+
+def finished(
+    name: str,
+    resources: dict[str, Resource],
+    lines: dict[str, int],
+    after: dict[str, tuple[After, ...]] | None = None,
+    extras: dict[str, dict[str, object]] | None = None,
+) -> Stack:
+    """Say of each resource which service it comes from: the one that its logical id ends with."""
+    origins = {}
+    for logical_id in resources:
+        last = logical_id.rpartition("/")[2]
+        found = [service for service in lines if last == service or last.startswith(f"{service}-")]
+        if (
+            "/" in logical_id
+            and found
+            and not logical_id.startswith(("security-group", "listener/", "access-point"))
+        ):
+            origins[logical_id] = found[0]
+    sources = {logical_id: f"compose.yaml:{lines[service]}" for logical_id, service in origins.items()}
+    if "access-point/data" in resources:
+        sources["access-point/data"] = "compose.yaml:99"
+    return Stack(name, resources, origins, dict(origins), after or {}, sources, extras or {})
