@@ -239,7 +239,10 @@ class _Planner:
     def leftovers(self) -> list[Action]:
         """Give what is ours and not in the stack, in the order in which it would be deleted."""
         kept = {
-            (type(self.stack.resources[node]), _key(found)) for node, found in self.observed.found.items()
+            (kind, _key(part))
+            for node, found in self.observed.found.items()
+            for kind in [type(self.stack.resources[node])]
+            for part in HANDLERS[kind].parts(found)
         }
         actions = [
             Action(
@@ -252,12 +255,12 @@ class _Planner:
             for node, found in self.extra.items()
         ]
         kept |= {
-            (type(self.stack.resources[node.partition(" (")[0]]), _key(found))
+            (type(self.stack.resources[node.partition(" (")[0]]), _key(found.key))
             for node, found in self.extra.items()
         }
         for kind in sorted(self.observed.owned, key=lambda kind: DELETION_RANK[kind]):
             for found in self.observed.owned[kind]:
-                if (kind, _key(found)) not in kept:
+                if (kind, _key(found.key)) not in kept:
                     actions.append(self._leftover(kind, found))
         return actions
 
@@ -293,8 +296,8 @@ _FLAGS = {
 }
 
 
-def _key(found: Found) -> str:
-    return json.dumps(found.key, default=str)
+def _key(key: Any) -> str:
+    return json.dumps(key, default=str)
 
 
 def _why_replaced(members: set[str] | frozenset[str]) -> str:

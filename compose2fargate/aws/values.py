@@ -78,6 +78,7 @@ def resolve_text(value: str | Link, resolve: Resolve) -> Any:
 _SPELLINGS = {
     "enable_ecs_managed_tags": "enableECSManagedTags",
     "size_in_gib": "sizeInGiB",
+    "managed_ebs_volume": "managedEBSVolume",
 }
 
 

@@ -125,6 +125,10 @@ class Handler:
         """Look for the resource by its name, whoever it belongs to."""
         raise NotImplementedError
 
+    def parts(self, found: Found) -> list[Any]:
+        """Give the keys of all that `found` stands for: one, as a rule."""
+        return [found.key]
+
     def owned(self, context: Context) -> Iterable[Found]:
         """Give every resource of this type that is ours, in the compose file or not."""
         raise NotImplementedError

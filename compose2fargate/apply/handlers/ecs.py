@@ -764,8 +764,8 @@ class ScalingPolicyHandler(Handler):
         """Look for the name among the service's policies."""
         if has_pending(want["ResourceId"]):
             return None
-        policies = self._read(context, ResourceId=want["ResourceId"], PolicyNames=[want["PolicyName"]])
-        return policies[0] if policies else None
+        policies = self._read(context, ResourceId=want["ResourceId"])
+        return next((one for one in policies if one.name == want["PolicyName"]), None)
 
     def _read(self, context: Context, **given: Any) -> list[Found]:
         pages = context.account.pages(

@@ -192,30 +192,39 @@ def _tag_ec2(found: Found, want: Json, context: Context) -> None:
         ec2.delete_tags(Resources=[found.key], Tags=[{"Key": key} for key in surplus])
 
 
-_RULE_KEYS = ("ipProtocol", "fromPort", "toPort", "sourceGroupId", "cidrIp", "cidrIpv6")
+_SOURCES = ("sourceGroupId", "cidrIp", "cidrIpv6")
+_PORTS = ("ipProtocol", "fromPort", "toPort")
 
 
 class IngressRuleHandler(Handler):
-    """Rules of our security groups: a rule is what it says, so only its description can change."""
+    """Rules of our security groups: a rule is what it says, so only its description can change.
+
+    A rule for IPv4 and IPv6 addresses is two in AWS, and one here: its key has the ids of both.
+    """
 
     kind = aws.IngressRule
     taggable = False
-    missing = frozenset(
-        {"InvalidSecurityGroupRuleId.NotFound", "InvalidPermission.NotFound", "InvalidGroup.NotFound"}
-    )
+    missing = frozenset({"InvalidSecurityGroupRuleId.NotFound", "InvalidPermission.NotFound", "InvalidGroup.NotFound"})
     exists = frozenset({"InvalidPermission.Duplicate"})
-    immutable = frozenset({"groupId", *_RULE_KEYS})
+    immutable = frozenset({"groupId", *_PORTS})
 
     def find(self, want: Json, context: Context) -> Found | None:
-        """Look for a rule of the group that says the same."""
+        """Look for rules of the group that say the same."""
         if has_pending(want):
             return None
-        same = [
-            f
-            for f in self._rules(context, [want["groupId"]])
-            if all(f.state.get(k) == want.get(k) for k in _RULE_KEYS)
-        ]
-        return same[0] if same else None
+        same = [one for one in self._rules(context, [want["groupId"]]) if _says_the_same(one, want)]
+        if not same:
+            return None
+        state: Json = {}
+        for one in same:
+            state = {**one.state, **state}
+        if len({one.state.get("description") for one in same}) > 1:
+            state["description"] = "(not the same for IPv4 and IPv6)"
+        return Found((want["groupId"], *(one.key[1] for one in same)), {}, state, None, name=same[0].name)
+
+    def parts(self, found: Found) -> list[Any]:
+        """Give the key of each rule."""
+        return [(found.key[0], rule) for rule in found.key[1:]]
 
     def owned(self, context: Context) -> Iterable[Found]:
         """List the rules of all groups that are ours."""
@@ -224,14 +233,51 @@ class IngressRuleHandler(Handler):
 
     def _rules(self, context: Context, groups: list[str]) -> list[Found]:
         filters = [{"Name": "group-id", "Values": groups}]
-        pages = context.account.pages(
-            "ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=filters
-        )
-        return [self._found(rule) for rule in pages if not rule["IsEgress"]]
+        pages = context.account.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=filters)
+        return [_found_rule(rule) for rule in pages if not rule["IsEgress"]]
 
-    def _found(self, rule: Json) -> Found:
-        every = rule["IpProtocol"] == "-1"
-        state = {
+    def create(self, want: Json, context: Context) -> Found:
+        """Let somebody in."""
+        answer = context.account.client("ec2").authorize_security_group_ingress(
+            GroupId=want["groupId"], IpPermissions=[_permission(want)]
+        )
+        ids = [rule["SecurityGroupRuleId"] for rule in answer.get("SecurityGroupRules", [])]
+        return Found((want["groupId"], *ids), {}, want, None)
+
+    def update(self, found: Found, want: Json, changed: frozenset[str], context: Context) -> Found:
+        """Add the addresses that are missing, and change the description."""
+        ec2 = context.account.client("ec2")
+        added = {member: want[member] for member in _SOURCES if member in changed and member in want}
+        if added:
+            kept = {member: value for member, value in want.items() if member not in _SOURCES}
+            ec2.authorize_security_group_ingress(GroupId=want["groupId"], IpPermissions=[_permission({**kept, **added})])
+        if "description" in changed:
+            ec2.update_security_group_rule_descriptions_ingress(
+                GroupId=want["groupId"], IpPermissions=[_permission(want)]
+            )
+        return found
+
+    def delete(self, found: Found, context: Context) -> None:
+        """Let nobody in any more."""
+        group, *rules = found.key
+        ec2 = context.account.client("ec2")
+        for rule in rules:
+            gone(
+                self,
+                lambda rule=rule: ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[rule]),  # type: ignore[misc]
+                context,
+            )
+
+
+def _says_the_same(found: Found, want: Json) -> bool:
+    ports = all(found.state.get(member) == want.get(member) for member in _PORTS)
+    return ports and any(member in want and found.state.get(member) == want[member] for member in _SOURCES)
+
+
+def _found_rule(rule: Json) -> Found:
+    every = rule["IpProtocol"] == "-1"
+    state = normal(
+        {
             "groupId": rule["GroupId"],
             "ipProtocol": rule["IpProtocol"],
             "fromPort": None if every else rule.get("FromPort"),
@@ -241,35 +287,10 @@ class IngressRuleHandler(Handler):
             "cidrIpv6": rule.get("CidrIpv6"),
             "description": rule.get("Description"),
         }
-        kept = normal(state)
-        source = kept.get("sourceGroupId") or kept.get("cidrIp") or kept.get("cidrIpv6")
-        name = f"{source} to {kept['groupId']} {kept['ipProtocol']} {kept.get('fromPort', '')}".rstrip()
-        return Found((rule["GroupId"], rule["SecurityGroupRuleId"]), {}, kept, None, name=name)
-
-    def create(self, want: Json, context: Context) -> Found:
-        """Let somebody in."""
-        answer = context.account.client("ec2").authorize_security_group_ingress(
-            GroupId=want["groupId"], IpPermissions=[_permission(want)]
-        )
-        rules = answer.get("SecurityGroupRules") or [{"SecurityGroupRuleId": ""}]
-        return Found((want["groupId"], rules[0]["SecurityGroupRuleId"]), {}, want, None)
-
-    def update(self, found: Found, want: Json, changed: frozenset[str], context: Context) -> Found:
-        """Change the description."""
-        context.account.client("ec2").update_security_group_rule_descriptions_ingress(
-            GroupId=want["groupId"], IpPermissions=[_permission(want)]
-        )
-        return found
-
-    def delete(self, found: Found, context: Context) -> None:
-        """Let nobody in any more."""
-        group, rule = found.key
-        ec2 = context.account.client("ec2")
-        gone(
-            self,
-            lambda: ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[rule]),
-            context,
-        )
+    )
+    source = next((state[member] for member in _SOURCES if member in state), "")
+    name = f"{source} to {state['groupId']} {state['ipProtocol']} {state.get('fromPort', '')}".rstrip()
+    return Found((rule["GroupId"], rule["SecurityGroupRuleId"]), {}, state, None, name=name)
 
 
 def _permission(want: Json) -> Json:
@@ -719,7 +740,7 @@ class ListenerRuleHandler(_Balancing):
         answer = context.account.client("elbv2").create_rule(
             ListenerArn=want["ListenerArn"],
             Priority=want["Priority"],
-            Conditions=want["Conditions"],
+            Conditions=_condition_inputs(want["Conditions"]),
             Actions=want["Actions"],
             Tags=tag_list(want["tags"]),
         )
@@ -730,7 +751,7 @@ class ListenerRuleHandler(_Balancing):
         """Change what it matches and where it sends to."""
         if changed - {"tags"}:
             context.account.client("elbv2").modify_rule(
-                RuleArn=found.key, Conditions=want["Conditions"], Actions=want["Actions"]
+                RuleArn=found.key, Conditions=_condition_inputs(want["Conditions"]), Actions=want["Actions"]
             )
         if "tags" in changed:
             self.retag(found, want, context)
@@ -752,3 +773,11 @@ def _conditions(conditions: Iterable[Json]) -> list[Json]:
                 values = config.get("Values")
         shown.append({"Field": condition["Field"], "Values": sorted(values or [])})
     return sorted(shown, key=by_key("Field"))
+
+
+_CONFIGS = {"host-header": "HostHeaderConfig", "path-pattern": "PathPatternConfig"}
+
+
+def _condition_inputs(conditions: Iterable[Json]) -> list[Json]:
+    """Write conditions in the spelling that takes several values."""
+    return [{"Field": one["Field"], _CONFIGS[one["Field"]]: {"Values": one["Values"]}} for one in conditions]

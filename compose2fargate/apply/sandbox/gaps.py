@@ -30,6 +30,7 @@ def close() -> None:
         _security_groups,
         _retention,
         _managed_policies,
+        _rule_descriptions,
     ):
         patch()
 
@@ -194,6 +195,15 @@ def _security_groups() -> None:
         return delete(self, name, group_id)
 
     Backend.delete_security_group = checked
+
+
+def _rule_descriptions() -> None:
+    """Let rules from group to group have a description, as rules from addresses do."""
+    from moto.ec2.models.security_groups import SecurityGroupRule as Rule
+
+    Rule.description = property(
+        lambda rule: rule.ip_range.get("Description") or rule.source_group.get("Description")
+    )
 
 
 def _groups_of_rules(ec2: Any) -> set[str]:
