@@ -73,8 +73,11 @@ class Bucket:
 class Account:
     """One account and region of AWS; hands out clients that many threads may use."""
 
-    def __init__(self, session: Any, *, rates: Mapping[str, Rate] = RATES, pause: float = 1.0) -> None:
+    def __init__(
+        self, session: Any, *, rates: Mapping[str, Rate] = RATES, pause: float = 1.0, endpoint: str = ""
+    ) -> None:
         self.session = session
+        self._endpoint = endpoint
         self.pause = pause
         """What all waiting is multiplied with: small in the sandbox, where nothing takes time."""
         self._clients: dict[str, Any] = {}
@@ -96,6 +99,7 @@ class Account:
         retries = {"mode": "standard", "total_max_attempts": 8}
         client = self.session.client(
             service,
+            endpoint_url=self._endpoint or None,
             config=Config(retries=retries, max_pool_connections=64, connect_timeout=10, read_timeout=60),
         )
         if service == "ecs":
@@ -219,7 +223,7 @@ class translated:  # noqa: N801 - it reads as a word in `with translated(...)`
     def __enter__(self) -> None:
         """Do nothing yet."""
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Raise the translation of what happened, if it is botocore's."""
         if error is None:
             return
@@ -259,8 +263,8 @@ _FAILURES = (
     ("TokenRetrievalError", "C2F400", "the single sign-on session has expired", "aws sso login"),
     ("NoRegionError", "C2F401", "no AWS region is known", "--region eu-central-1, or set AWS_REGION"),
     ("ProfileNotFound", "C2F402", "there is no such AWS profile", "aws configure list-profiles shows what there is"),
-    ("HTTPClientError", "C2F403", "AWS cannot be reached", "check the network, a proxy (HTTPS_PROXY) and AWS_ENDPOINT_URL, then run it again: it goes on where it stopped"),
-    ("ParamValidationError", "C2F406", "AWS's own client does not take the parameters", "report this, with the service's part of the compose file"),
+    ("HTTPClientError", "C2F403", "AWS cannot be reached", "check the network, HTTPS_PROXY and AWS_ENDPOINT_URL, then run it again"),
+    ("ParamValidationError", "C2F406", "AWS's own client does not take the parameters", "report this, with the part of the compose file"),
     ("BotoCoreError", "C2F406", "AWS cannot be called", "run it again with --debug to see more"),
 )  # fmt: skip
 _EXPIRED = frozenset(
@@ -301,3 +305,14 @@ def _refusal(error: Any, doing: str) -> Diagnostic:
         )
     hint = "run it again: it goes on where it stopped" if status >= 500 else ""
     return Diagnostic("C2F407", Severity.ERROR, said, hint=hint)
+
+
+def region_of(profile: str = "") -> str:
+    """Give the region that the AWS configuration names; "" for none."""
+    import boto3
+    from botocore.exceptions import ProfileNotFound
+
+    try:
+        return str(boto3.Session(profile_name=profile or None).region_name or "")
+    except ProfileNotFound:
+        raise AwsError(_no_profile(profile)) from None

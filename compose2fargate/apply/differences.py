@@ -77,7 +77,6 @@ def shown(member: str, value: Any) -> str:
     )
     if _is_secret(member, text):
         return HIDDEN
-    text = text if isinstance(value, str) and text and text.isprintable() and text.strip() == text else text
     text = (
         json.dumps(text, ensure_ascii=False)
         if isinstance(value, str) and not (text.isprintable() and text)

@@ -118,8 +118,8 @@ def execute(
     stack: Stack,
     planned: Plan,
     context: Context,
-    options: Options = Options(),
-    progress: Progress | None = None,  # noqa: B008 - frozen
+    options: Options | None = None,
+    progress: Progress | None = None,
 ) -> Result:
     """Carry `planned` out.
 
@@ -130,7 +130,7 @@ def execute(
         options: How.
         progress: Is told what happens.
     """
-    return _Executor(stack, planned, context, options, progress or Progress()).run()
+    return _Executor(stack, planned, context, options or Options(), progress or Progress()).run()
 
 
 class _Executor:
@@ -410,7 +410,7 @@ class _Executor:
 _DO: Mapping[str, Callable[[_Executor, str], Found]] = {
     CREATE: _Executor._create,  # noqa: SLF001 - the class's own table
     UPDATE: _Executor._update,  # noqa: SLF001
-    REPLACE: _Executor._replace,  # noqa: SLF001
+    REPLACE: _Executor._replace,
     RUN: _Executor._run,  # noqa: SLF001
 }
 

@@ -173,7 +173,7 @@ def order(stack: Stack) -> dict[str, set[str]]:
     rules = {node for node, _ in stack.of_type(IngressRule)}
     forwards = [(node, edges[node]) for kind in (Listener, ListenerRule) for node, _ in stack.of_type(kind)]
     for kind in (EcsService, RunTask):
-        for node, resource in stack.of_type(kind):
+        for node, _ in stack.of_type(kind):
             edges[node] |= rules
             edges[node] |= {listener for listener, targets in forwards if targets & edges[node]}
             behind = _behind(edges, node)

@@ -169,7 +169,7 @@ class _Planner:
             self._renewed.add(logical_id)
             return about._replace(kind=CREATE)
         handler = handler_of(resource)
-        if self._is_foreign(handler, found):
+        if self._is_foreign(found):
             self.report.append(_foreign(about))
             return about._replace(kind=FOREIGN, note="not made for this stack; --adopt takes it over")
         return self._compare(about, handler, found, want)
@@ -223,7 +223,7 @@ class _Planner:
             return Pending(*ref)
         return found.attributes[ref.attribute]
 
-    def _is_foreign(self, handler: Handler, found: Found) -> bool:
+    def _is_foreign(self, found: Found) -> bool:
         if found.tags is None or self.choices.adopt:
             return False
         return not self.context.owner.owns(found.tags)
@@ -259,9 +259,8 @@ class _Planner:
             for node, found in self.extra.items()
         }
         for kind in sorted(self.observed.owned, key=lambda kind: DELETION_RANK[kind]):
-            for found in self.observed.owned[kind]:
-                if (kind, _key(found.key)) not in kept:
-                    actions.append(self._leftover(kind, found))
+            owned = self.observed.owned[kind]
+            actions += [self._leftover(kind, one) for one in owned if (kind, _key(one.key)) not in kept]
         return actions
 
     def _leftover(self, kind: type[Any], found: Found) -> Action:

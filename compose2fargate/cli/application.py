@@ -19,6 +19,13 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "check": ("compose2fargate.cli.check:command", "Compare generated files with their compose files."),
     "explain": ("compose2fargate.cli.explain:command", "Say what becomes of each key of a compose file."),
     "push": ("compose2fargate.cli.push:command", "Build images and push them to ECR."),
+    "plan": ("compose2fargate.cli.plan:command", "Say what apply would do, and do nothing."),
+    "apply": ("compose2fargate.cli.apply:command", "Bring the stack to AWS, and wait until it runs."),
+    "destroy": ("compose2fargate.cli.destroy:command", "Delete what was made for the stack."),
+    "sandbox": (
+        "compose2fargate.cli.sandbox:command",
+        "Look at the fake AWS that --sandbox uses, or end it.",
+    ),
     "targets": ("compose2fargate.cli.targets:command", "List the output formats."),
 }
 """Each command's object, which is imported when the command runs, and its line in the help."""

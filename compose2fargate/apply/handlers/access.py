@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -110,13 +111,11 @@ class RoleHandler(Handler):
             for policy in list(
                 context.account.pages("iam", "list_role_policies", "PolicyNames", RoleName=name)
             ):
-                absent(self, lambda policy=policy: iam.delete_role_policy(RoleName=name, PolicyName=policy))  # type: ignore[misc]
+                absent(self, partial(iam.delete_role_policy, RoleName=name, PolicyName=policy))
             for one in list(
                 context.account.pages("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name)
             ):
-                absent(
-                    self, lambda one=one: iam.detach_role_policy(RoleName=name, PolicyArn=one["PolicyArn"])
-                )  # type: ignore[misc]
+                absent(self, partial(iam.detach_role_policy, RoleName=name, PolicyArn=one["PolicyArn"]))
             iam.delete_role(RoleName=name)
 
         gone(self, delete, context)

@@ -115,7 +115,8 @@ class Handler:
         members = to_api(resource, resolve)
         if self.taggable:
             members["tags"] = wanted_tags(resource, context.owner)
-        return normal(members)
+        wanted: Json = normal(members)
+        return wanted
 
     def normalise(self, want: Json) -> Json:
         """Normalise again, after members were added."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from compose2fargate.apply.handlers.core import (
@@ -185,7 +186,7 @@ class DiscoveryServiceHandler(_CloudMap):
         filters = [{"Name": "NAMESPACE_ID", "Values": [namespace], "Condition": "EQ"}]
         client = context.account.client("servicediscovery")
         for one in context.account.pages("servicediscovery", "list_services", "Services", Filters=filters):
-            service = absent(self, lambda one=one: client.get_service(Id=one["Id"]))  # type: ignore[misc]
+            service = absent(self, partial(client.get_service, Id=one["Id"]))
             if not service or service["Service"].get("NamespaceId") not in (namespace, None):
                 continue
             service = service["Service"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from compose2fargate.apply.handlers.core import (
@@ -267,7 +268,7 @@ class TaskDefinitionHandler(_Ecs):
         """Deregister every revision of the family."""
         ecs = context.account.client("ecs")
         for arn in self.revisions(found.key, context):
-            absent(self, lambda arn=arn: ecs.deregister_task_definition(taskDefinition=arn))  # type: ignore[misc]
+            absent(self, partial(ecs.deregister_task_definition, taskDefinition=arn))
 
 
 # -- services
@@ -352,10 +353,7 @@ class EcsServiceHandler(_Ecs):
     def owned(self, context: Context) -> Iterable[Found]:
         """List the services of the stack's cluster and of every other one that holds some, by tag."""
         for cluster in _clusters(context):
-            arns = absent(
-                self,
-                lambda: list(context.account.pages("ecs", "list_services", "serviceArns", cluster=cluster)),
-            )  # noqa: B023
+            arns = absent(self, partial(_service_arns, cluster, context))
             for names in batches(arns or [], 10):
                 yield from (
                     one for one in self.read(cluster, names, context) if context.owner.owns(one.tags or {})
@@ -372,7 +370,7 @@ class EcsServiceHandler(_Ecs):
                 "enableECSManagedTags", "propagateTags", "serviceName",
             )
         }  # fmt: skip
-        deployment = next((one for one in service["deployments"] if one["status"] == "PRIMARY"), {})
+        deployment: Json = next((one for one in service["deployments"] if one["status"] == "PRIMARY"), {})
         members.update({member: deployment.get(member) for member in _FROM_DEPLOYMENT})
         state = service_state(
             {
@@ -431,6 +429,10 @@ class EcsServiceHandler(_Ecs):
             if "DRAINING" not in states:
                 return
             context.account.sleep(5)
+
+
+def _service_arns(cluster: str, context: Context) -> list[str]:
+    return list(context.account.pages("ecs", "list_services", "serviceArns", cluster=cluster))
 
 
 _DRAINING = "ServiceStillDraining"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from compose2fargate.apply.handlers.core import (
@@ -204,7 +205,9 @@ class IngressRuleHandler(Handler):
 
     kind = aws.IngressRule
     taggable = False
-    missing = frozenset({"InvalidSecurityGroupRuleId.NotFound", "InvalidPermission.NotFound", "InvalidGroup.NotFound"})
+    missing = frozenset(
+        {"InvalidSecurityGroupRuleId.NotFound", "InvalidPermission.NotFound", "InvalidGroup.NotFound"}
+    )
     exists = frozenset({"InvalidPermission.Duplicate"})
     immutable = frozenset({"groupId", *_PORTS})
 
@@ -233,7 +236,9 @@ class IngressRuleHandler(Handler):
 
     def _rules(self, context: Context, groups: list[str]) -> list[Found]:
         filters = [{"Name": "group-id", "Values": groups}]
-        pages = context.account.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=filters)
+        pages = context.account.pages(
+            "ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=filters
+        )
         return [_found_rule(rule) for rule in pages if not rule["IsEgress"]]
 
     def create(self, want: Json, context: Context) -> Found:
@@ -250,7 +255,9 @@ class IngressRuleHandler(Handler):
         added = {member: want[member] for member in _SOURCES if member in changed and member in want}
         if added:
             kept = {member: value for member, value in want.items() if member not in _SOURCES}
-            ec2.authorize_security_group_ingress(GroupId=want["groupId"], IpPermissions=[_permission({**kept, **added})])
+            ec2.authorize_security_group_ingress(
+                GroupId=want["groupId"], IpPermissions=[_permission({**kept, **added})]
+            )
         if "description" in changed:
             ec2.update_security_group_rule_descriptions_ingress(
                 GroupId=want["groupId"], IpPermissions=[_permission(want)]
@@ -264,7 +271,7 @@ class IngressRuleHandler(Handler):
         for rule in rules:
             gone(
                 self,
-                lambda rule=rule: ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[rule]),  # type: ignore[misc]
+                partial(ec2.revoke_security_group_ingress, GroupId=group, SecurityGroupRuleIds=[rule]),
                 context,
             )
 
@@ -487,7 +494,7 @@ class TargetGroupHandler(_Balancing):
         client = context.account.client("elbv2")
         groups: list[Json] = []
         for name in _names(want["Name"]):
-            answer = absent(self, lambda name=name: client.describe_target_groups(Names=[name]))  # type: ignore[misc]
+            answer = absent(self, partial(client.describe_target_groups, Names=[name]))
             groups += answer["TargetGroups"] if answer else []
         if not groups:
             return None
@@ -670,7 +677,9 @@ class ListenerHandler(_Balancing):
 
 
 def _listener_members(want: Json) -> Json:
-    members: Json = {key: want[key] for key in ("Port", "Protocol", "DefaultActions", "SslPolicy") if key in want}
+    members: Json = {
+        key: want[key] for key in ("Port", "Protocol", "DefaultActions", "SslPolicy") if key in want
+    }
     if want.get("Certificates"):
         members["Certificates"] = [{"CertificateArn": want["Certificates"][0]}]
     return members

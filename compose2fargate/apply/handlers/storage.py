@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from compose2fargate.apply.handlers.core import (
@@ -201,7 +202,7 @@ class MountTargetsHandler(_Efs):
     def _bring(self, want: Json, there: dict[str, str], context: Context) -> Found:
         efs = context.account.client("efs")
         for subnet in [subnet for subnet in there if subnet not in want["subnetIds"]]:
-            gone(self, lambda subnet=subnet: efs.delete_mount_target(MountTargetId=there[subnet]), context)  # type: ignore[misc]
+            gone(self, partial(efs.delete_mount_target, MountTargetId=there[subnet]), context)
         groups = want.get("securityGroups", [])
         for subnet in want["subnetIds"]:
             if subnet in there:
@@ -234,7 +235,7 @@ class MountTargetsHandler(_Efs):
         """Delete them, and wait until they are gone: the file system and the subnets' groups wait for that."""
         efs = context.account.client("efs")
         for target in found.extra.values():
-            gone(self, lambda target=target: efs.delete_mount_target(MountTargetId=target), context)  # type: ignore[misc]
+            gone(self, partial(efs.delete_mount_target, MountTargetId=target), context)
         for _ in range(150):
             answer = absent(self, lambda: efs.describe_mount_targets(FileSystemId=found.key))
             if not answer or not answer["MountTargets"]:
@@ -543,8 +544,8 @@ class SecretParameterHandler(_SecretHandler):
         ):
             name = one["Name"]
             answer = absent(
-                self, lambda name=name: ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)
-            )  # type: ignore[misc]
+                self, partial(ssm.list_tags_for_resource, ResourceType="Parameter", ResourceId=name)
+            )
             tags = tags_from((answer or {}).get("TagList"))
             state = {"name": name, "description": one.get("Description"), "tags": shown_tags(tags)}
             yield Found(name, {"name": name, "arn": one.get("ARN", "")}, normal(state), tags, one, name)

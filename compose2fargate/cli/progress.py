@@ -1,0 +1,124 @@
+"""How a deployment is watched: a live table on a terminal, a line per event everywhere else."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import Any
+
+from compose2fargate.cli.console import Console
+from compose2fargate.deploying import Action, Progress, Result
+
+_STYLES = {"done": "green", "failed": "red", "started": "cyan", "waiting": "yellow", "": "dim"}
+_SIGNS = {"done": "✔", "failed": "✘", "started": "…", "waiting": "…", "": "·"}
+
+
+def progress_for(console: Console) -> Progress:
+    """Choose how to show progress: live where stderr is a terminal, as lines elsewhere, not at all with --quiet."""
+    if console.quiet or console.format != "text":
+        return Progress()
+    return Live(console) if sys.stderr.isatty() and console.color else Lines(console)
+
+
+class Lines(Progress):
+    """A line for each thing that happens: what CI logs want."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._lock = threading.Lock()
+        self._last: dict[str, str] = {}
+
+    def tell(self, logical_id: str, state: str, text: str = "") -> None:
+        """Print what happens, unless it is the same as before."""
+        line = f"{logical_id}: {state}" + (f" ({text})" if text else "")
+        with self._lock:
+            if self._last.get(logical_id) != line:
+                self._last[logical_id] = line
+                self._console.say(line)
+
+
+class Live(Progress):
+    """A table of what is under way, drawn again a few times a second; what is done goes above it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._lock = threading.Lock()
+        self._rows: dict[str, tuple[str, str, float]] = {}
+        self._count = self._done = 0
+        self._live: Any = None
+
+    def begin(self, actions: tuple[Action, ...]) -> None:
+        """Begin to draw."""
+        from rich.console import Console as RichConsole
+        from rich.live import Live as RichLive
+
+        self._count = len(actions)
+        terminal = RichConsole(file=sys.stderr, highlight=False)
+        self._live = RichLive(
+            get_renderable=self._table, console=terminal, refresh_per_second=5, transient=True
+        )
+        self._live.start()
+
+    def tell(self, logical_id: str, state: str, text: str = "") -> None:
+        """Note what happens; what has ended is printed for good."""
+        with self._lock:
+            began = self._rows.get(logical_id, ("", "", time.monotonic()))[2]
+            self._rows[logical_id] = (state, text, began)
+            if state not in ("done", "failed"):
+                return
+            self._done += 1
+            del self._rows[logical_id]
+        if self._live is not None:
+            took = f"{time.monotonic() - began:.1f} s"
+            words = f" ({text})" if text else ""
+            self._live.console.print(
+                f"[{_STYLES[state]}]{_SIGNS[state]}[/] {logical_id} [dim]{took}{words}[/]"
+            )
+
+    def end(self) -> None:
+        """Leave the terminal as it was."""
+        if self._live is not None:
+            self._live.stop()
+
+    def _table(self) -> Any:
+        from rich.table import Table
+
+        table = Table.grid(padding=(0, 2))
+        with self._lock:
+            rows = list(self._rows.items())
+            title = f"{self._done} of {self._count} done"
+        for logical_id, (state, text, began) in rows[:20]:
+            seconds = f"{time.monotonic() - began:.0f} s"
+            table.add_row(f"[{_STYLES[state]}]{_SIGNS[state]}[/]", logical_id, text, f"[dim]{seconds}[/]")
+        if len(rows) > 20:
+            table.add_row("", f"[dim]and {len(rows) - 20} more[/]", "", "")
+        table.add_row("", f"[dim]{title}[/]", "", "")
+        return table
+
+
+def conclude(console: Console, result: Result, verb: str) -> None:
+    """Print what became of a plan: failures with all that is known, then what is done and what is not."""
+    for failure in result.failures:
+        for line in failure.details:
+            console.say(f"  {line}")
+        if failure.log:
+            console.say(f"  last lines of {failure.about}:")
+            for line in failure.log:
+                console.say(f"    {line}")
+    console.report(result.diagnostics)
+    done = sum(outcome.status == "done" for outcome in result.outcomes)
+    left = [outcome for outcome in result.outcomes if outcome.status != "done"]
+    for outcome in left:
+        note = f" ({outcome.note})" if outcome.note else ""
+        console.say(f"{outcome.status}: {outcome.action.kind} {outcome.action.logical_id}{note}")
+    if result.interrupted:
+        console.say(
+            f"interrupted: {done} done, {len(left)} not; nothing was deleted. Run it again: it goes on from here"
+        )
+    elif left:
+        console.say(
+            f"{done} {verb}, {len(left)} not. Run it again once that is put right: it goes on from here"
+        )
+    else:
+        console.say(f"{done} {verb}")
