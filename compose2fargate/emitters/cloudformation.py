@@ -897,19 +897,29 @@ def _json_parts(value: Any) -> Iterator[Any]:
 
 # Members whose keys are the user's own.
 _MAPS = frozenset({"dockerLabels", "options", "tags"})
+_IDENTITIES = ("Name", "Key", "ContainerPort", "SourceVolume", "ContainerName")
 
 
-def _merged(properties: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Add what `x-fargate.patch` gives in the API's spelling; containers are found by their names."""
-    merged = dict(properties)
+def _merged(made: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Add what `x-fargate.patch` gives in the API's spelling, by the rules of a patch: see `aws.patching`."""
+    merged = dict(made)
     for key, value in extra.items():
-        name = key[:1].upper() + key[1:]
-        if key == "containerDefinitions":
-            added = {container["name"]: _spelled(container) for container in value}
-            merged[name] = [{**made, **added.get(made["Name"], {})} for made in merged[name]]
+        name = next((own for own in merged if own.lower() == key.lower()), key[:1].upper() + key[1:])
+        old = merged.get(name)
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, Mapping) and isinstance(old, Mapping):
+            merged[name] = _merged(old, value)
+        elif isinstance(value, Mapping) and isinstance(old, list):
+            merged[name] = [_merged(item, value.get(_identity(item), {})) for item in old]
         else:
-            merged[name] = _spelled(value)
+            merged[name] = value if key in _MAPS else _spelled(value)
     return merged
+
+
+def _identity(item: Mapping[str, Any]) -> str:
+    """The name by which a patch speaks of an item of a list."""
+    return next((str(item[name]) for name in _IDENTITIES if name in item), "")
 
 
 def _spelled(value: Any) -> Any:

@@ -129,10 +129,11 @@ def labels(stack: Stack) -> Mapping[str, str]:
     The suffix follows from the logical id, so that another service does not rename this one.
     """
     plain = {logical_id: _plain_label(logical_id) for logical_id in stack.resources}
-    taken = Counter((type(stack.resources[i]), name) for i, name in plain.items())
+    kinds = {i: getattr(r, "kind", type(r).__name__) for i, r in stack.resources.items()}
+    taken = Counter((kinds[i], name) for i, name in plain.items())
     return {
         logical_id: name
-        if taken[type(stack.resources[logical_id]), name] == 1 or logical_id.endswith(f"/{name}")
+        if taken[kinds[logical_id], name] == 1 or logical_id.endswith(f"/{name}")
         else f"{name}_{sha256(logical_id.encode()).hexdigest()[:6]}"
         for logical_id, name in plain.items()
     }

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from compose2fargate.aws.patching import merge_extras
 from compose2fargate.aws.resources import (
     AccessPoint,
     AwsvpcConfiguration,
@@ -169,31 +170,73 @@ def _snake(name: str) -> str:
     return _SNAKE.sub("_", name).lower()
 
 
+# Objects of the API that are no block of their own in Terraform: their members stand one level up.
+_FLAT = frozenset({"awsvpcConfiguration", "deploymentConfiguration"})
+
+
+# Members of CreateService that provider 5.100 has no argument for, and what it does in their place.
+_MISSING: Mapping[str, Any] = {
+    "strategy": "ROLLING",
+    "bakeTimeInMinutes": 0,
+    "lifecycleHooks": [],
+    "linearConfiguration": None,
+    "canaryConfiguration": None,
+}
+
+
+def _no_argument(name: str, what: str) -> Diagnostic:
+    return Diagnostic(
+        "C2F340",
+        Severity.ERROR,
+        f"Terraform's AWS provider 5.100 has no argument for {name} of {what}",
+        hint="leave it out, or use -t cloudformation, which has it",
+    )
+
+
 def _with_extra(block: Block, extra: Mapping[str, Any]) -> Block:
-    """Add members in the API's spelling: mappings become nested blocks, everything else arguments."""
-    added = [
-        item
-        for name, value in extra.items()
-        if name != "containerDefinitions"
-        for item in _extra(name, value)
+    """Add members that no type knows, in the API's spelling, by the rules of a patch: see `aws.patching`.
+
+    Objects become nested blocks, everything else arguments.
+    """
+    for name, value in extra.items():
+        if name in _FLAT and isinstance(value, Mapping):
+            block = _with_extra(block, value)
+        elif name in _MISSING and value != _MISSING[name]:
+            raise EmitError(_no_argument(name, "an ECS service"))
+        elif name not in _MISSING and name != "containerDefinitions":
+            block = _with_member(block, _snake(name), value)
+    return block
+
+
+def _with_member(block: Block, name: str, value: Any) -> Block:
+    nested = [
+        item for item in block.body if isinstance(item, Block) and item.type in (name, name.removesuffix("s"))
     ]
-    names = {item.name if isinstance(item, Attribute) else item.type for item in added}
-    kept = [i for i in block.body if not (isinstance(i, Attribute) and i.name in names)]
-    arguments = [item for item in added if isinstance(item, Attribute)]
-    blocks = [item for item in added if isinstance(item, Block)]
+    if isinstance(value, Mapping) and nested:
+        changed = {id(item): _with_extra(item, _extra_of(item, value)) for item in nested}
+        return block._replace(body=tuple(changed.get(id(item), item) for item in block.body))
+    kept = tuple(item for item in block.body if not (isinstance(item, Attribute) and item.name == name))
     at = next((n for n, item in enumerate(kept) if isinstance(item, Comment | Block)), len(kept))
-    return block._replace(body=(*kept[:at], *arguments, *blocks, *kept[at:]))
+    return block._replace(body=(*kept[:at], *_extra(name, value), *kept[at:]))
+
+
+def _extra_of(block: Block, value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a patch says of one block: by its name, where it has one."""
+    names = [item.value for item in block.body if isinstance(item, Attribute) and item.name.endswith("name")]
+    found = next((value[name] for name in names if isinstance(name, str) and name in value), None)
+    return value if found is None and not names else found or {}
 
 
 def _extra(name: str, value: Any) -> Iterator[Attribute | Block]:
-    spelled = _snake(name)
-    if isinstance(value, Mapping) and spelled != "tags":
-        yield Block(spelled, (), tuple(item for key, inner in value.items() for item in _extra(key, inner)))
+    if isinstance(value, Mapping) and name != "tags":
+        yield Block(
+            name, (), tuple(item for key, inner in value.items() for item in _extra(_snake(key), inner))
+        )
     elif isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
         for inner in value:
             yield from _extra(name, inner)
-    else:
-        yield Attribute(spelled, value)
+    elif value is not None:
+        yield Attribute(name, value)
 
 
 # -- cluster and names ---------------------------------------------------------------------------------------
@@ -357,17 +400,7 @@ def _translated(
     """
     unknown = [key for key in attributes if key not in table]
     if unknown:
-        raise EmitError(
-            [
-                Diagnostic(
-                    "C2F340",
-                    Severity.ERROR,
-                    f"Terraform's AWS provider 5.100 has no argument for the attribute {key} of {what}",
-                    hint="leave it out, or use -t cloudformation, which has it",
-                )
-                for key in unknown
-            ]
-        )
+        raise EmitError([_no_argument(f"the attribute {key}", what) for key in unknown])
     return {table[key][0]: table[key][1](value) for key, value in attributes.items()}
 
 
@@ -652,9 +685,11 @@ def _access_point(scope: Scope, logical_id: str, point: AccessPoint) -> Iterator
 def containers(scope: Scope, logical_id: str, definition: TaskDefinition) -> list[dict[str, Any]]:
     """Give the containers as the API spells them, with what `x-fargate.patch` adds to them."""
     made: list[dict[str, Any]] = scope.addresses.json(definition.container_definitions)
-    extra = scope.stack.extras.get(logical_id, {}).get("containerDefinitions", ())
-    added = {container["name"]: container for container in extra}
-    return [{**container, **added.get(container["name"], {})} for container in made]
+    extra = scope.stack.extras.get(logical_id, {}).get("containerDefinitions")
+    if not extra:
+        return made
+    merged: list[dict[str, Any]] = merge_extras({"all": made}, {"all": extra})["all"]
+    return merged
 
 
 def _task_definition(scope: Scope, logical_id: str, definition: TaskDefinition) -> Iterator[Block]:
@@ -836,7 +871,7 @@ def _run_task(scope: Scope, logical_id: str, task: RunTask) -> Iterator[Block]:
         task_definition=_exact_definition(task),
     )
     request = scope.addresses.json(exact)
-    request.update(scope.stack.extras.get(logical_id, {}))
+    request = merge_extras(request, scope.stack.extras.get(logical_id, {}))
     yield Block("locals", (), (Attribute(run_task_name(scope, logical_id), request),))
 
 

@@ -13,7 +13,15 @@ from typing import Any, NamedTuple
 import pytest
 
 PROVIDER = "registry.terraform.io/hashicorp/aws"
-ROOTS = ("/opt", "/usr/share", "/usr/local/share", "/usr/local/lib", "/var/lib", "~/.terraform.d", "~/.local/share/terraform")
+ROOTS = (
+    "/opt",
+    "/usr/share",
+    "/usr/local/share",
+    "/usr/local/lib",
+    "/var/lib",
+    "~/.terraform.d",
+    "~/.local/share/terraform",
+)
 
 
 def mirror() -> Path | None:
@@ -46,7 +54,12 @@ class Terraform(NamedTuple):
             **(env or {}),
         }
         return subprocess.run(
-            [self.binary, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout
+            [self.binary, *arguments],
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
         )
 
     def init(self, folder: Path) -> None:

@@ -58,8 +58,28 @@ def test_expressions_in_a_text_stay_expressions_and_the_rest_does_not() -> None:
 
 
 def test_values_of_every_kind() -> None:
-    value = {"a": None, "b": True, "c": 1, "d": 0.5, "e": [], "f": {}, "g": ["x", 2], "h": Expression("var.h")}
-    lines = ["{", "  a = null", "  b = true", "  c = 1", "  d = 0.5", "  e = []", "  f = {}", '  g = ["x", 2]', "  h = var.h", "}"]
+    value: dict[str, object] = {
+        "a": None,
+        "b": True,
+        "c": 1,
+        "d": 0.5,
+        "e": [],
+        "f": {},
+        "g": ["x", 2],
+        "h": Expression("var.h"),
+    }
+    lines = [
+        "{",
+        "  a = null",
+        "  b = true",
+        "  c = 1",
+        "  d = 0.5",
+        "  e = []",
+        "  f = {}",
+        '  g = ["x", 2]',
+        "  h = var.h",
+        "}",
+    ]
     assert value_text(value) == "\n".join(lines)
 
 
@@ -109,7 +129,11 @@ def everything() -> Block:
 @given(texts=st.lists(TEXTS, min_size=10, max_size=80))
 @pytest.mark.slow
 def test_texts_arrive_as_they_were(texts: list[str], terraform: Terraform, tmp_path: Path) -> None:
-    block = Block("output", ("texts",), (Attribute("value", Call("jsonencode", ({"texts": texts, "keys": {t: 1 for t in texts}},))),))
+    block = Block(
+        "output",
+        ("texts",),
+        (Attribute("value", Call("jsonencode", ({"texts": texts, "keys": dict.fromkeys(texts, 1)},))),),
+    )
     (tmp_path / "main.tf").write_bytes((block_text(block) + "\n").encode())
     for state in tmp_path.glob("terraform.tfstate*"):
         state.unlink()
@@ -121,6 +145,8 @@ def test_texts_arrive_as_they_were(texts: list[str], terraform: Terraform, tmp_p
 
 
 def test_an_awkward_text_arrives_as_it_was(terraform: Terraform, tmp_path: Path) -> None:
-    (tmp_path / "main.tf").write_text(f"output \"text\" {{\n  value = {quoted(AWKWARD)}\n}}\n", encoding="utf-8")
+    (tmp_path / "main.tf").write_text(
+        f'output "text" {{\n  value = {quoted(AWKWARD)}\n}}\n', encoding="utf-8"
+    )
     terraform("apply", "-auto-approve", "-no-color", "-input=false", cwd=tmp_path)
     assert json.loads(terraform("output", "-json", cwd=tmp_path).stdout)["text"]["value"] == AWKWARD

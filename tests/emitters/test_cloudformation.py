@@ -1,0 +1,208 @@
+"""The cloudformation target: one template, clean to cfn-lint, that says what the stack says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from compose2fargate.aws.resources import ContainerDefinition, Existing, TaskDefinition
+from compose2fargate.aws.stack import Stack
+from compose2fargate.aws.values import KeyValue
+from compose2fargate.diagnostics import EmitError
+from compose2fargate.emitters.cloudformation import (
+    KINDS,
+    MAX_MOUNT_TARGETS,
+    NOT_RESOURCES,
+    CloudFormationEmitter,
+)
+from compose2fargate.sample_stack import AWKWARD, sample_stack
+from compose2fargate.settings import Settings
+from compose2fargate.testing import check_emitter, resource_types
+from tests.emitters.stacks import with_what_exists
+
+EMITTER = CloudFormationEmitter()
+
+
+class Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short tags, read as the functions they stand for."""
+
+
+def _function(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    return {"Ref" if suffix == "Ref" else f"Fn::{suffix}": value}
+
+
+Loader.add_multi_constructor("!", _function)
+
+
+def template(stack: Stack, settings: Settings | None = None) -> dict[str, Any]:
+    text = EMITTER.emit(stack, settings or Settings())["template.yaml"]
+    loaded = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader with tags
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def sample() -> dict[str, Any]:
+    return template(sample_stack())
+
+
+def findings(text: str) -> list[str]:
+    """What cfn-lint has to say, its hints included."""
+    from cfnlint.api import ManualArgs, lint
+
+    found = lint(text, regions=["us-east-1"], config=ManualArgs(include_checks=["I"]))
+    return [f"{match.rule.id} {match.message}" for match in found]
+
+
+def test_every_type_is_in_a_table() -> None:
+    assert set(KINDS) | set(NOT_RESOURCES) == set(resource_types())
+    assert not set(KINDS) & set(NOT_RESOURCES)
+
+
+def test_it_keeps_to_what_emitters_keep_to() -> None:
+    assert list(check_emitter(EMITTER)) == ["template.yaml"]
+
+
+@pytest.mark.parametrize("stack", [sample_stack(), with_what_exists()], ids=["everything", "guest"])
+def test_cfn_lint_has_nothing_to_say(stack: Stack) -> None:
+    assert findings(EMITTER.emit(stack, Settings())["template.yaml"]) == []
+
+
+def test_what_differs_between_environments_is_a_parameter(sample: dict[str, Any]) -> None:
+    parameters = sample["Parameters"]
+    assert set(parameters) == {
+        "VpcId", "SubnetIds", "LoadBalancerSubnetIds", "MountTargetCount", "DesiredCountDb", "ImageTagWeb",
+        "CertificateArn", "LogRetentionInDays",
+    }  # fmt: skip
+    assert parameters["DesiredCountDb"]["Default"] == 1
+    assert "Default" not in parameters["VpcId"]
+    assert (
+        template(with_what_exists())["Parameters"]["SubnetIds"]["Default"]
+        == "subnet-11111111,subnet-22222222"
+    )
+
+
+def test_texts_arrive_as_they_were(sample: dict[str, Any]) -> None:
+    (_, web) = sample["Resources"]["TaskDefinitionWeb"]["Properties"]["ContainerDefinitions"]
+    assert web["EntryPoint"][1] == AWKWARD
+    assert {"Name": "AWKWARD", "Value": AWKWARD} in web["Environment"]
+    assert AWKWARD in web["DockerLabels"].values()
+    assert web["VersionConsistency"] == "disabled"  # from a patch
+
+
+def test_links_are_functions(sample: dict[str, Any]) -> None:
+    service = sample["Resources"]["ServiceDb"]["Properties"]
+    assert service["TaskDefinition"] == {"Ref": "TaskDefinitionDb"}
+    assert service["Cluster"] == {"Fn::GetAtt": "Cluster.Arn"}
+    assert service["LoadBalancers"][0]["TargetGroupArn"] == {"Ref": "TargetGroupDb5432"}
+    (_, web) = sample["Resources"]["TaskDefinitionWeb"]["Properties"]["ContainerDefinitions"]
+    assert web["Image"] == {"Fn::Sub": "${RepositoryWeb.RepositoryUri}:${ImageTagWeb}"}
+
+
+def test_a_policy_speaks_of_all_revisions_of_a_task_definition(sample: dict[str, Any]) -> None:
+    (run, _) = sample["Resources"]["SchedulerRole"]["Properties"]["Policies"][0]["PolicyDocument"][
+        "Statement"
+    ]
+    arn = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/shop-migrate:*"
+    assert run["Resource"] == [{"Fn::Sub": arn}]
+
+
+def test_a_service_depends_on_what_its_links_do_not_say(sample: dict[str, Any]) -> None:
+    assert sample["Resources"]["ServiceDb"]["DependsOn"] == ["Listener5432", "MountTargets1"]
+    assert sample["Resources"]["ServiceWeb"]["DependsOn"] == [
+        "ListenerRuleWeb",
+        "ServiceDb",
+        "TaskDefinitionMigrate",
+    ]
+
+
+def test_a_scaled_count_is_left_to_the_scaling(sample: dict[str, Any]) -> None:
+    assert "DesiredCount" not in sample["Resources"]["ServiceWeb"]["Properties"]
+    assert sample["Resources"]["ServiceDb"]["Properties"]["DesiredCount"] == {"Ref": "DesiredCountDb"}
+
+
+def test_each_of_the_first_subnets_gets_a_mount_target(sample: dict[str, Any]) -> None:
+    made = {name: r for name, r in sample["Resources"].items() if r["Type"] == "AWS::EFS::MountTarget"}
+    assert len(made) == MAX_MOUNT_TARGETS
+    assert "Condition" not in made["MountTargets1"]
+    assert made["MountTargets3"]["Condition"] == "HasSubnet3"
+    assert made["MountTargets3"]["Properties"]["SubnetId"] == {"Fn::Select": [2, {"Ref": "SubnetIds"}]}
+    counts = [c["Fn::Equals"][1] for c in sample["Conditions"]["HasSubnet3"]["Fn::Or"]]
+    assert counts == ["3", "4", "5", "6"]
+
+
+def test_a_job_is_an_output_with_its_command(sample: dict[str, Any]) -> None:
+    separator, parts = sample["Outputs"]["RunTaskMigrate"]["Value"]["Fn::Join"]
+    known = {"Cluster": "shop", "AWS::Region": "us-east-1", "TaskDefinitionMigrate": "arn:td"}
+    texts = [part if isinstance(part, str) else known.get(part.get("Ref", ""), "x") for part in parts]
+    command, _, rest = separator.join(texts).partition(" --cli-input-json '")
+    assert command == "aws ecs run-task --region us-east-1"
+    request = json.loads(rest.removesuffix("'"))
+    assert request["cluster"] == "shop"
+    assert request["taskDefinition"] == "arn:td"
+    assert request["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"] == "ENABLED"
+
+
+def container(value: str) -> ContainerDefinition:
+    return ContainerDefinition("app", "nginx", environment=(KeyValue("VALUE", value),))
+
+
+def with_containers(*containers: ContainerDefinition, copies: int = 1) -> Stack:
+    stack = with_what_exists()
+    definition = stack.resources["task-definition/a_b"]
+    assert isinstance(definition, TaskDefinition)
+    made = {
+        f"task-definition/n{n}": definition._replace(container_definitions=containers) for n in range(copies)
+    }
+    return stack._replace(resources={**stack.resources, **made}, origins={}, sources={}, files={})
+
+
+@pytest.mark.parametrize(
+    ("stack", "code"),
+    [
+        (with_containers(container("{{resolve:ssm:/x}}")), "C2F343"),
+        (with_containers(container("x" * 60_000), copies=20), "C2F341"),
+        (with_containers(container("x"), copies=501), "C2F342"),
+    ],
+    ids=["dynamic reference", "bytes", "resources"],
+)
+def test_what_cloudformation_would_refuse_or_misread_is_refused(stack: Stack, code: str) -> None:
+    with pytest.raises(EmitError) as refused:
+        EMITTER.emit(stack, Settings())
+    assert code in [d.code for d in refused.value.diagnostics]
+    assert all(d.hint and d.url for d in refused.value.diagnostics)
+
+
+def test_existing_things_are_names_and_arns() -> None:
+    made = template(with_what_exists())
+    assert not [
+        r for r in with_what_exists().resources.values() if isinstance(r, Existing) and r.kind == "Network"
+    ]
+    service = next(r for r in made["Resources"].values() if r["Type"] == "AWS::ECS::Service")["Properties"]
+    assert service["NetworkConfiguration"]["AwsvpcConfiguration"]["SecurityGroups"] == ["sg-12345678"]
+    assert service["Cluster"] == {
+        "Fn::Sub": "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:cluster/shared"
+    }
+
+
+def test_the_template_is_yaml_that_any_reader_reads_the_same(tmp_path: Path) -> None:
+    text = EMITTER.emit(
+        with_containers(container("yes"), container("0o17"), container("1e3"), container("~")), Settings()
+    )
+    loaded = yaml.load(text["template.yaml"], Loader)  # noqa: S506
+    found = [
+        c["Environment"][0]["Value"]
+        for c in loaded["Resources"]["TaskDefinitionN0"]["Properties"]["ContainerDefinitions"]
+    ]
+    assert found == ["yes", "0o17", "1e3", "~"]
