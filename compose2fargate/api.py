@@ -29,11 +29,11 @@ from compose2fargate.diagnostics import (
     sort_key,
 )
 from compose2fargate.emitters import Artifacts, load_emitter
+from compose2fargate.emitters.images import dockerfiles
 from compose2fargate.mapping import x_aws
-from compose2fargate.mapping.context import options_of
 from compose2fargate.mapping.coverage import ROWS, Accounted, consumed
+from compose2fargate.mapping.disk import MAX_ENTRIES, MAX_TEXT, MISSING, SKIPPED, Entry, Found, wanted
 from compose2fargate.mapping.extensions import check_extensions
-from compose2fargate.mapping.files import MAX_BYTES, wanted_texts
 from compose2fargate.mapping.project import Translation, map_project
 from compose2fargate.output import MANIFEST, manifest, write
 from compose2fargate.settings import OPTIONS, Settings, from_flags_and_environment, resolve
@@ -129,15 +129,15 @@ def translate(
         for name, service in project.services.items()
         if service.build and (config := images.read(name, service.build, service.platform)) is not None
     }
-    texts = _Texts(project, settings, options.environment)
+    disk = _Disk(loaded.environment)
     lock_file, pushed = _lock(loaded, settings)
-    translation = map_project(project, settings, configs, texts.read(), pushed)
+    translation = map_project(project, settings, configs, disk.look(project), pushed)
     changed = _changed(translation.builds, pushed, project) if pushed else ()
     found = sorted(
         (*loaded.diagnostics, *_inactive(loaded), *images.report, *translation.diagnostics, *changed),
         key=sort_key,
     )
-    inputs = (*loaded.files, *images.files, *texts.files, *price_files, *lock_file)
+    inputs = (*loaded.files, *images.files, *disk.files, *price_files, *lock_file)
     return Translated(loaded, project, settings, translation, inputs, tuple(found), given)
 
 
@@ -239,7 +239,10 @@ def convert(
     translated = translate(options, flags, stdin=stdin)
     if has_errors(translated.diagnostics):
         raise MapError(translated.diagnostics)
-    artifacts = dict(emitter.emit(translated.translation.stack, translated.settings))
+    artifacts = {
+        **emitter.emit(translated.translation.stack, translated.settings),
+        **dockerfiles(translated.translation.builds, os.path.join(options.cwd, folder)),
+    }
     text = manifest(_manifest(translated, options, target, folder), artifacts)
     return Conversion(translated.project.name, {**artifacts, MANIFEST: text}, translated.diagnostics)
 
@@ -394,27 +397,39 @@ class _Images:
         return file if relative.startswith("..") else relative
 
 
-class _Texts:
-    """Reads the small text files that an init container is to write; nothing where none was asked for."""
+class _Disk:
+    """Looks at what the project mounts and reads, within limits. Secrets are measured, not read."""
 
-    def __init__(self, project: Project, settings: Settings, environment: Mapping[str, str]) -> None:
-        self._wanted = [
-            path
-            for service in project.services.values()
-            if (options_of(service).get("files") or settings.files) == "init"
-            for path in wanted_texts(service, project.configs)
-        ]
+    def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self.files: list[str] = []
 
-    def read(self) -> dict[str, str | None]:
-        """Give the content of each file by its path, and of each variable by `$NAME`."""
-        return {path: self._content(path) for path in dict.fromkeys(self._wanted)}
+    def look(self, project: Project) -> dict[str, Found]:
+        """Give what is at each path, and in each variable (`$NAME`), that the mapping wants to know about."""
+        texts: dict[str, bool] = {}
+        for path, text in wanted(project):
+            texts[path] = texts.get(path, True) and text
+        return {path: self._found(path, text=text) for path, text in texts.items()}
 
-    def _content(self, path: str) -> str | None:
+    def _found(self, path: str, *, text: bool) -> Found:
         if path.startswith("$"):
-            return self._environment.get(path[1:])
-        if not os.path.isfile(path) or os.path.getsize(path) > MAX_BYTES:
+            value = self._environment.get(path[1:])
+            return (
+                MISSING
+                if value is None
+                else Found("variable", len(value.encode("utf-8", "surrogateescape")), value if text else None)
+            )
+        try:
+            if os.path.isdir(path):
+                return _folder(path)
+            if os.path.isfile(path):
+                return Found("file", os.path.getsize(path), self._text(path) if text else None)
+            return Found("other") if os.path.lexists(path) else MISSING
+        except (OSError, ValueError):
+            return Found("other")
+
+    def _text(self, path: str) -> str | None:
+        if os.path.getsize(path) > MAX_TEXT:
             return None
         try:
             text = read_text(path)
@@ -422,6 +437,39 @@ class _Texts:
             return None
         self.files.append(path)
         return text
+
+
+def _folder(path: str) -> Found:
+    """List the files of a folder in the order of their paths; a folder with more than the limit is not listed to its end."""
+    entries: list[Entry] = []
+    pruned: list[str] = []
+    generated = False
+    for folder, folders, names in os.walk(path):
+        if MANIFEST in names and folder != path:  # what an earlier run wrote is no input of this one
+            generated, folders[:] = True, []
+            continue
+        inside = os.path.relpath(folder, path).replace(os.sep, "/")
+        prefix = "" if inside == "." else f"{inside}/"
+        pruned += [f"{prefix}{name}" for name in folders if name in SKIPPED]
+        folders[:] = sorted(name for name in folders if name not in SKIPPED)
+        entries += [Entry(f"{prefix}{name}", _size(os.path.join(folder, name))) for name in sorted(names)]
+        if len(entries) > MAX_ENTRIES:
+            return Found(
+                "folder", sum(e.size for e in entries), None, tuple(entries[:MAX_ENTRIES]), complete=False
+            )
+    return Found(
+        "folder",
+        sum(e.size for e in entries),
+        None,
+        tuple(sorted(entries)),
+        True,
+        tuple(sorted(pruned)),
+        generated,
+    )
+
+
+def _size(path: str) -> int:
+    return os.lstat(path).st_size
 
 
 class _Source(NamedTuple):

@@ -47,6 +47,9 @@ class Settings(NamedTuple):
     platform_version: str = ""
     tags: Mapping[str, str] = {}
     prices: str | Mapping[str, float] = ""
+    secret_files: str = ""
+    secrets: str = ""
+    secrets_store: str = ""
 
 
 class Option(NamedTuple):
@@ -94,7 +97,23 @@ OPTIONS: tuple[Option, ...] = (
         "volumes", "--volume", "pairs", "NAME=FS[/AP]", "EFS file system and access point of one volume; repeatable.",
         in_file=False,
     ),
-    Option("files", "--files", "text", "HOW", "init: an init container writes secrets, configs and small files.", choices=("init",)),
+    Option(
+        "files", "--files", "text", "HOW",
+        "How configs and mounted files get into a container: in a derived image (image, the default), by an init container, or not (none).",
+        choices=("image", "init", "none"),
+    ),
+    Option(
+        "secret_files", "--secret-files", "text", "HOW", "init: an init container writes the files of secrets.",
+        choices=("init", "none"),
+    ),
+    Option(
+        "secrets", "--secrets", "text", "HOW", "auto: variables that look like credentials become SSM parameters.",
+        choices=("auto",),
+    ),
+    Option(
+        "secrets_store", "--secrets-store", "text", "STORE", "Where secrets are kept: ssm (the default) or secretsmanager.",
+        choices=("ssm", "secretsmanager"),
+    ),
     Option("init_image", "--init-image", "text", "IMAGE", "Image of that init container (default: busybox from ECR Public)."),
     Option(
         "architecture", "--architecture", "text", "ARCH", "Processor where `platform` is not set (default: X86_64).",

@@ -99,6 +99,7 @@ class ImageBuild(NamedTuple):
         tags: Further references that the image is pushed to, as the file has them.
         base: The service whose own image this one derives from; its reference is the argument `BASE_ARG`.
         files: What a derived image copies in.
+        ignore: The `.dockerignore` with which a derived image's context is all of its files' common folder.
     """
 
     service: str
@@ -129,6 +130,7 @@ class ImageBuild(NamedTuple):
     tags: tuple[str, ...] = ()
     base: str | None = None
     files: tuple[ContextFile, ...] = ()
+    ignore: str = ""
 
     @property
     def key(self) -> str:

@@ -9,11 +9,15 @@ from typing import Any
 
 from compose2fargate.aws.policies import is_empty
 from compose2fargate.aws.resources import (
+    AccessPoint,
     Account,
     Cluster,
     EcsService,
     Existing,
+    FileSystem,
     LogGroup,
+    ManagedSecret,
+    MountTargets,
     Namespace,
     Network,
     Repository,
@@ -21,6 +25,8 @@ from compose2fargate.aws.resources import (
     Role,
     RunTask,
     Schedule,
+    SecretParameter,
+    SecurityGroup,
     TaskDefinition,
     name_of,
 )
@@ -129,7 +135,11 @@ def resolver(stack: Stack, settings: Settings) -> Resolve:
     def resolve(ref: Ref) -> Any:
         if ref.logical_id in _USUAL_ROLES and isinstance(stack.get(ref), Role):
             return _literal(Existing("Role", _USUAL_ROLES[ref.logical_id]), ref.attribute, settings)
-        return _literal(stack.get(ref), ref.attribute, settings)
+        resource = stack.get(ref)
+        placeholder = _PLACEHOLDERS.get((type(resource), ref.attribute))
+        if placeholder:
+            return placeholder.format(name=_volume(ref.logical_id))
+        return _literal(resource, ref.attribute, settings)
 
     return resolve
 
@@ -155,6 +165,14 @@ def _literal(resource: Resource, attribute: str, settings: Settings) -> Any:
     raise LookupError(f"{type(resource).__name__} has no {attribute}")
 
 
+# What only AWS knows, until it is created. Access points have one each, so that they can be told apart.
+_PLACEHOLDERS: dict[tuple[type[Any], str], str] = {
+    (AccessPoint, "id"): "fsap-REPLACE_ME-{name}",
+    (AccessPoint, "arn"): "fsap-REPLACE_ME-{name}",
+    (FileSystem, "id"): "fs-REPLACE_ME",
+    (FileSystem, "arn"): "fs-REPLACE_ME",
+    (SecurityGroup, "id"): "sg-REPLACE_ME",
+}
 SUBNET_PLACEHOLDER = "subnet-REPLACE_ME"
 _REPOSITORY = "{id}.dkr.ecr.{region}.amazonaws.com{suffix}/{name}"
 _ARNS = {
@@ -214,6 +232,14 @@ def _sections(stack: Stack, resolve: Resolve) -> Iterator[tuple[str, list[str]]]
         ],
     )
     yield (
+        "secrets: SECRETS names a folder with a file for each, without a line end after its value",
+        [*_secrets(stack)],
+    )
+    yield (
+        "the file system of the volumes: its ids belong where REPLACE_ME stands, or into --file-system and --volume",
+        [*_file_system(stack)],
+    )
+    yield (
         "log groups",
         [
             call
@@ -246,6 +272,61 @@ def _create_cluster(cluster: Cluster, namespace: str) -> str:
         options.append(f"--capacity-providers {' '.join(cluster.capacity_providers)}")
     options.append(f"--service-connect-defaults namespace={_quote(namespace)}")
     return f"aws ecs create-cluster {' '.join(options)}"
+
+
+def _secrets(stack: Stack) -> Iterator[str]:
+    """Put each secret's value, from a file of the user's: never from the command line, where others can see it."""
+    prefix = f"/{stack.name}/"
+    for _, secret in stack.of_type(SecretParameter):
+        file = f'"file://${{SECRETS:?}}/{secret.name.removeprefix(prefix)}"'
+        yield f"aws ssm put-parameter --type SecureString --name {_quote(secret.name)} --value {file}"
+    for _, managed in stack.of_type(ManagedSecret):
+        file = f'"file://${{SECRETS:?}}/{managed.name.removeprefix(prefix)}"'
+        yield f"aws secretsmanager create-secret --name {_quote(managed.name)} --secret-string {file}"
+
+
+def _file_system(stack: Stack) -> Iterator[str]:
+    """The file system, an access point for each volume, and a mount target in each subnet."""
+    for _, system in stack.of_type(FileSystem):
+        yield (
+            f"FILE_SYSTEM=$(aws efs create-file-system --creation-token {_quote(system.creation_token)} --encrypted --backup "
+            f"--throughput-mode {system.throughput_mode} --query FileSystemId --output text)"
+        )
+    for logical_id, point in stack.of_type(AccessPoint):
+        system_id = point.file_system_id if isinstance(point.file_system_id, str) else '"$FILE_SYSTEM"'
+        yield (
+            f"aws efs create-access-point --file-system-id {system_id} --client-token {_quote(f'{stack.name}-{_volume(logical_id)}')} "
+            f"{_access_point_options(point)} --query AccessPointId --output text  # {_volume(logical_id)}"
+        )
+    for _, targets in stack.of_type(MountTargets):
+        subnets = stack.get(targets.subnet_ids) if isinstance(targets.subnet_ids, Ref) else None
+        listed = subnets.subnet_ids if isinstance(subnets, Network) else targets.subnet_ids
+        for subnet in listed or (SUBNET_PLACEHOLDER,):
+            yield (
+                f'aws efs create-mount-target --file-system-id "$FILE_SYSTEM" --subnet-id {subnet} '
+                f"--security-groups {_PLACEHOLDERS[SecurityGroup, 'id']}"
+            )
+
+
+def _access_point_options(point: AccessPoint) -> str:
+    """Root directory and user as JSON, which takes any path."""
+    made = point.root_directory.creation_info
+    root = {
+        "Path": point.root_directory.path,
+        "CreationInfo": {
+            "OwnerUid": made.owner_uid,
+            "OwnerGid": made.owner_gid,
+            "Permissions": made.permissions,
+        },
+    }
+    options = [f"--root-directory {_quote(json.dumps(root))}"]
+    if point.posix_user:
+        options.append(f"--posix-user Uid={point.posix_user.uid},Gid={point.posix_user.gid}")
+    return " ".join(options)
+
+
+def _volume(logical_id: str) -> str:
+    return logical_id.partition("/")[2]
 
 
 def _scheduled(stack: Stack) -> frozenset[str]:

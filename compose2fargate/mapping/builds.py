@@ -8,17 +8,18 @@ from typing import Any
 from compose2fargate.aws.builds import BuildSecret, ImageBuild
 from compose2fargate.compose.model import Build, Project, Service
 from compose2fargate.mapping.context import Context
-from compose2fargate.mapping.images import own_tag, platform_of, repository_name
+from compose2fargate.mapping.derived import derived_image
+from compose2fargate.mapping.images import build_tag, own_repository, platform_of
 
 
 def image_builds(ctx: Context) -> tuple[ImageBuild, ...]:
-    """Give the image of each service that is built here and pushed to a repository of the stack."""
+    """Give the images that are built here and pushed to a repository of the stack, derived ones after what they derive from."""
     return tuple(_builds(ctx))
 
 
 def _builds(ctx: Context) -> Iterator[ImageBuild]:
     for service in ctx.project.services.values():
-        repository = repository_name(ctx, service)
+        repository = own_repository(ctx, service)
         if service.build and repository:
             made = _image_build(ctx, service, service.build, repository)
             _check_platforms(ctx, made, service.build)
@@ -30,6 +31,8 @@ def _builds(ctx: Context) -> Iterator[ImageBuild]:
                 f"{service.name} names a registry of its own, so `push` neither builds nor pushes {service.image}",
                 hint=f"docker compose build --push {service.name}; or --registry URI, which takes all images",
             )
+        if ctx.plans[service.name].copied:
+            yield derived_image(ctx, service)
 
 
 def _image_build(ctx: Context, service: Service, build: Build, repository: str) -> ImageBuild:
@@ -37,7 +40,7 @@ def _image_build(ctx: Context, service: Service, build: Build, repository: str) 
     return ImageBuild(
         service=service.name,
         repository=repository,
-        tag=own_tag(service) or ctx.settings.tag,
+        tag=build_tag(ctx, service),
         platform=platform_of(ctx, service),
         context=build.context,
         dockerfile=build.dockerfile,

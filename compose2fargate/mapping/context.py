@@ -13,6 +13,8 @@ from compose2fargate.settings import Settings
 
 if TYPE_CHECKING:
     from compose2fargate.mapping.coverage import Row
+    from compose2fargate.mapping.disk import Found
+    from compose2fargate.mapping.files import Plan
     from compose2fargate.mapping.grouping import Groups
 
 
@@ -29,7 +31,8 @@ class Context(NamedTuple):
         jobs: Services that run to their end, with the reason.
         groups: Which services share a task.
         aliases: Service to its further names in the namespace.
-        texts: Content of small text files by path, and of variables by `$NAME`, where files are delivered.
+        disk: What is at the paths that the project mounts, and in the variables (`$NAME`) that it reads.
+        plans: Service name to how its files get into its container.
         outcomes: What a mapping function made of a key, where that is not what its row says.
         needed: Services that others depend on.
         report: Findings so far.
@@ -45,7 +48,8 @@ class Context(NamedTuple):
     jobs: Mapping[str, str]
     groups: Groups
     aliases: Mapping[str, tuple[str, ...]]
-    texts: Mapping[str, str | None]
+    disk: Mapping[str, Found]
+    plans: dict[str, Plan]
     outcomes: dict[Path, Row]
     needed: frozenset[str]
     report: list[Diagnostic]

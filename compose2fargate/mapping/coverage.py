@@ -79,9 +79,7 @@ def _refused(code: str, what: str, hint: str, url: str = CONTAINER_URL) -> Row:
     return Row(Outcome.REFUSED, what, hint, Severity.ERROR, code, url)
 
 
-_INIT = (
-    "let an init container write it with --files init (x-fargate: {files: init}), or copy it into the image"
-)
+_SECRETS_URL = f"{DOCS}/secrets-envvar-ssm-paramstore.html"
 _ELSEWHERE = "run this service on ECS with EC2 or Managed Instances"
 
 ROWS: Mapping[str, Row] = {
@@ -137,7 +135,9 @@ ROWS: Mapping[str, Row] = {
     "services.*.cgroup": _harmless("every Fargate task has control groups of its own"),
     "services.*.cgroup_parent": _lost("Fargate has no field for it", "remove it"),
     "services.*.command": _mapped("command, as an argument array"),
-    "services.*.configs": _pending("the config's file will not be there", _INIT),
+    "services.*.configs": _near(
+        "a file in an image derived from the service's own, or written by an init container"
+    ),
     "services.*.container_name": _near("the container's name inside its task, and a Service Connect name"),
     "services.*.cpu_count": _lost("counts processors on Windows only", "write cpus: instead"),
     "services.*.cpu_percent": _lost("means something on Windows only", "write cpus: instead"),
@@ -320,9 +320,14 @@ ROWS: Mapping[str, Row] = {
     ),
     "services.*.runtime": _lost("Fargate has one container runtime", "remove it"),
     "services.*.scale": _mapped("desiredCount"),
-    "services.*.secrets": _pending(
-        "the secret's file will not be there",
-        f"{_INIT}; or read it as a variable: x-fargate: {{secrets: {{NAME: /parameter}}}}",
+    "services.*.secrets": Row(
+        Outcome.IGNORED,
+        "the secret's file will not be there: Fargate hands secrets to a container as variables only",
+        "x-fargate: {secret_files: init} lets an init container write it below /run/secrets; "
+        "x-fargate: {secrets: {NAME: /parameter}} gives the service a variable instead",
+        Severity.WARNING,
+        "C2F289",
+        _SECRETS_URL,
     ),
     "services.*.security_opt": _lost("Fargate has no security options", "remove it"),
     "services.*.shm_size": _harmless(
@@ -350,8 +355,11 @@ ROWS: Mapping[str, Row] = {
     "services.*.user": _mapped("user"),
     "services.*.userns_mode": _harmless("every Fargate task is isolated by a virtual machine of its own"),
     "services.*.uts": _lost("a task has host names of its own", "remove it"),
-    "services.*.volumes": _mapped("mountPoints and volumes"),
-    "services.*.volumes.*": _mapped("mountPoints and volumes"),
+    "services.*.volumes": _mapped("the mounts below it say what becomes of each"),
+    "services.*.volumes.*": _mapped(
+        "a volume is a mount point; files of the project are copied into a derived image; folders of data go to EFS; "
+        "paths of the host are refused"
+    ),
     "services.*.volumes_from": _mapped("volumesFrom, in the task of that service"),
     "services.*.working_dir": _mapped("workingDirectory"),
     "services.*.x-fargate": _mapped("settings of this tool"),
@@ -359,16 +367,29 @@ ROWS: Mapping[str, Row] = {
     "networks.*": _near("all services of the project share the security groups of the settings", say=None),
     "networks.*.driver_opts": _harmless("a VPC's networks have no driver options"),
     "networks.*.ipam": _harmless("the VPC and its subnets decide the addresses"),
-    "volumes": _mapped("directories or access points of an EFS file system"),
-    "volumes.*": _mapped("a directory or an access point of an EFS file system"),
-    "volumes.*.driver": _pending("the volume driver is not mapped yet: the volume is on EFS"),
-    "volumes.*.driver_opts": _pending("the driver's options are not mapped yet: the volume is on EFS"),
-    "volumes.*.labels": _harmless("the file system exists already; tag it yourself"),
+    "volumes": _mapped("access points of an EFS file system, or other storage that x-fargate asks for"),
+    "volumes.*": _mapped("an access point of an EFS file system, or other storage that x-fargate asks for"),
+    "volumes.*.driver": _mapped("local is EFS; every other driver is refused"),
+    "volumes.*.driver_opts": _near(
+        "nfs of EFS is that file system, tmpfs is memory, a bind is EFS; others are refused"
+    ),
+    "volumes.*.labels": _mapped("tags of the access point"),
     "volumes.*.x-fargate": _mapped("settings of this tool"),
-    "secrets": _mapped("SSM parameters, where a service reads them"),
-    "secrets.*": _mapped("an SSM parameter, where a service reads it"),
+    "secrets": _mapped("SSM parameters or Secrets Manager secrets, where a service reads them"),
+    "secrets.*": _mapped("an SSM parameter or a Secrets Manager secret, where a service reads it"),
+    "secrets.*.driver": _lost(
+        "Fargate has no secret drivers",
+        "store it in SSM or Secrets Manager, with external: true",
+        _SECRETS_URL,
+    ),
+    "secrets.*.driver_opts": _lost("Fargate has no secret drivers", "remove it", _SECRETS_URL),
+    "secrets.*.labels": _harmless("the parameter has the tags of the stack"),
+    "secrets.*.template_driver": _lost("nothing fills in templates", "store the finished text", _SECRETS_URL),
+    "secrets.*.x-fargate": _mapped("settings of this tool"),
     "configs": _mapped("files, where a service reads them"),
     "configs.*": _mapped("a file, where a service reads it"),
+    "configs.*.labels": _harmless("a file has no labels"),
+    "configs.*.template_driver": _lost("nothing fills in templates", "write the finished text", _SECRETS_URL),
     "models": _mapped("the keys below it say what becomes of each"),
     "models.*": _refused(
         "C2F207",
@@ -390,25 +411,6 @@ _FINE = _mapped("what Fargate does anyway")
 def _only(*harmless: object) -> Callable[[Any, Row], Row]:
     """The row does not apply to the values that ask for nothing special."""
     return lambda value, row: _FINE if value in harmless else row
-
-
-def _bind(value: Any, row: Row) -> Row:
-    kind = value.get("type") if isinstance(value, Mapping) else None
-    if kind in ("volume", "tmpfs", None):
-        return row
-    if kind != "bind":
-        return _pending(f"volumes of type {kind} are not mapped yet: {value.get('target')} will be empty")
-    source = str(value.get("source"))
-    if source.endswith("docker.sock"):
-        return _refused(
-            "C2F211",
-            "there is no Docker engine behind a Fargate task, so its socket cannot be mounted",
-            "use the ECS API with a task role instead",
-        )
-    return _pending(
-        f"bind mounts are not mapped yet: {value.get('target')} will be what the image has there",
-        "copy the files into the image, use a named volume, or for a small text file --files init",
-    )
 
 
 def _network_mode(value: Any, row: Row) -> Row:
@@ -464,7 +466,6 @@ DECIDED: Mapping[str, Callable[[Any, Row], Row]] = {
     "services.*.stop_signal": _only("SIGTERM", "TERM", "15"),
     "services.*.use_api_socket": _only(False),
     "services.*.oom_kill_disable": _only(False),
-    "services.*.volumes.*": _bind,
     "volumes.*.driver": _only("local"),
 }
 

@@ -35,6 +35,9 @@ def _extensions(project: Project) -> Iterator[tuple[str, Path, Any]]:
         for name, entry in entries.items():
             if KEY in entry.extensions:
                 yield kind, (section, name, KEY), entry.extensions[KEY]
+    for name, raw in (project.tree.get("secrets") or {}).items():
+        if KEY in (raw or {}):
+            yield "secret", ("secrets", name, KEY), raw[KEY]
 
 
 @cache

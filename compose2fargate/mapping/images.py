@@ -18,7 +18,7 @@ def image_of(ctx: Context, service: Service) -> str | BuiltImage:
     repository = repository_name(ctx, service)
     if not repository:
         return service.image or ""
-    return built_image(ctx, service, service.name, repository)
+    return built_image(ctx, service, _key(ctx, service), repository)
 
 
 def built_image(ctx: Context, service: Service, key: str, repository: str) -> str | BuiltImage:
@@ -31,13 +31,14 @@ def built_image(ctx: Context, service: Service, key: str, repository: str) -> st
         repository: The name of its repository.
     """
     pushed = _pushed(ctx, service, key, repository)
-    tag = pushed.tag if pushed else own_tag(service) or ctx.settings.tag or DEFAULT_TAG
+    tag = pushed.tag if pushed else image_tag(ctx, service)
     uri = f"{registry(ctx)}/{repository}"
+    built = "is built here" if service.build else "has files of the project copied into its image"
     if pushed is None:
         ctx.info(
             "C2F231",
-            ("services", service.name, "build"),
-            f"{service.name} is built here and runs as {uri}:{tag}, which has to be pushed before it can start",
+            ("services", service.name, "build" if service.build else "image"),
+            f"{service.name} {built} and runs as {uri}:{tag}, which has to be pushed before it can start",
             hint="compose2fargate push pushes it and pins its digest; --registry URI and --tag TAG choose the address; "
             f"--image {service.name}=URI the whole image",
             url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/docker-push-ecr-image.html",
@@ -81,8 +82,39 @@ def own_tag(service: Service) -> str:
     return _tag(service.image or "")
 
 
+def _key(ctx: Context, service: Service) -> str:
+    """What the lock file calls the image that runs: `ImageBuild.key`."""
+    derived = bool(ctx.plans[service.name].copied)
+    return f"{service.name}+files" if derived and own_repository(ctx, service) else service.name
+
+
+def image_tag(ctx: Context, service: Service) -> str:
+    """Give the tag of the image that runs: the one with files in it stands beside the one that it derives from."""
+    if own_repository(ctx, service):
+        return (
+            f"{build_tag(ctx, service)}-files" if ctx.plans[service.name].copied else build_tag(ctx, service)
+        )
+    return ctx.settings.tag or DEFAULT_TAG
+
+
+def build_tag(ctx: Context, service: Service) -> str:
+    """Give the tag of an image that is built from a `build` section."""
+    return own_tag(service) or ctx.settings.tag or DEFAULT_TAG
+
+
 def repository_name(ctx: Context, service: Service) -> str:
-    """Give the repository that a service's own image is pushed to, or "" when its image comes from elsewhere."""
+    """Give the repository that a service's image is pushed to, or "" when its image comes from elsewhere."""
+    derived = ctx.plans[service.name].copied
+    return own_repository(ctx, service) or (default_repository(ctx, service) if derived else "")
+
+
+def default_repository(ctx: Context, service: Service) -> str:
+    """Give the repository of an image that has no name of its own."""
+    return f"{ctx.project.name}/{service.name}".lower()
+
+
+def own_repository(ctx: Context, service: Service) -> str:
+    """Give the repository of an image that is built from a `build` section, or "" where it is pushed elsewhere."""
     image = service.image or ""
     if service.build is None or service.name in ctx.settings.images:
         return ""
@@ -91,7 +123,7 @@ def repository_name(ctx: Context, service: Service) -> str:
     path = image.split("@")[0].removesuffix(f":{_tag(image)}")
     if _names_a_registry(path):
         path = path.partition("/")[2]
-    return path or f"{ctx.project.name}/{service.name}".lower()
+    return path or default_repository(ctx, service)
 
 
 def _tag(image: str) -> str:

@@ -28,7 +28,7 @@ from compose2fargate.aws.values import Ref
 from compose2fargate.compose.dockerfile import ImageConfig
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Diagnostic, Severity
-from compose2fargate.mapping import jobs, names, x_aws
+from compose2fargate.mapping import filesystem, jobs, names, secrets, x_aws
 from compose2fargate.mapping.builds import image_builds
 from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.cost import report_cost
@@ -43,6 +43,8 @@ from compose2fargate.mapping.deployment import (
     report_exec,
     uses_spot,
 )
+from compose2fargate.mapping.disk import Found
+from compose2fargate.mapping.files import plan
 from compose2fargate.mapping.grouping import find_groups
 from compose2fargate.mapping.images import repository_name
 from compose2fargate.mapping.logs import log_group_name, retention
@@ -62,6 +64,8 @@ from compose2fargate.mapping.roles import (
     task_role,
 )
 from compose2fargate.mapping.scaling import scaling
+from compose2fargate.mapping.secrets import StackSecret, stack_secrets
+from compose2fargate.mapping.storage import judge_volumes, updated_alone, volume_configurations
 from compose2fargate.mapping.tasks import Task, label_tags, tags, task
 from compose2fargate.settings import Settings
 
@@ -69,19 +73,20 @@ DEFAULT_REGION = "us-east-1"
 
 
 class Translation(NamedTuple):
-    """A project on Fargate: the stack, what was found, what became of each key, and which images it needs built."""
+    """A project on Fargate: the stack, what was found, what became of each key, images to build and secrets to store."""
 
     stack: Stack
     diagnostics: tuple[Diagnostic, ...]
     accounted: tuple[Accounted, ...]
     builds: tuple[ImageBuild, ...] = ()
+    secrets: tuple[StackSecret, ...] = ()
 
 
 def map_project(
     project: Project,
     settings: Settings,
     images: Mapping[str, ImageConfig],
-    texts: Mapping[str, str | None] | None = None,
+    disk: Mapping[str, Found] | None = None,
     pushed: Mapping[str, PushedImage] | None = None,
 ) -> Translation:
     """Translate a project to a stack.
@@ -90,7 +95,7 @@ def map_project(
         project: The project as loaded.
         settings: The user's choices.
         images: What the Dockerfiles of services built here say, by service.
-        texts: What `files.wanted_texts` asked for; None for what is no small text.
+        disk: What was found where `disk.wanted` asks for it.
         pushed: What the lock file says was pushed.
 
     Returns:
@@ -98,7 +103,7 @@ def map_project(
     """
     report: list[Diagnostic] = []
     kept = _without(project, settings, report)
-    ctx = _context(kept, settings, images, texts or {}, report)._replace(pushed=pushed or {})
+    ctx = _context(kept, settings, images, disk or {}, report)._replace(pushed=pushed or {})
     stack = _stack(ctx)
     builds = image_builds(ctx)
     accounted = tuple(
@@ -111,7 +116,13 @@ def map_project(
         for name in project.services
         if name not in kept.services
     )
-    return Translation(stack, tuple(_allowed(report, settings.allow)), (*accounted, *left_out), builds)
+    return Translation(
+        stack,
+        tuple(_allowed(report, settings.allow)),
+        (*accounted, *left_out),
+        builds,
+        stack_secrets(ctx),
+    )
 
 
 def _without(project: Project, settings: Settings, report: list[Diagnostic]) -> Project:
@@ -150,7 +161,7 @@ def _context(
     project: Project,
     settings: Settings,
     images: Mapping[str, ImageConfig],
-    texts: Mapping[str, str | None],
+    disk: Mapping[str, Found],
     report: list[Diagnostic],
 ) -> Context:
     chosen = "" if settings.cluster.startswith("arn:") else settings.cluster
@@ -166,7 +177,8 @@ def _context(
         jobs=jobs.find_jobs(project, groups),
         groups=groups,
         aliases=find_aliases(project, report),
-        texts=texts,
+        disk=disk,
+        plans={},
         outcomes={},
         needed=frozenset(
             d.service
@@ -176,6 +188,10 @@ def _context(
         ),
         report=report,
     )
+    for service in project.services.values():
+        ctx.plans[service.name] = plan(ctx, service)
+        secrets.report_automatic(ctx, service)
+    judge_volumes(ctx)
     _report_settings(ctx)
     x_aws.report(ctx)
     return ctx
@@ -198,7 +214,8 @@ def _report_settings(ctx: Context) -> None:
             "no subnets or security groups are set: placeholders stand in their place",
             hint="--subnet subnet-… --security-group sg-… (the task definitions are complete without them)",
         )
-    needs_account = any(s.build for s in ctx.project.services.values()) and not settings.registry
+    pushed = any(repository_name(ctx, s) for s in ctx.project.services.values())
+    needs_account = pushed and not settings.registry
     if not settings.account and (
         needs_account or any(options_of(s).get("schedule") for s in ctx.project.services.values())
     ):
@@ -283,8 +300,11 @@ def _stack(ctx: Context) -> Stack:
     builder.shared("network", Network(subnet_ids=ctx.settings.subnets))
     builder.shared("cluster", _cluster(ctx, order.leaders))
     builder.shared("namespace", Namespace(ctx.settings.namespace or ctx.stack))
+    for logical_id, resource in {**filesystem.resources(ctx), **secrets.resources(ctx)}.items():
+        builder.shared(logical_id, resource)
     tasks = [(service, *_task(ctx, builder, service)) for service in order.leaders]
     network = network_configuration(ctx)
+    _put_mount_targets(ctx, builder, [(made, network) for _, made, _ in tasks])
     for service, made, definition in tasks:
         if service.name in ctx.jobs:
             _put_job(ctx, builder, service, definition, network)
@@ -297,6 +317,22 @@ def _stack(ctx: Context) -> Stack:
     _validate_names(ctx, stack)
     report_cost(ctx, stack)
     return stack
+
+
+def _put_mount_targets(
+    ctx: Context, builder: _Builder, tasks: Iterable[tuple[Task, NetworkConfiguration]]
+) -> None:
+    """Open the stack's file system for the security groups of the tasks that mount it."""
+    if "file-system" not in builder.resources:
+        return
+    groups = [
+        group
+        for made, network in tasks
+        if filesystem.mounts_own(ctx, made.services)
+        for group in network.awsvpc_configuration.security_groups
+    ]
+    for logical_id, resource in filesystem.mount_targets(ctx, groups).items():
+        builder.shared(logical_id, resource)
 
 
 def _cluster(ctx: Context, services: Iterable[Service]) -> Cluster | Existing:
@@ -420,7 +456,7 @@ def _ecs_service(
     ctx: Context, service: Service, made: Task, definition: str, network: NetworkConfiguration
 ) -> EcsService:
     count = desired_count(service)
-    update = deployment(service, count, x_aws.percents(service))
+    update = updated_alone(ctx, made.services, deployment(service, count, x_aws.percents(service)), count)
     placed = capacity(ctx, service)
     report_exec(ctx, service)
     return EcsService(
@@ -437,6 +473,7 @@ def _ecs_service(
         enable_execute_command=exec_enabled(ctx, service) or None,
         # Rebalancing starts a task elsewhere before it stops one, which stop-first does not allow.
         availability_zone_rebalancing="DISABLED" if update.maximum_percent <= 100 else None,
+        volume_configurations=volume_configurations(ctx, made.definition.volumes),
         tags=label_tags(ctx, service),
     )
 

@@ -39,7 +39,6 @@ from compose2fargate.aws.resources import (
     PortMapping,
     RepositoryCredentials,
     RuntimePlatform,
-    Secret,
     Statement,
     SystemControl,
     TaskDefinition,
@@ -55,11 +54,13 @@ from compose2fargate.diagnostics import Path
 from compose2fargate.mapping import x_aws
 from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.files import Delivery, deliver
+from compose2fargate.mapping.filesystem import efs_statements
 from compose2fargate.mapping.images import image_of
 from compose2fargate.mapping.logs import ROUTER_MIB, log_configuration, needs_router, router
 from compose2fargate.mapping.longrunning import judge
 from compose2fargate.mapping.names import ecs_name
 from compose2fargate.mapping.networking import port_mappings
+from compose2fargate.mapping.secrets import is_credential, variables
 from compose2fargate.mapping.sizing import (
     ARCHITECTURES,
     architecture_of,
@@ -68,17 +69,7 @@ from compose2fargate.mapping.sizing import (
     size_task,
     storage_gib,
 )
-from compose2fargate.mapping.storage import Storage, storage
-
-CREDENTIAL = re.compile(
-    r"(?:^|_)(?:PASSWORD|PASSWD|PASS|PWD|SECRET|TOKEN|CREDENTIALS?|(?:API|ACCESS|PRIVATE|SECRET|ENCRYPTION|SIGNING)_?KEY)(?:$|_)",
-    re.IGNORECASE,
-)
-"""Names of environment variables whose values are credentials more often than not."""
-_NOT_CREDENTIAL = re.compile(
-    r"_(?:FILE|PATH|DIR|EXPIRY|EXPIRES|EXPIRATION|TTL|LENGTH|NAME|ENABLED|URL|TYPE)$", re.IGNORECASE
-)
-_URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
+from compose2fargate.mapping.storage import Storage, check_shared_memory, storage
 
 DOCKER_HEALTH = (30.0, 30.0, 3)
 """Docker's interval, timeout and retries, where ECS would take 30, 5 and 3:
@@ -111,6 +102,7 @@ def task(ctx: Context, leader: Service) -> Task:
         delivery = deliver(ctx, service, made.log_configuration)
         containers.append(_with_files(made, delivery))
         writers.extend([delivery] if delivery else [])
+    check_shared_memory(ctx, services, size.memory)
     definition = TaskDefinition(
         family=ecs_name(f"{ctx.stack}-{ctx.names[leader.name]}"),
         cpu=str(size.cpu),
@@ -131,7 +123,7 @@ def task(ctx: Context, leader: Service) -> Task:
         ),
         tags=label_tags(ctx, leader) if is_job else tags(ctx, leader),
     )
-    return Task(definition, (*inits, *services), ports)
+    return Task(definition, (*inits, *services), ports, efs_statements(ctx, (*inits, *services)))
 
 
 def _with_files(made: ContainerDefinition, delivery: Delivery | None) -> ContainerDefinition:
@@ -176,7 +168,7 @@ def container(
         working_directory=service.working_dir or None,
         user=_user(service),
         environment=_environment(ctx, service),
-        secrets=_secrets(service),
+        secrets=variables(ctx, service),
         port_mappings=ports,
         mount_points=mapped.mount_points,
         volumes_from=_volumes_from(ctx, service),
@@ -359,7 +351,7 @@ def _check_long_running(ctx: Context, service: Service, container: ContainerDefi
 
 
 def _environment(ctx: Context, service: Service) -> tuple[KeyValue, ...]:
-    secret = options_of(service).get("secrets") or {}
+    secret = {each.name for each in variables(ctx, service)}
     given = []
     for name, value in sorted(service.environment.items()):
         path: Path = ("services", service.name, "environment", name)
@@ -373,37 +365,18 @@ def _environment(ctx: Context, service: Service) -> tuple[KeyValue, ...]:
                 hint=f"export {name} before converting, or add it to .env",
             )
             continue
-        if _is_credential(name, str(value)):
+        if is_credential(name, str(value)):
             ctx.warn(
                 "C2F230",
                 path,
                 f"{name} looks like a credential, and stands in plain text in the task definition",
                 hint=f"store it in SSM Parameter Store and write under {service.name}: "
-                f"x-fargate: {{secrets: {{{name}: /{ctx.stack}/{ctx.names[service.name]}/{name}}}}}",
+                f"x-fargate: {{secrets: {{{name}: /{ctx.stack}/{ctx.names[service.name]}/{name}}}}}; "
+                "or secrets: auto, for every variable that looks like one",
                 url=f"{DOCS}/secrets-envvar-ssm-paramstore.html",
             )
         given.append(KeyValue(name, str(value)))
     return tuple(given)
-
-
-def _is_credential(name: str, value: str) -> bool:
-    switch = value.lower() in (
-        "true",
-        "false",
-        "yes",
-        "no",
-        "on",
-        "off",
-        "0",
-        "1",
-    )  # ALLOW_EMPTY_PASSWORD=yes
-    named = CREDENTIAL.search(name) and not _NOT_CREDENTIAL.search(name) and not switch
-    return bool(value and (named or _URL_PASSWORD.match(value)))
-
-
-def _secrets(service: Service) -> tuple[Secret, ...]:
-    chosen = options_of(service).get("secrets") or {}
-    return tuple(Secret(name, str(value)) for name, value in sorted(chosen.items()))
 
 
 # -- health, restart, stop -----------------------------------------------------------------------------------

@@ -14,7 +14,13 @@ NAMES = {
     f"{section}.*" for section in ("services", "networks", "volumes", "secrets", "configs", "models")
 } | {"services.*.volumes.*"}
 """Rows for what the user names, or lists: the schema has no key there."""
-OURS = {"x-fargate", "services.*.x-fargate", "volumes.*.x-fargate", "services.*.build.*"}
+OURS = {
+    "x-fargate",
+    "services.*.x-fargate",
+    "volumes.*.x-fargate",
+    "secrets.*.x-fargate",
+    "services.*.build.*",
+}
 """Rows for our own extension, and the one that answers for whatever else a build has."""
 
 
@@ -79,7 +85,7 @@ def test_each_key_the_user_wrote_has_one_outcome_with_its_line(translated: Trans
     assert found["services.web.deploy.resources.limits.pids"] == (10, Outcome.IGNORED)
     assert found["services.web.deploy.labels"] == (10, Outcome.MAPPED)
     assert found["services.web.hostname"] == (11, Outcome.IGNORED)
-    assert found["services.web.volumes.0"] == (12, Outcome.PENDING)
+    assert found["services.web.volumes.0"] == (12, Outcome.APPROXIMATED)
     assert found["services.web.volumes.1"] == (12, Outcome.MAPPED)
     assert found["services.web.x-note"] == (13, Outcome.IGNORED)
     assert found["x-common"] == (2, Outcome.IGNORED)

@@ -8,7 +8,7 @@ import pytest
 from compose2fargate.aws.fargate import violations
 from compose2fargate.aws.resources import ContainerDefinition
 from compose2fargate.diagnostics import Severity
-from tests.mapping.conftest import Translate
+from tests.mapping.conftest import Translate, spelled
 from tests.mapping.test_tasks import codes, definition
 
 TEXT = "a 'quoted' \"line\" with $VARIABLE, `x`, \\n and ünïcödé\n\nno newline at the end"
@@ -47,7 +47,7 @@ def test_the_script_writes_every_file_byte_for_byte(translated: Translate, tmp_p
     )
     container = writer(made)
     secret = {secret.name: "the value" for secret in container.secrets}
-    assert {secret.value_from for secret in container.secrets} == {"/shop/key"}
+    assert {spelled(made, secret.value_from) for secret in container.secrets} == {"/shop/key"}
     written = run_script(container, tmp_path / "run", secret)
     assert written == {
         "files-app-0/c.txt": TEXT,
@@ -68,8 +68,9 @@ def test_nothing_is_added_unasked(translated: Translate) -> None:
     text = "services: {app: {image: a, secrets: [key]}}\nsecrets: {key: {environment: KEY}}"
     made = translated(text, env={"KEY": "x"})
     assert len(definition(made, "app").container_definitions) == 1
-    assert "C2F203" in codes(made, Severity.WARNING)
-    assert "C2F203" not in codes(translated(text, env={"KEY": "x"}, files="init"))
+    assert "C2F289" in codes(made, Severity.WARNING)
+    for asked in ({"files": "init"}, {"secret_files": "init"}):
+        assert "C2F289" not in codes(translated(text, env={"KEY": "x"}, **asked))
 
 
 @pytest.mark.parametrize(
@@ -90,11 +91,16 @@ def test_what_an_init_container_must_not_write(
         assert len(definition(made, "app").container_definitions) == 1
 
 
-def test_a_directory_or_binary_file_is_left_to_the_image(translated: Translate, tmp_path: Path) -> None:
+def test_what_an_init_container_cannot_write_is_copied_into_an_image(
+    translated: Translate, tmp_path: Path
+) -> None:
     (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "page.html").write_text("hello", encoding="utf-8")
     (tmp_path / "logo").write_bytes(b"\x89PNG\x00\xff")
     made = translated(
         "services: {app: {image: a, volumes: ['./folder:/x/y', './logo:/x/logo']}}", files="init"
     )
     assert len(definition(made, "app").container_definitions) == 1
-    assert [d.path[-1] for d in made.diagnostics if d.code == "C2F203"] == [0, 1]
+    (build,) = made.translation.builds
+    assert [file.path for file in build.files] == ["folder", "logo"]
+    assert codes(made) >= {"C2F274", "C2F275"}
