@@ -10,11 +10,18 @@ import click
 from compose2fargate.settings import OPTIONS, Option
 
 
+def _parameter(setting: Option) -> str:
+    """The parameter's name, apart from those of compose's options: `--files` and `-f/--file` are two things."""
+    return f"setting_{setting.name}"
+
+
 def _setting(setting: Option) -> click.Option:
     # Values stay text here: settings.py checks those of flags and of the environment alike.
+    flag = f"{setting.flag}/--no-{setting.flag[2:]}" if setting.kind == "switch" else setting.flag
     return click.Option(
-        [setting.name, setting.flag],
-        is_flag=setting.kind == "flag",
+        [_parameter(setting), flag],
+        is_flag=setting.kind in ("flag", "switch"),
+        default=None,
         multiple=setting.kind in ("list", "pairs"),
         metavar=setting.metavar or None,
         help=setting.help,
@@ -27,4 +34,4 @@ SETTINGS_OPTIONS: Final = tuple(_setting(setting) for setting in OPTIONS)
 
 def settings_flags(values: Mapping[str, Any]) -> dict[str, Any]:
     """Pick the settings out of a command's parameters."""
-    return {setting.name: values[setting.name] for setting in OPTIONS}
+    return {setting.name: values[_parameter(setting)] for setting in OPTIONS}
