@@ -136,3 +136,13 @@ def test_a_service_can_be_left_out(program: Program, tmp_path: Path) -> None:
 def test_quiet_says_nothing_about_a_conversion_without_errors(program: Program, project: Path) -> None:
     assert program("convert", "-q", cwd=project) == (0, "", "")
     assert (project / "fargate" / "json" / "compose2fargate.json").is_file()
+
+
+def test_compose_files_and_the_setting_of_that_name_are_two_options(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text(
+        "services: {app: {image: a, configs: [{source: c, target: /etc/app/c}]}}\nconfigs: {c: {content: x}}",
+        encoding="utf-8",
+    )
+    result = program("convert", "-f", "other.yaml", "--files", "init", "-o", "-", cwd=tmp_path)
+    assert result.status == 0
+    assert "app-files" in result.out
