@@ -255,6 +255,7 @@ CODES: Mapping[str, str] = {
     "C2F266": "A path of the host cannot be mounted",
     "C2F267": "A mounted directory is kept on EFS",
     "C2F268": "Log files end with their task",
+    "C2F269": "The init container's image is public",
     "C2F270": "A schedule cannot be read",
     "C2F271": "A service is a job",
     "C2F272": "Files are in the image already",

@@ -379,7 +379,7 @@ _RULES: tuple[Rule, ...] = (
 
 # -- volumes that are a bind mount in disguise, and other types ----------------------------------------------
 
-OTHER_TYPES = {
+_OTHER_TYPES = {
     "npipe": Row(
         Outcome.REFUSED, "named pipes of Windows do not exist on Fargate", "use the ECS API with a task role instead",
         Severity.ERROR, "C2F266", STORAGE_URL,
@@ -389,3 +389,12 @@ OTHER_TYPES = {
         Severity.ERROR, "C2F266", EFS_URL,
     ),
 }  # fmt: skip
+_WINDOWS = Row(
+    Outcome.REFUSED, "a path of Windows does not exist in a Linux container", "write the path that the Linux image has",
+    Severity.ERROR, "C2F266", STORAGE_URL,
+)  # fmt: skip
+
+
+def refused_type(mount: Mount) -> Row | None:
+    """Give the refusal of a mount that no Linux task has, whatever its source is."""
+    return _OTHER_TYPES.get(mount.type) or (None if mount.target.startswith("/") else _WINDOWS)

@@ -24,7 +24,6 @@ class Outcome(str, Enum):
     APPROXIMATED = "approximated"
     IGNORED = "ignored"
     REFUSED = "refused"
-    PENDING = "not mapped yet"
 
 
 class Row(NamedTuple):
@@ -69,10 +68,6 @@ def _harmless(what: str, hint: str = "", url: str = "") -> Row:
 
 def _lost(what: str, hint: str, url: str = CONTAINER_URL) -> Row:
     return Row(Outcome.IGNORED, what, hint, Severity.WARNING, "C2F201", url)
-
-
-def _pending(what: str, hint: str = "") -> Row:
-    return Row(Outcome.PENDING, what, hint, Severity.WARNING, "C2F203")
 
 
 def _refused(code: str, what: str, hint: str, url: str = CONTAINER_URL) -> Row:

@@ -29,7 +29,7 @@ from compose2fargate.aws.resources import (
 from compose2fargate.aws.values import KeyValue, Text
 from compose2fargate.compose.model import FileSource, Grant, Mount, Service
 from compose2fargate.diagnostics import Path, Severity
-from compose2fargate.mapping.binds import COPIED, DATA, OTHER_TYPES, verdict
+from compose2fargate.mapping.binds import COPIED, DATA, refused_type, verdict
 from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.coverage import Outcome, Row
 from compose2fargate.mapping.disk import MAX_TEXT, MISSING, Found, relative
@@ -131,8 +131,9 @@ def plan(ctx: Context, service: Service) -> Plan:
     files: list[File] = []
     for index, mount in enumerate(service.mounts):
         path: Path = ("services", service.name, "volumes", index)
-        if mount.type in OTHER_TYPES:
-            ctx.outcomes[path] = OTHER_TYPES[mount.type]
+        refused = refused_type(mount)
+        if refused:
+            ctx.outcomes[path] = refused
         elif mount.type == "image":
             files.append(
                 File(path, mount.target, image=mount.source, subpath=str(mount.options.get("subpath") or ""))
@@ -428,6 +429,7 @@ def deliver(ctx: Context, service: Service, log: LogConfiguration | None) -> Del
     files = ctx.plans[service.name].written
     if not files:
         return None
+    _report_image(ctx, service)
     folders = {folder: number for number, folder in enumerate(_roots(files))}
     volumes = {
         folder: TaskVolume(ecs_name(f"files-{service.name}-{number}")) for folder, number in folders.items()
@@ -451,6 +453,23 @@ def deliver(ctx: Context, service: Service, log: LogConfiguration | None) -> Del
         volumes=tuple(volumes.values()),
         mount_points=tuple(MountPoint(volumes[folder].name, folder, read_only=True) for folder in folders),
     )
+
+
+_PUBLIC_REGISTRIES = ("public.ecr.aws/", "docker.io/", "quay.io/", "ghcr.io/")
+
+
+def _report_image(ctx: Context, service: Service) -> None:
+    """Say what a public image of the init container means for tasks without a way to the internet."""
+    image = ctx.settings.init_image
+    public = image.startswith(_PUBLIC_REGISTRIES) or "." not in image.partition("/")[0]
+    if public and ctx.settings.subnets and not ctx.settings.assign_public_ip:
+        ctx.info(
+            "C2F269",
+            ("services", service.name),
+            f"the container that writes files runs {image}, which tasks in private subnets pull through a NAT gateway only",
+            hint="--init-image names a copy in your own registry; an ECR pull-through cache keeps one",
+            url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html",
+        )
 
 
 def _roots(files: Iterable[File]) -> list[str]:

@@ -32,6 +32,7 @@ from compose2fargate.aws.resources import Condition as PolicyCondition
 from compose2fargate.aws.values import Join, Ref, Tag
 from compose2fargate.compose.model import Mount, Service, Volume
 from compose2fargate.diagnostics import Path, Severity
+from compose2fargate.mapping.binds import refused_type
 from compose2fargate.mapping.context import Context
 from compose2fargate.mapping.coverage import Outcome, Row
 from compose2fargate.mapping.names import ecs_name
@@ -90,6 +91,8 @@ def uses(ctx: Context, services: Iterable[Service] | None = None) -> Iterator[Us
 
 def kept_on_efs(ctx: Context, service: Service, index: int, mount: Mount) -> tuple[str, str] | None:
     """Give the key of the volume that a mount keeps on EFS, and the path in it; None where it keeps nothing there."""
+    if refused_type(mount):
+        return None
     if mount.type == "bind":
         return ctx.plans[service.name].data.get(index)
     volume = ctx.project.volumes.get(mount.source) if mount.type == "volume" and mount.source else None

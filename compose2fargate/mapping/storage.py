@@ -20,7 +20,7 @@ from compose2fargate.aws.resources import (
 from compose2fargate.aws.values import Ref
 from compose2fargate.compose.model import Mount, Service, Volume
 from compose2fargate.diagnostics import Path, Severity
-from compose2fargate.mapping.binds import is_data_path
+from compose2fargate.mapping.binds import is_data_path, refused_type
 from compose2fargate.mapping.context import Context
 from compose2fargate.mapping.coverage import Outcome, Row
 from compose2fargate.mapping.filesystem import (
@@ -67,6 +67,8 @@ def storage(ctx: Context, service: Service) -> Storage:
     ]
     for index, mount in enumerate(service.mounts):
         path: Path = ("services", service.name, "volumes", index)
+        if refused_type(mount):
+            continue
         if mount.type == "tmpfs":
             tmpfs.append(_mounted_tmpfs(ctx, path, mount))
         elif mount.type == "volume" and mount.source and is_in_memory(volume_of(ctx, mount.source)):

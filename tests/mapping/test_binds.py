@@ -132,6 +132,12 @@ def test_a_path_beside_the_project_belongs_to_it_but_not_one_of_the_machine(
     assert "C2F266" in codes(translated(service("/nowhere.conf:/x.conf:ro")), Severity.ERROR)
 
 
+@pytest.mark.parametrize("target", ["./a:C:\\a", "data:C:\\a"])
+def test_paths_of_windows_are_refused(target: str, translated: Translate) -> None:
+    made = translated(f"services: {{app: {{image: a, volumes: ['{target}']}}}}\nvolumes: {{data: {{}}}}")
+    assert codes(made, Severity.ERROR) == {"C2F266"}
+
+
 @pytest.mark.parametrize("kind", ["npipe", "cluster"])
 def test_mounts_of_other_systems_are_refused(kind: str, translated: Translate) -> None:
     made = translated(
