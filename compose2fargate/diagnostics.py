@@ -194,7 +194,6 @@ CODES: Mapping[str, str] = {
     "C2F200": "A key is ignored without consequence",
     "C2F201": "A key is ignored, and its effect is lost",
     "C2F202": "A key is approximated",
-    "C2F203": "A key is not mapped yet",
     "C2F204": "Windows credential specifications do not exist on Fargate",
     "C2F205": "Devices do not exist on Fargate",
     "C2F206": "IPC namespaces are not shared on Fargate",

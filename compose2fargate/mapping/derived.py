@@ -88,6 +88,9 @@ def dockerfile(service: str, image: str, root: str, files: tuple[File, ...]) -> 
     ]
     for file in sorted(files, key=lambda each: each.target):
         lines.extend(_instruction(root, file))
+    shown = sorted(file.target for file in files if file.mounted)
+    if shown:  # ECS fills a volume from the image where that declares one
+        lines.append(f"VOLUME {json.dumps(shown, ensure_ascii=False)}")
     return "\n".join(lines) + "\n"
 
 

@@ -80,6 +80,7 @@ class File(NamedTuple):
         left_out: Paths below a folder that are not taken along.
         image: The image that it is taken from, for a mount of type image; `subpath` is where in it.
         subpath: See `image`.
+        mounted: Whether a volume at `target` has to show it, since one above it hides the image's own files.
     """
 
     path: Path
@@ -93,6 +94,7 @@ class File(NamedTuple):
     left_out: tuple[str, ...] = ()
     image: str = ""
     subpath: str = ""
+    mounted: bool = False
 
 
 class Plan(NamedTuple):
@@ -203,11 +205,50 @@ def _ways(ctx: Context, service: Service, files: Iterable[File]) -> tuple[list[F
             _settle(ctx, file.path, Row(Outcome.IGNORED, row, "", Severity.INFO, "C2F272", COPY_URL))
         elif file.value is not None:
             written.extend([file] if _is_possible(ctx, service, file) else [])
-        elif _may_be_copied(ctx, file):
-            fits = how == "init" and _fits(ctx, written, file) and _is_possible(ctx, service, file)
-            (written if fits else copied).append(file)
-            _explain(ctx, service, file, written=fits)
+        elif _may_be_copied(ctx, file) and not _is_hidden(ctx, service, file):
+            shown = _shown(ctx, service, file)
+            fits = how == "init" and _fits(ctx, written, shown) and _is_possible(ctx, service, shown)
+            (written if fits else copied).append(shown)
+            _explain(ctx, service, shown, written=fits)
     return written, copied
+
+
+def _covering(ctx: Context, service: Service, file: File) -> Mount | None:
+    """The volume or tmpfs above a file's target, which hides what an image has there."""
+    for index, mount in enumerate(service.mounts):
+        kept = mount.type == "tmpfs" or (mount.type == "volume" and (mount.source or service.read_only))
+        inside = f"{file.target.rstrip('/')}/".startswith(f"{mount.target.rstrip('/')}/")
+        if inside and (kept or (mount.type == "bind" and _is_data(ctx, service, index))):
+            return mount
+    return None
+
+
+def _is_data(ctx: Context, service: Service, index: int) -> bool:
+    return verdict(ctx, service, service.mounts[index]).fate == DATA
+
+
+def _shown(ctx: Context, service: Service, file: File) -> File:
+    """Give a folder inside a volume a volume of its own, which ECS fills from the image.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bind-mounts.html
+    """
+    whole = file.found.kind == "folder" or bool(file.image)
+    return file._replace(mounted=whole and _covering(ctx, service, file) is not None)
+
+
+def _is_hidden(ctx: Context, service: Service, file: File) -> bool:
+    """Whether a volume hides a single file, for which there is no volume; report it."""
+    covering = None if file.found.kind == "folder" or file.image else _covering(ctx, service, file)
+    if covering is None:
+        return False
+    _leave(
+        ctx,
+        file,
+        f"{file.target} is left out: the volume at {covering.target} hides what an image has there",
+        f"mount it outside {covering.target}, or put the file into the volume",
+        "C2F286",
+    )
+    return True
 
 
 def _fits(ctx: Context, written: Iterable[File], file: File) -> bool:
@@ -247,9 +288,11 @@ def _explain(ctx: Context, service: Service, file: File, *, written: bool) -> No
     source = relative(ctx.project, file.source) if file.source else file.image
     shown = f"{source} is copied to {file.target}" if source else f"{file.target} is"
     what = f"{shown} in an image derived from the service's own, which has to be built and pushed"
-    hint = f"images/{ctx.names[service.name]}/Dockerfile builds it, and compose2fargate push does"
+    hint = f"images/{service.name}/Dockerfile builds it, and compose2fargate push does"
     if file.text is not None and posixpath.dirname(file.target) not in FULL_DIRECTORIES:
         hint += "; or --files init (x-fargate: {files: init}) lets an init container write it"
+    if file.found.kind == "folder" and not file.mounted:
+        what += ", beside what that has there"
     mount = _mount_of(service, file.path)
     severity, code = Severity.INFO, "C2F274"
     if mount and not mount.read_only and file.found.kind == "folder":

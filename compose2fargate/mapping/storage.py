@@ -78,6 +78,11 @@ def storage(ctx: Context, service: Service) -> Storage:
             if volume:
                 volumes[volume.name] = volume
                 mounts.append(MountPoint(volume.name, mount.target, mount.read_only))
+    for file in ctx.plans[service.name].copied:
+        if file.mounted:
+            name = ecs_name(f"files-{service.name}{file.target}")
+            volumes[name] = TaskVolume(name)
+            mounts.append(MountPoint(name, file.target, service.mounts[int(file.path[3])].read_only))
     return Storage(tuple(volumes.values()), tuple(mounts), tuple(tmpfs))
 
 

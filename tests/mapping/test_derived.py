@@ -113,6 +113,20 @@ def test_configs_have_their_owner_and_mode(translated: Translate) -> None:
     assert 'COPY --chmod=0444 ["conf/app.toml", "/etc/f"]' in text
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_folder_inside_a_volume_is_shown_by_one_of_its_own(translated: Translate) -> None:
+    made = translated(
+        "services: {web: {image: a, volumes: ['data:/var/lib/app', './conf:/var/lib/app/conf:ro', './conf/app.toml:/var/lib/app/a']}}\n"
+        "volumes: {data: {}}"
+    )
+    text = derived(made).dockerfile_text
+    assert text is not None
+    assert text.splitlines()[-1] == 'VOLUME ["/var/lib/app/conf"]'
+    paths = {m.container_path: m.source_volume for m in container(made).mount_points}
+    assert list(paths) == ["/var/lib/app", "/var/lib/app/conf"]
+    assert "C2F286" in codes(made, Severity.WARNING)
+
+
 def test_a_mount_of_an_image_is_copied_from_it(translated: Translate) -> None:
     made = translated(
         "services: {web: {image: a, volumes: [{type: image, source: 'b:2', target: /b, image: {subpath: in}}]}}"
