@@ -28,7 +28,7 @@ from compose2fargate.diagnostics import (
     has_errors,
     sort_key,
 )
-from compose2fargate.emitters import Artifacts, load_emitter
+from compose2fargate.emitters import Artifacts, Emitter, load_emitter
 from compose2fargate.emitters.images import dockerfiles
 from compose2fargate.mapping import x_aws
 from compose2fargate.mapping.coverage import ROWS, Accounted, consumed
@@ -239,12 +239,18 @@ def convert(
     translated = translate(options, flags, stdin=stdin)
     if has_errors(translated.diagnostics):
         raise MapError(translated.diagnostics)
-    artifacts = {
-        **emitter.emit(translated.translation.stack, translated.settings),
-        **dockerfiles(translated.translation.builds, os.path.join(options.cwd, folder)),
-    }
+    artifacts = _artifacts(emitter, translated, os.path.join(options.cwd, folder))
     text = manifest(_manifest(translated, options, target, folder), artifacts)
     return Conversion(translated.project.name, {**artifacts, MANIFEST: text}, translated.diagnostics)
+
+
+def _artifacts(emitter: Emitter, translated: Translated, folder: str) -> dict[str, str]:
+    """Give what goes into `folder`: what the target writes, and the Dockerfiles that every target's images need."""
+    translation = translated.translation
+    return {
+        **emitter.emit(translation.stack, translated.settings),
+        **dockerfiles(translation.builds, folder),
+    }
 
 
 class CheckOptions(NamedTuple):
@@ -580,8 +586,8 @@ def _regenerate(
     if has_errors(translated.diagnostics):
         raise MapError(translated.diagnostics)
     stack = translated.translation.stack
-    artifacts = dict(emitter.emit(stack, translated.settings))
     base = os.path.relpath(os.path.join(place.cwd, place.folder), place.home)
+    artifacts = _artifacts(emitter, translated, os.path.join(options.cwd, base))
     keys = key_fingerprints(translated.loaded.tree, translated.loaded.working_dir)
     content = _manifest(translated, options, recorded.target, base, keys)
     return Made(
