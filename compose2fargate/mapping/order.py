@@ -93,7 +93,7 @@ def after(ctx: Context, order: Order) -> dict[str, tuple[After, ...]]:
     """Give what each service or job waits for, by logical id."""
     return {
         logical_id(ctx, leader): tuple(
-            After(logical_id(ctx, other), condition) for other, condition in sorted(waits.items())
+            sorted(After(logical_id(ctx, other), condition) for other, condition in waits.items())
         )
         for leader, waits in order.waits.items()
         if waits

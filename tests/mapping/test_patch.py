@@ -1,0 +1,174 @@
+"""`x-fargate.patch`, and the keys of Docker's retired ECS integration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from compose2fargate.api import Translated
+from compose2fargate.aws.resources import Existing
+from compose2fargate.diagnostics import LoadError, Severity
+from compose2fargate.mapping import x_aws
+from compose2fargate.mapping.coverage import Outcome
+from tests.mapping.conftest import Translate
+
+
+def get(made: Translated, logical_id: str) -> Any:
+    return made.translation.stack.resources[logical_id]
+
+
+def errors(made: Translated) -> list[tuple[str, str, str]]:
+    return [(d.code, d.message, d.hint) for d in made.diagnostics if d.severity is Severity.ERROR]
+
+
+def test_a_service_patches_what_comes_from_it(translated: Translate) -> None:
+    made = translated(
+        """services:
+  web:
+    image: a
+    x-fargate:
+      patch:
+        container: {stopTimeout: 90, versionConsistency: disabled}
+        task_definition: {enableFaultInjection: true}
+        service: {desiredCount: 4}
+        log_group: {retentionInDays: 7}
+"""
+    )
+    assert get(made, "task-definition/web").container_definitions[0].stop_timeout == 90
+    assert get(made, "service/web").desired_count == 4
+    assert get(made, "log-group/web").retention_in_days == 7
+    assert made.translation.stack.extras == {
+        "task-definition/web": {
+            "containerDefinitions": {"web": {"versionConsistency": "disabled"}},
+            "enableFaultInjection": True,
+        }
+    }
+    assert errors(made) == []
+
+
+def test_the_project_patches_anything_by_its_logical_id(translated: Translate) -> None:
+    made = translated(
+        "x-fargate: {patch: {cluster: {settings: [{name: containerInsights, value: enhanced}]}, service/web: {desiredCount: 2}}}\n"
+        "services: {web: {image: a, x-fargate: {patch: {service: {desiredCount: 4}}}}}"
+    )
+    assert get(made, "cluster").settings == (("containerInsights", "enhanced"),)
+    assert get(made, "service/web").desired_count == 2
+
+
+def test_a_sidecar_patches_its_own_container(translated: Translate) -> None:
+    made = translated(
+        "services: {web: {image: a}, side: {image: b, x-fargate: {sidecar_of: web, patch: {container: {cpu: 64}}}}}"
+    )
+    assert [c.cpu for c in get(made, "task-definition/web").container_definitions] == [None, 64]
+
+
+@pytest.mark.parametrize(
+    ("patch", "says", "hint"),
+    [
+        ("{servise: {desiredCount: 2}}", "web has no servise that could be patched", "did you mean service?"),
+        ("{schedule: {Name: x}}", "web has no schedule that could be patched", "known: container"),
+        (
+            "{service: {desiredCount: many}}",
+            "desiredCount needs a whole number, not a text",
+            "write the members",
+        ),
+        ("{service: {serviceName: null}}", "serviceName cannot be taken away", "write the members"),
+    ],
+)
+def test_a_patch_that_does_not_fit_is_refused(
+    patch: str, says: str, hint: str, translated: Translate
+) -> None:
+    ((code, message, advice),) = errors(
+        translated(f"services: {{web: {{image: a, x-fargate: {{patch: {patch}}}}}}}")
+    )
+    assert code == "C2F257"
+    assert says in message
+    assert advice.startswith(hint)
+
+
+def test_a_patch_of_nothing_is_refused_with_the_nearest(translated: Translate) -> None:
+    ((_, message, hint),) = errors(
+        translated("x-fargate: {patch: {service/wep: {}}}\nservices: {web: {image: a}}")
+    )
+    assert message == "there is no resource service/wep that could be patched"
+    assert hint == "did you mean service/web?"
+
+
+def test_a_patch_with_an_illegal_result_is_caught(translated: Translate) -> None:
+    made = translated("services: {web: {image: a, x-fargate: {patch: {container: {stopTimeout: 300}}}}}")
+    ((code, message, _),) = errors(made)
+    assert code == "C2F294"
+    assert "stopTimeout: must be 2 to 120 seconds" in message
+
+
+def test_an_unknown_key_is_found_with_the_nearest(translated: Translate) -> None:
+    with pytest.raises(LoadError) as caught:
+        translated("services:\n  web:\n    image: a\n    x-fargate:\n      autoscalling: {max: 2}\n")
+    (found,) = caught.value.diagnostics
+    assert found.location
+    assert found.location.line == 5
+    assert "autoscaling" in found.hint
+
+
+LEGACY = """x-aws-cluster: arn:aws:ecs:eu-central-1:123456789012:cluster/shared
+x-aws-logs_retention: 14
+x-aws-cloudformation: {Resources: {}}
+services:
+  web:
+    image: registry.example.com/web
+    ports: [{target: 80, x-aws-protocol: http}]
+    secrets: [login]
+    networks: [front]
+    x-aws-pull_credentials: arn:aws:secretsmanager:eu-central-1:123456789012:secret:r
+    x-aws-policies: [arn:aws:iam::aws:policy/ReadOnlyAccess]
+    x-aws-role: {Statement: [{Effect: Allow, Action: ["sqs:*"], Resource: ["arn:q"]}]}
+    deploy:
+      x-aws-autoscaling: {min: 1, max: 5, cpu: 75}
+      update_config: {x-aws-min_percent: 50, x-aws-max_percent: 150}
+networks: {front: {x-aws-securitygroup: sg-1}}
+secrets: {login: {external: true, x-aws-keys: [user, password]}}
+"""
+
+
+def test_the_keys_of_docker_s_integration_mean_what_they_meant(translated: Translate) -> None:
+    made = translated(LEGACY)
+    assert get(made, "cluster") == Existing("Cluster", "arn:aws:ecs:eu-central-1:123456789012:cluster/shared")
+    assert get(made, "log-group/web").retention_in_days == 14
+    container = get(made, "task-definition/web").container_definitions[0]
+    assert container.repository_credentials.credentials_parameter.endswith("secret:r")
+    role = get(made, "task-role/web")
+    assert role.managed_policy_arns == ("arn:aws:iam::aws:policy/ReadOnlyAccess",)
+    assert role.policies[0].statements[0].actions == ("sqs:*",)
+    percent = get(made, "service/web").deployment_configuration
+    assert (percent.minimum_healthy_percent, percent.maximum_percent) == (50, 150)
+    assert get(made, "scalable-target/web").max_capacity == 5
+
+
+def test_each_of_these_keys_is_reported_with_its_place(translated: Translate) -> None:
+    made = translated(LEGACY)
+    reported = {d.path: d.location for d in made.diagnostics if d.code in ("C2F252", "C2F253")}
+    assert set(reported) == {path for _, path, _ in x_aws.used(made.project)}
+    assert all(reported.values())
+    assert {path[-1] for path in reported} == {key.name for key in x_aws.KEYS} - {
+        "x-aws-vpc",
+        "x-aws-loadbalancer",
+    }
+    outcomes = {key.path: key.row.outcome for key in made.accounted}
+    assert outcomes[("x-aws-cluster",)] is Outcome.MAPPED
+    assert outcomes[("x-aws-cloudformation",)] is Outcome.IGNORED
+
+
+def test_what_the_other_parts_of_the_mapping_need_is_there_to_ask_for(translated: Translate) -> None:
+    project = translated(LEGACY).project
+    assert x_aws.port_protocol(project, "web", 0) == "http"
+    assert x_aws.port_protocol(project, "web", 1) == ""
+    assert x_aws.security_group(project, "front") == "sg-1"
+    assert x_aws.security_group(project, "back") == ""
+    assert x_aws.secret_keys(project, "login") == ("user", "password")
+    assert x_aws.secret_keys(project, "other") == ()
+
+
+def test_settings_in_x_fargate_win_over_those_of_the_integration(translated: Translate) -> None:
+    made = translated("x-aws-cluster: old\nx-fargate: {cluster: new}\nservices: {web: {image: a}}")
+    assert get(made, "cluster").cluster_name == "new"

@@ -1,0 +1,63 @@
+"""What a service gets when its file says nothing about sizes."""
+
+from __future__ import annotations
+
+import pytest
+
+from compose2fargate.aws.fargate import smallest_size
+from compose2fargate.aws.resources import TaskDefinition
+from compose2fargate.mapping.sizing import KINDS, heap_of
+from tests.mapping.conftest import Translate
+
+
+def test_no_image_is_of_two_kinds_and_every_default_is_a_legal_size() -> None:
+    images = [image for kind in KINDS for image in kind.images]
+    assert len(images) == len(set(images))
+    for kind in KINDS:
+        size = smallest_size(kind.cpu, kind.memory)
+        assert size is not None
+        assert (size.cpu, size.memory) == (kind.cpu, kind.memory), kind.name
+
+
+@pytest.mark.parametrize(
+    ("body", "mib"),
+    [
+        ("environment: {ES_JAVA_OPTS: '-Xms512m -Xmx512m'}", 512),
+        ("environment: {JAVA_TOOL_OPTIONS: '-Xmx2g'}", 2048),
+        ("environment: {KAFKA_HEAP_OPTS: '-Xmx1G -Xms256M'}", 1024),
+        ("environment: {NODE_OPTIONS: '--max-old-space-size=900'}", 900),
+        ("environment: {MSSQL_MEMORY_LIMIT_MB: 2048}", 2048),
+        ("command: java -Xmx300m -jar app.jar", 300),
+        ("command: redis-server --maxmemory 256mb", 256),
+        ("command: postgres -c shared_buffers=256MB", 768),
+        ("command: mongod --wiredTigerCacheSizeGB 1.5", 1536),
+        ("command: mysqld --innodb-buffer-pool-size=1G", 1024),
+        ("environment: {JAVA_OPTS: '-Xmx1g'}, command: java -Xmx3g", 3072),
+        ("environment: {NOTE: '-Xmx9g'}", None),
+        ("command: java -jar app.jar", None),
+    ],
+)
+def test_what_a_service_says_about_its_own_memory_is_heeded(
+    body: str, mib: int | None, translated: Translate
+) -> None:
+    service = translated(f"services: {{web: {{image: a, {body}}}}}").project.services["web"]
+    found = heap_of(service)
+    assert (found and found.mib) == mib
+
+
+def test_a_search_engine_gets_twice_its_heap(translated: Translate) -> None:
+    made = translated("services: {web: {image: elasticsearch, environment: {ES_JAVA_OPTS: -Xmx2g}}}")
+    definition = made.translation.stack.resources["task-definition/web"]
+    assert isinstance(definition, TaskDefinition)
+    assert int(definition.memory) >= 2 * 2048
+    (size,) = [d.message for d in made.diagnostics if d.code == "C2F250"]
+    assert "-Xmx2g in ES_JAVA_OPTS of a search engine" in size
+
+
+def test_what_is_asked_wins_over_what_a_heap_would_need(translated: Translate) -> None:
+    made = translated(
+        "services: {web: {image: elasticsearch, mem_limit: 900m, environment: {ES_JAVA_OPTS: -Xmx4g}}}"
+    )
+    definition = made.translation.stack.resources["task-definition/web"]
+    assert isinstance(definition, TaskDefinition)
+    assert definition.memory == "2048"
