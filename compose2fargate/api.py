@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from compose2fargate.checking import Made, Place
     from compose2fargate.sync.manifest import Key, Manifest
     from compose2fargate.sync.result import FolderState
+    from compose2fargate.mapping.story import Story as Story  # noqa: PLC0414 - part of this module's interface
 
 __all__ = [
     "Accounted",
@@ -62,6 +63,7 @@ __all__ = [
     "convert",
     "find_folders",
     "table",
+    "tell",
     "translate",
     "write",
 ]
@@ -92,6 +94,8 @@ class Conversion(NamedTuple):
     project: str
     artifacts: Artifacts
     diagnostics: tuple[Diagnostic, ...]
+    losses: tuple[str, ...] = ()
+    """What `--strict` does not let pass: the codes of all warnings, and of what is approximated, unless they are allowed."""
 
 
 def translate(
@@ -173,9 +177,9 @@ def _with_prices(settings: Settings, cwd: str) -> tuple[Settings, tuple[str, ...
     file = os.path.join(cwd, settings.prices)
     try:
         given = json.loads(read_text(file))
-        own = {name: float(given[name]) for name in given}
+        own = {name: float(price) for name, price in given.items()}
         unknown = sorted(set(own) - set(Prices._fields))
-    except (LoadError, ValueError, TypeError) as error:
+    except (LoadError, ValueError, TypeError, AttributeError) as error:
         raise UsageError(_bad_prices(settings.prices, f"is no JSON object of numbers ({error})")) from None
     if unknown:
         raise UsageError(_bad_prices(settings.prices, f"has unknown prices: {', '.join(unknown)}"))
@@ -210,6 +214,16 @@ def _inactive(loaded: Loaded) -> Iterator[Diagnostic]:
         )
 
 
+def tell(translated: Translated) -> Iterator[Story]:
+    """Tell the story of each key of the files: what became of it, where it shows, and why."""
+    from compose2fargate.emitters.json import readable
+    from compose2fargate.mapping.story import tell as tell_stories
+
+    made = translated.translation
+    resolve = readable(made.stack, translated.settings)
+    return tell_stories(translated.accounted, translated.project, made.stack, translated.diagnostics, resolve)
+
+
 def table() -> tuple[Accounted, ...]:
     """Give every key of the specification, with `*` for names and list items, and what becomes of it."""
     return tuple(Accounted(tuple(pattern.split(".")), None, row) for pattern, row in ROWS.items())
@@ -241,7 +255,18 @@ def convert(
         raise MapError(translated.diagnostics)
     artifacts = _artifacts(emitter, translated, os.path.join(options.cwd, folder))
     text = manifest(_manifest(translated, options, target, folder), artifacts)
-    return Conversion(translated.project.name, {**artifacts, MANIFEST: text}, translated.diagnostics)
+    losses = tuple(sorted({d.code for d in translated.diagnostics if _is_loss(d, translated.settings)}))
+    return Conversion(translated.project.name, {**artifacts, MANIFEST: text}, translated.diagnostics, losses)
+
+
+APPROXIMATED = "C2F202"
+
+
+def _is_loss(found: Diagnostic, settings: Settings) -> bool:
+    """Whether a finding says that Fargate does something else than the file asks for."""
+    return found.code not in settings.allow and (
+        found.severity is Severity.WARNING or found.code == APPROXIMATED
+    )
 
 
 def _artifacts(emitter: Emitter, translated: Translated, folder: str) -> dict[str, str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from compose2fargate.aws.fargate import Size
 from compose2fargate.cli.application import COMMANDS
+from compose2fargate.mapping.sizing import KINDS, OTHER
 from tests.conftest import ROOT, Program
 
 
@@ -41,3 +43,9 @@ def test_the_readme_shows_what_the_program_prints(program: Program, tmp_path: Pa
     assert program(*command.split(), cwd=folder).err == shown
     excerpt = next(text for kind, text in blocks if kind == "json")
     assert (folder / "fargate/json/task-definitions/web.json").read_text(encoding="utf-8").startswith(excerpt)
+
+
+def test_the_sizes_of_the_documentation_are_those_of_the_program() -> None:
+    documented = (ROOT / "docs" / "mapping.md").read_text(encoding="utf-8")
+    for kind in (*KINDS, OTHER):
+        assert f"| {kind.name} | {Size(kind.cpu, kind.memory)} |" in documented, kind.name

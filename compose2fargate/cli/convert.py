@@ -18,7 +18,6 @@ from compose2fargate.cli.options import (
     shared,
 )
 from compose2fargate.cli.settings_options import SETTINGS_OPTIONS, settings_flags
-from compose2fargate.diagnostics import Severity
 from compose2fargate.report import RENDERERS
 
 FINDINGS = 1
@@ -27,7 +26,7 @@ _OPTIONS = (
     click.Option(["-t", "--target"], default="json", metavar="NAME", help="Output format; see `targets` (default: json)."),
     click.Option(["-o", "--output"], metavar="DIR", help="Folder to write (default: fargate/TARGET); - prints one JSON document."),
     click.Option(["--force"], is_flag=True, help="Replace files that were edited, or are not ours."),
-    click.Option(["--strict"], is_flag=True, help="Write nothing, and exit with 1, when there are warnings."),
+    click.Option(["--strict"], is_flag=True, help="Write nothing, and exit with 1, when anything is approximated or lost."),
     shared(
         "diagnostics", "--diagnostics", type=click.Choice(list(RENDERERS)), default="text",
         help="Format of the diagnostics on stderr (default: text).",
@@ -55,7 +54,8 @@ def command(
     )
     console = Console.of(ctx)
     console.report(conversion.diagnostics)
-    if strict and any(d.severity is Severity.WARNING for d in conversion.diagnostics):
+    if strict and conversion.losses:
+        console.say(f"--strict: {', '.join(conversion.losses)}; nothing is written")
         ctx.exit(FINDINGS)
     if folder == "-":
         write(_one_document(conversion.artifacts))

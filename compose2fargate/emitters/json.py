@@ -144,6 +144,19 @@ def resolver(stack: Stack, settings: Settings) -> Resolve:
     return resolve
 
 
+def readable(stack: Stack, settings: Settings) -> Resolve:
+    """Literals for people to read: a link that this target has no spelling for is shown by its logical id."""
+    literal = resolver(stack, settings)
+
+    def resolve(ref: Ref) -> Any:
+        try:
+            return literal(ref)
+        except LookupError:
+            return f"{ref.logical_id}.{ref.attribute}"
+
+    return resolve
+
+
 def _literal(resource: Resource, attribute: str, settings: Settings) -> Any:
     """Spell a link: names as they are, ARNs from region and account, and what only AWS knows as a placeholder."""
     if isinstance(resource, Account):

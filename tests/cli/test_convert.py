@@ -146,3 +146,35 @@ def test_compose_files_and_the_setting_of_that_name_are_two_options(program: Pro
     result = program("convert", "-f", "other.yaml", "--files", "init", "-o", "-", cwd=tmp_path)
     assert result.status == 0
     assert "app-files" in result.out
+def test_strict_does_not_let_an_approximation_pass_unless_it_is_allowed(
+    program: Program, tmp_path: Path
+) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n"
+        "  web: {image: nginx, depends_on: [db]}\n"
+        "  db: {image: postgres}\n"
+    )  # fmt: skip
+    options = (
+        "convert",
+        "--region",
+        "eu-central-1",
+        "--subnet",
+        "subnet-1",
+        "--security-group",
+        "sg-1",
+        "--strict",
+    )
+    result = program(*options, cwd=tmp_path)
+    assert result.status == 1
+    assert "--strict: C2F202; nothing is written" in result.err
+    assert not (tmp_path / "fargate").exists()
+    assert program(*options, "--allow", "C2F202", cwd=tmp_path).status == 0
+
+
+def test_a_price_list_that_cannot_be_read_is_refused(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("services: {web: {image: nginx}}\n")
+    for text in ("{", '{"vcpu_hour": "much"}', '{"cpu": 1}', "[]"):
+        (tmp_path / "prices.json").write_text(text)
+        result = program("convert", "--prices", "prices.json", cwd=tmp_path)
+        assert (result.status, "C2F503" in result.err) == (2, True), text
+    assert program("convert", "--prices", "none.json", cwd=tmp_path).status == 2

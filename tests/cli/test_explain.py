@@ -60,3 +60,77 @@ def test_an_unknown_service_is_refused_with_the_nearest(program: Program, projec
     result = program("explain", "wep", cwd=project)
     assert result.status == 2
     assert "compose2fargate explain web" in result.err
+
+
+STORY = """\
+name: shop
+services:
+  web:
+    image: nginx:1.27
+    mem_limit: 700m
+    command: nginx -g "daemon off;"
+    ports: ["80:80"]
+    depends_on: [db]
+    deploy: {replicas: 2}
+    x-fargate: {sidecar_of: app}
+  app:
+    image: registry.example.com/app:1
+    depends_on: {db: {condition: service_healthy}}
+  db:
+    image: postgres:16
+    healthcheck: {test: pg_isready}
+"""
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Path:
+    (tmp_path / "compose.yaml").write_text(STORY)
+    return tmp_path
+
+
+def test_a_key_s_story_says_what_it_became_and_why(program: Program, story: Path) -> None:
+    lines = program("explain", "db.image", cwd=story).out.splitlines()
+    assert lines[0] == "services.db.image  compose.yaml:15:5"
+    assert '    task-definition/db containerDefinitions[db].image: "postgres:16"' in lines
+    assert '    task-definition/db memory: "1024"' in lines
+    assert any(line.startswith("    info C2F250: runs and is billed as 0.5 vCPU / 1 GB") for line in lines)
+
+
+def test_a_sidecar_s_key_is_found_in_the_task_of_its_leader(program: Program, story: Path) -> None:
+    (row,) = json.loads(program("explain", "web.command", "--format", "json", cwd=story).out)
+    assert {
+        "resource": "task-definition/app",
+        "member": "containerDefinitions[web].command",
+        "value": ["nginx", "-g", "daemon off;"],
+    } in row["became"]
+
+
+def test_an_order_is_told_with_its_condition(program: Program, story: Path) -> None:
+    (row,) = json.loads(program("explain", "app.depends_on", "--format", "json", cwd=story).out)
+    assert row["became"] == [{"resource": "service/app", "member": "after", "value": "service/db (healthy)"}]
+    assert "C2F202" in [found["code"] for found in row["decisions"]]
+
+
+def test_decisions_below_a_key_belong_to_its_story(program: Program, story: Path) -> None:
+    (row,) = json.loads(program("explain", "web.ports", "--format", "json", cwd=story).out)
+    assert row["decisions"]
+    assert all(found["path"][:3] == ["services", "web", "ports"] for found in row["decisions"])
+
+
+def test_a_story_in_markdown_has_a_heading_a_table_and_a_list(program: Program, story: Path) -> None:
+    out = program("explain", "db.image", "--format", "markdown", cwd=story).out
+    assert out.startswith("### `services.db.image` (compose.yaml:15:5)\n\n**mapped**: image\n")
+    assert '| `task-definition/db` cpu | `"512"` |' in out
+    assert "\n- info `C2F250`: Runs and is billed as 0.5 vCPU / 1 GB" in out
+
+
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_the_whole_list_ends_with_what_the_stack_costs(form: str, program: Program, story: Path) -> None:
+    last = program("explain", "--format", form, cwd=story).out.splitlines()[-1]
+    assert "the whole stack, 2 services with 2 tasks, costs about" in last.replace("The whole", "the whole")
+
+
+def test_a_project_that_is_refused_can_be_explained_nevertheless(program: Program, project: Path) -> None:
+    (row,) = json.loads(program("explain", "web-admin.privileged", "--format", "json", cwd=project).out)
+    assert row["outcome"] == "refused"
+    assert [found["code"] for found in row["decisions"]] == ["C2F208"]
