@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from compose2fargate.aws.observation import Observation
     from compose2fargate.aws.stack import Stack
     from compose2fargate.checking import Made, Place
+    from compose2fargate.mapping.story import Story as Story  # noqa: PLC0414 - part of this module's interface
     from compose2fargate.sync.manifest import Key, Manifest
     from compose2fargate.sync.result import FolderState
-    from compose2fargate.mapping.story import Story as Story  # noqa: PLC0414 - part of this module's interface
 
 __all__ = [
     "Accounted",

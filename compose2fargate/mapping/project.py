@@ -176,7 +176,7 @@ def _context(
         images=images,
         jobs=jobs.find_jobs(project, groups),
         groups=groups,
-        aliases=find_aliases(project, report),
+        aliases={name: tuple(sorted(found)) for name, found in find_aliases(project, report).items()},
         disk=disk,
         plans={},
         outcomes={},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import ceil
+from operator import itemgetter
 from typing import NamedTuple
 
 from compose2fargate.aws.fargate import (
@@ -91,7 +92,9 @@ def task(ctx: Context, leader: Service) -> Task:
     services = [ctx.project.services[name] for name in ctx.groups.members[leader.name]]
     inits = _inits(ctx, services)
     stores = {service.name: storage(ctx, service) for service in (*inits, *services)}
-    ports = {service.name: port_mappings(ctx, service) for service in services}
+    ports = {
+        service.name: tuple(sorted(port_mappings(ctx, service), key=itemgetter(0))) for service in services
+    }
     is_job = leader.name in ctx.jobs
     parts = [part(ctx, service, stores[service.name].tmpfs_mib) for service in services]
     routed = needs_router(ctx, services)
@@ -218,7 +221,7 @@ def _container_dependencies(ctx: Context, service: Service) -> Iterator[Containe
     """`depends_on` inside a task; between tasks there is no such thing."""
     leader = ctx.groups.leaders.get(service.name)
     elsewhere = False
-    for dependency in service.depends_on:
+    for dependency in sorted(service.depends_on):
         other = ctx.project.services.get(dependency.service)
         if other is None:
             continue
