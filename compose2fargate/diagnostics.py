@@ -350,6 +350,7 @@ CODES: Mapping[str, str] = {
     "C2F503": "The prices cannot be read",
     "C2F505": "A service cannot be scaled by requests",
     "C2F506": "Tasks would wait for each other",
+    "C2F507": "A container is awaited longer than ECS waits",
     # C2F320-C2F339: checking generated files (sync/, checking.py)
     "C2F320": "The compose file changed since the files were written",
     "C2F321": "A generated file was edited by hand",

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from compose2fargate.aws.resources import (
     ContainerDefinition,
+    ContainerDependency,
     EcsService,
     HealthCheck,
     LogConfiguration,
@@ -435,21 +436,33 @@ def _reference_rules(definition: TaskDefinition) -> Iterator[Violation]:
             if mount.source_volume not in volumes:
                 yield Violation("mountPoints", f"there is no volume {mount.source_volume!r}", CONTAINER_URL)
         for dependency in container.depends_on:
-            target = containers.get(dependency.container_name)
-            if target is None:
-                yield Violation(
-                    "dependsOn", f"there is no container {dependency.container_name!r}", CONTAINER_URL
-                )
-            elif dependency.condition in ("COMPLETE", "SUCCESS") and target.essential:
-                yield Violation(
-                    "dependsOn", f"{target.name} is essential and cannot be awaited", CONTAINER_URL
-                )
-            elif dependency.condition == "HEALTHY" and target.health_check is None:
-                yield Violation("dependsOn", f"{target.name} has no health check", CONTAINER_URL)
+            yield from _dependency(dependency, containers.get(dependency.container_name))
     yield from _circles(containers)
     ports = [p.container_port for c in definition.container_definitions for p in c.port_mappings]
     if len(ports) != len(set(ports)):
         yield Violation("portMappings", "two containers of a task listen on one port", CONTAINER_URL)
+
+
+def _dependency(dependency: ContainerDependency, target: ContainerDefinition | None) -> Iterator[Violation]:
+    if target is None:
+        yield Violation("dependsOn", f"there is no container {dependency.container_name!r}", CONTAINER_URL)
+    elif dependency.condition in ("COMPLETE", "SUCCESS") and target.essential:
+        yield Violation("dependsOn", f"{target.name} is essential and cannot be awaited", CONTAINER_URL)
+    elif dependency.condition == "HEALTHY" and target.health_check is None:
+        yield Violation("dependsOn", f"{target.name} has no health check", CONTAINER_URL)
+    elif dependency.condition == "HEALTHY" and _is_too_slow(target):
+        yield Violation("startTimeout", f"{target.name} gives up before it can be healthy", CONTAINER_URL)
+
+
+DEFAULT_START_TIMEOUT = 180
+"""Seconds that ECS waits for an awaited container which has no startTimeout:
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#container_definition_dependson"""
+
+
+def _is_too_slow(target: ContainerDefinition) -> bool:
+    """Whether a container's first health check comes after those who wait for it have given up."""
+    check, limit = target.health_check, target.start_timeout
+    return check is not None and limit is not None and check.interval > limit
 
 
 _STATES = frozenset({"START", "COMPLETE", "SUCCESS", "HEALTHY"})

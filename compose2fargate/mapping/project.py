@@ -248,6 +248,7 @@ class _Builder:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._file_names = names.file_names(ctx.names)
+        self.services = {name: service for service, name in ctx.names.items()}
         self.resources: dict[str, Resource] = {}
         self.origins: dict[str, str] = {}
         self.files: dict[str, str] = {}
@@ -369,8 +370,7 @@ def _put_log_group(ctx: Context, builder: _Builder, log: LogConfiguration | None
     """Add the log group that a container writes to, unless it is one the user has."""
     group = log.options.get("awslogs-group") if log else None
     if isinstance(group, Ref) and group.logical_id not in builder.resources:
-        name = next(n for n, ecs in ctx.names.items() if ecs == group.logical_id.partition("/")[2])
-        member = ctx.project.services[name]
+        member = ctx.project.services[builder.services[group.logical_id.partition("/")[2]]]
         made = LogGroup(log_group_name(ctx, member), retention(ctx, member), tags(ctx, member))
         builder.put("log-group", member, made)
 
@@ -418,8 +418,11 @@ def _put_roles(ctx: Context, builder: _Builder, definitions: Sequence[tuple[str,
 
 def _validate(ctx: Context, stack: Stack) -> None:
     """Check the result against the rules of AWS. What is found here the mapping should have refused by name, or a patch broke."""
+    refused = {d.path[1] for d in ctx.report if d.severity is Severity.ERROR and d.path[:1] == ("services",)}
     for logical_id, found in stack_violations(stack):
         origin = stack.origins.get(logical_id)
+        if origin in refused:
+            continue  # the mapping has said it better
         ctx.refuse(
             "C2F294",
             ("services", origin) if origin else (),

@@ -82,7 +82,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("web server or proxy", _names("nginx httpd caddy traefik haproxy envoy openresty nginx-unprivileged varnish kong"), 256, 512),
     Kind(
         "sidecar or exporter",
-        _names("busybox alpine node-exporter redis_exporter postgres-exporter postgres_exporter statsd fluent-bit aws-for-fluent-bit "
+        _names("busybox node-exporter redis_exporter postgres-exporter postgres_exporter statsd fluent-bit aws-for-fluent-bit "
                "cloudflared mailhog mailpit pgbouncer aws-otel-collector amazon-cloudwatch-agent xray aws-xray-daemon"),
         256, 512,
     ),
@@ -105,6 +105,16 @@ OTHER = Kind("service of no known kind", frozenset(), 256, 1024)
 SIDECAR = Kind("sidecar", frozenset(), 0, 128)
 
 _BY_IMAGE: Mapping[str, Kind] = {image: kind for kind in KINDS for image in kind.images}
+_LIKELY: tuple[tuple[str, str], ...] = (
+    ("exporter", "node-exporter"), ("elasticsearch", "elasticsearch"), ("opensearch", "opensearch"), ("cassandra", "cassandra"),
+    ("kafka", "kafka"), ("zookeeper", "zookeeper"), ("rocketmq", "kafka"), ("activemq", "activemq"), ("pulsar", "pulsar"),
+    ("skywalking", "tomcat"), ("thingsboard/tb-", "tomcat"), ("keycloak", "keycloak"), ("tomcat", "tomcat"), ("openjdk", "openjdk"),
+    ("airflow", "airflow"), ("mongo", "mongo"), ("postgres", "postgres"), ("mariadb", "mariadb"), ("mysql", "mysql"),
+    ("clickhouse", "clickhouse"), ("rabbitmq", "rabbitmq"), ("redis", "redis"), ("valkey", "valkey"), ("memcached", "memcached"),
+    ("nginx", "nginx"), ("traefik", "traefik"), ("haproxy", "haproxy"), ("caddy", "caddy"), ("alertmanager", "prometheus"),
+    ("opentelemetry-collector", "aws-otel-collector"), ("mailslurper", "mailpit"),
+)  # fmt: skip
+"""Parts of the names of images that somebody built from, or for, a known one; the first that matches counts."""
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 _FACTORS = {"": 1, "k": 1024, "m": MIB, "g": 1024 * MIB, "t": 1024 * 1024 * MIB}
@@ -128,7 +138,8 @@ def kind_of(service: Service, base: str | None) -> Kind:
     reference = ((base if service.build else service.image) or "").lower()
     *_, folder, _ = ("", *reference.split("/"))
     name = repository(reference)
-    return _BY_IMAGE.get(f"{folder}/{name}") or _BY_IMAGE.get(name) or OTHER
+    known = _BY_IMAGE.get(f"{folder}/{name}") or _BY_IMAGE.get(name)
+    return known or next((_BY_IMAGE[image] for part, image in _LIKELY if part in reference), OTHER)
 
 
 def repository(image: str) -> str:

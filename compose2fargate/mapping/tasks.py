@@ -13,6 +13,7 @@ from compose2fargate.aws.fargate import (
     API,
     CONTAINER_URL,
     DEFAULT_CAPABILITIES,
+    DEFAULT_START_TIMEOUT,
     DOCS,
     EPHEMERAL_GIB,
     HEALTH_CHECK_URL,
@@ -244,7 +245,10 @@ def _container_dependencies(ctx: Context, service: Service) -> Iterator[Containe
 def _condition(ctx: Context, service: Service, other: Service, dependency: Dependency) -> str:
     """The state that `other` has to reach. ECS can only wait for a health check that it carries out itself."""
     condition = _CONDITIONS[dependency.condition]
-    if condition != "HEALTHY" or _has_health_check(ctx, other):
+    if condition != "HEALTHY":
+        return condition
+    if _has_health_check(ctx, other):
+        _report_slow_start(ctx, service, other)
         return condition
     ctx.warn(
         "C2F283",
@@ -254,6 +258,20 @@ def _condition(ctx: Context, service: Service, other: Service, dependency: Depen
         url=HEALTH_CHECK_URL,
     )
     return "START"
+
+
+def _report_slow_start(ctx: Context, service: Service, other: Service) -> None:
+    """Warn where ECS gives up waiting before Docker's own rules would."""
+    seconds = ceil((other.healthcheck and other.healthcheck.start_period) or 0)
+    if seconds > DEFAULT_START_TIMEOUT:
+        ctx.warn(
+            "C2F507",
+            ("services", other.name, "healthcheck", "start_period"),
+            f"{service.name} waits for {other.name} at most {DEFAULT_START_TIMEOUT} seconds, then the task is stopped; "
+            f"its start_period is {seconds} seconds",
+            hint=f"give {other.name} a task of its own, or make it healthy sooner",
+            url=CONTAINER_URL,
+        )
 
 
 def _has_health_check(ctx: Context, service: Service) -> bool:

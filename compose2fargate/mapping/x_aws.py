@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from compose2fargate.aws.fargate import LOG_RETENTION_DAYS
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Path
 from compose2fargate.mapping.coverage import Outcome, Row
@@ -34,7 +35,7 @@ KEYS: tuple[Key, ...] = (
     Key((), "x-aws-cluster", "the cluster", "x-fargate: {cluster: NAME}"),
     Key((), "x-aws-vpc", "the VPC", "x-fargate: {vpc: vpc-…}"),
     Key((), "x-aws-loadbalancer", "the load balancer", "x-fargate: {load_balancer: ARN}"),
-    Key((), "x-aws-logs_retention", "the log groups' retention", "x-fargate: {log_retention: DAYS}"),
+    Key((), "x-aws-logs_retention", "the log groups' retention, or the next that CloudWatch has", "x-fargate: {log_retention: DAYS}"),
     Key(
         (), "x-aws-cloudformation", "nothing: it changes a template whose resources have other names here",
         "x-fargate: {patch: {LOGICAL-ID: {…}}}, which works on every target", honoured=False,
@@ -42,7 +43,7 @@ KEYS: tuple[Key, ...] = (
     Key(("networks", "*"), "x-aws-securitygroup", "the network's security group", "external: true with name: sg-…"),
     Key(("secrets", "*"), "x-aws-keys", "one variable for each JSON key", "x-fargate: {secrets: {NAME: ARN:key::}} of the service"),
     Key(("services", "*"), "x-aws-pull_credentials", "repositoryCredentials", "x-fargate: {credentials: ARN}"),
-    Key(("services", "*"), "x-aws-logs_retention", "the log group's retention", "x-fargate: {log_retention: DAYS}"),
+    Key(("services", "*"), "x-aws-logs_retention", "its logs' retention, or the next that CloudWatch has", "x-fargate: {log_retention: DAYS}"),
     Key(("services", "*"), "x-aws-role", "an inline policy of the task role", "x-fargate: {statements: […]}"),
     Key(("services", "*"), "x-aws-policies", "managed policies of the task role", "x-fargate: {managed_policies: […]}"),
     Key(("services", "*", "deploy"), "x-aws-autoscaling", "target tracking", "x-fargate: {autoscaling: {…}}"),
@@ -111,7 +112,7 @@ def settings(project: Project, known: frozenset[str]) -> dict[str, Any]:
     """Give the top-level keys that are settings, by the name of the setting; `x-fargate` wins over them."""
     given = {name: project.extensions.get(key) for key, name in _SETTINGS.items()}
     retention = project.extensions.get("x-aws-logs_retention")
-    given["log_retention"] = retention if isinstance(retention, int) else None
+    given["log_retention"] = _kept(retention) if isinstance(retention, int) else None
     return {name: value for name, value in given.items() if value and name in known}
 
 
@@ -121,9 +122,13 @@ def pull_credentials(service: Service) -> str:
 
 
 def retention(service: Service) -> int | None:
-    """Give the days that the service's log group keeps its events."""
+    """Give the days that the service's log group keeps its events: the file's number, or the next that CloudWatch has."""
     value = service.extensions.get("x-aws-logs_retention")
-    return value if isinstance(value, int) else None
+    return _kept(value) if isinstance(value, int) else None
+
+
+def _kept(days: int) -> int:
+    return next((choice for choice in LOG_RETENTION_DAYS if choice >= days), LOG_RETENTION_DAYS[-1])
 
 
 def policies(service: Service) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from compose2fargate.aws.resources import (
     EfsVolumeConfiguration,
     EphemeralStorage,
     FlexibleTimeWindow,
+    HealthCheck,
     LinuxParameters,
     LogConfiguration,
     LogGroup,
@@ -268,6 +269,18 @@ def test_three_containers_that_wait_for_each_other_are_found_by_name() -> None:
         )
     )
     assert [v.message for _, v in made] == ["a, b, c wait for each other"]
+
+
+def test_a_start_timeout_before_the_first_health_check_is_found() -> None:
+    slow = ContainerDefinition(
+        "db", "x", health_check=HealthCheck(("CMD", "true"), 60, 5, 3), start_timeout=30
+    )
+    waits = WEB._replace(depends_on=(ContainerDependency("db", "HEALTHY"),))
+    assert found("task-definition/web", TASK._replace(container_definitions=(waits, slow))) == [
+        "startTimeout"
+    ]
+    fast = slow._replace(start_timeout=120)
+    assert found("task-definition/web", TASK._replace(container_definitions=(waits, fast))) == []
 
 
 def test_64_kib_are_counted_as_bytes_of_json_with_everything_in_it() -> None:

@@ -159,6 +159,15 @@ def test_a_circle_between_tasks_is_broken_and_reported(translated: Translate) ->
     assert "C2F506" in codes(made)
 
 
+def test_a_container_that_starts_longer_than_ecs_waits_is_reported(translated: Translate) -> None:
+    text = (
+        "services: {web: {image: a, depends_on: {db: {condition: service_healthy}}}, db: {image: b, x-fargate:"
+        " {sidecar_of: web}, healthcheck: {test: x, start_period: %ds}}}"
+    )
+    assert "C2F507" in codes(translated(text % 181))
+    assert "C2F507" not in codes(translated(text % 180))
+
+
 def test_a_chain_of_a_thousand_services_has_an_order(translated: Translate) -> None:
     text = (
         "".join(f"  s{n}: {{image: a, depends_on: [s{n + 1}]}}\n" for n in range(300))

@@ -134,7 +134,12 @@ def test_no_output_needs_no_log_group(translated: Translate) -> None:
 
 @pytest.mark.parametrize(
     ("body", "days"),
-    [("x-fargate: {log_retention: 365}", 365), ("x-aws-logs_retention: 7", 7), ("init: true", 30)],
+    [
+        ("x-fargate: {log_retention: 365}", 365),
+        ("x-aws-logs_retention: 7", 7),
+        ("x-aws-logs_retention: 10", 14),
+        ("init: true", 30),
+    ],
 )
 def test_retention_can_differ_by_service(body: str, days: int, translated: Translate) -> None:
     made = translated(f"services: {{web: {{image: a, {body}}}}}")

@@ -6,7 +6,7 @@ import pytest
 
 from compose2fargate.aws.fargate import smallest_size
 from compose2fargate.aws.resources import TaskDefinition
-from compose2fargate.mapping.sizing import KINDS, heap_of
+from compose2fargate.mapping.sizing import KINDS, heap_of, kind_of
 from tests.mapping.conftest import Translate
 
 
@@ -43,6 +43,17 @@ def test_what_a_service_says_about_its_own_memory_is_heeded(
     service = translated(f"services: {{web: {{image: a, {body}}}}}").project.services["web"]
     found = heap_of(service)
     assert (found and found.mib) == mib
+
+
+@pytest.mark.parametrize(
+    ("image", "kind"),
+    [("percona/mongodb_exporter:1", "sidecar or exporter"), ("sqshq/piggymetrics-mongodb", "database"),
+     ("bitnamilegacy/valkey-cluster:8.0", "cache"), ("mongo-express", "web application"), ("shop/web", "service of no known kind"),
+     ("alpine", "service of no known kind")],
+)  # fmt: skip
+def test_an_image_made_from_a_known_one_is_of_its_kind(image: str, kind: str, translated: Translate) -> None:
+    service = translated(f"services: {{web: {{image: {image}}}}}").project.services["web"]
+    assert kind_of(service, None).name == kind
 
 
 def test_a_search_engine_gets_twice_its_heap(translated: Translate) -> None:
