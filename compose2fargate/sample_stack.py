@@ -410,7 +410,7 @@ def sample_stack(stack: str = "shop") -> Stack:
         extras={
             "task-definition/web": {
                 "enableFaultInjection": False,
-                "containerDefinitions": {"web": {"versionConsistency": "disabled"}},
+                "containerDefinitions": [{"name": "web", "versionConsistency": "disabled"}],
             },
         },
     )

@@ -41,7 +41,7 @@ class Patched(NamedTuple):
     """A value with a patch applied, and the members of the patch that its type does not know."""
 
     value: Any
-    extras: Mapping[str, Any]
+    extras: Any
 
 
 def patched(value: Any, patch: Mapping[str, Any]) -> Patched:
@@ -68,8 +68,8 @@ def merge_extras(document: Any, extras: Mapping[str, Any]) -> Any:
     for member, value in extras.items():
         if isinstance(value, Mapping) and isinstance(made.get(member), Mapping):
             made[member] = merge_extras(made[member], value)
-        elif isinstance(value, Mapping) and isinstance(made.get(member), list):
-            made[member] = [_item_extras(item, value) for item in made[member]]
+        elif isinstance(value, list) and isinstance(made.get(member), list):
+            made[member] = _with_items(made[member], value)
         elif value is None:
             made.pop(member, None)
         else:
@@ -77,11 +77,38 @@ def merge_extras(document: Any, extras: Mapping[str, Any]) -> Any:
     return made
 
 
-def _item_extras(item: Any, extras: Mapping[str, Any]) -> Any:
-    """The extras of one item of a list, which stand there by its name."""
-    fields = [camel(field) for field in _IDENTITIES] + [pascal(field) for field in _IDENTITIES]
-    name = next((item[field] for field in fields if field in item), None)
-    return merge_extras(item, extras[str(name)]) if str(name) in extras else item
+def joined_extras(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the extras of two patches of one resource together; the later one wins."""
+    both = dict(old)
+    for member, value in new.items():
+        before = both.get(member)
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            both[member] = joined_extras(before, value)
+        elif isinstance(value, list) and isinstance(before, list) and all(_name_of(item) for item in value):
+            named = {_name_of(item): item for item in before}
+            both[member] = [
+                *(
+                    {**named, **{_name_of(i): joined_extras(named.get(_name_of(i), {}), i) for i in value}}
+                ).values()
+            ]
+        else:
+            both[member] = value
+    return both
+
+
+def _with_items(items: list[Any], extras: list[Any]) -> list[Any]:
+    """A list with the extras of its items, which carry the names that they belong to."""
+    added = {_name_of(extra): extra for extra in extras if isinstance(extra, Mapping)}
+    if None in added or len(added) != len(extras):  # a list of plain values, or of things without names
+        return extras
+    return [merge_extras(item, added[_name_of(item)]) if _name_of(item) in added else item for item in items]
+
+
+def _name_of(item: Any) -> Any:
+    fields = (spell(field) for field in _IDENTITIES for spell in (camel, pascal))
+    return (
+        next((item[field] for field in fields if field in item), None) if isinstance(item, Mapping) else None
+    )
 
 
 def _object(kind: Any, old: Any, patch: Mapping[str, Any], where: str) -> Patched:
@@ -148,14 +175,14 @@ def _list(item: Any, old: tuple[Any, ...], given: Any, at: str) -> Patched:
         made = [_member(item, None, value, f"{at}[{n}]") for n, value in enumerate(given)]
         return Patched(tuple(each.value for each in made), {})
     items = {str(getattr(value, identity)): value for value in old}
-    extras: dict[str, Any] = {}
+    extras: list[dict[str, Any]] = []
     for name, patch in _named(kind, identity, given, at):
         if patch is None:
             items.pop(name, None)
             continue
         items[name], below = _object(kind, items.get(name), patch, f"{at}[{name}]")
         if below:
-            extras[name] = below
+            extras.append({camel(identity): getattr(items[name], identity), **below})
     return Patched(tuple(items.values()), extras)
 
 

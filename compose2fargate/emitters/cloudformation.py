@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from compose2fargate.aws.fargate import LOG_RETENTION_DAYS
+from compose2fargate.aws.patching import merge_extras
 from compose2fargate.aws.resources import (
     AccessPoint,
     Account,
@@ -568,7 +569,7 @@ class _Template:
         properties |= kind.always
         extra = self.stack.extras.get(logical_id)
         if extra:
-            properties = _merged(properties, extra)
+            properties = merge_extras(properties, _spelled(extra))
         content: dict[str, Any] = {"Type": kind.type, **kind.policies}
         waits = self._depends_on(logical_id)
         if waits:
@@ -897,29 +898,6 @@ def _json_parts(value: Any) -> Iterator[Any]:
 
 # Members whose keys are the user's own.
 _MAPS = frozenset({"dockerLabels", "options", "tags"})
-_IDENTITIES = ("Name", "Key", "ContainerPort", "SourceVolume", "ContainerName")
-
-
-def _merged(made: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Add what `x-fargate.patch` gives in the API's spelling, by the rules of a patch: see `aws.patching`."""
-    merged = dict(made)
-    for key, value in extra.items():
-        name = next((own for own in merged if own.lower() == key.lower()), key[:1].upper() + key[1:])
-        old = merged.get(name)
-        if value is None:
-            merged.pop(name, None)
-        elif isinstance(value, Mapping) and isinstance(old, Mapping):
-            merged[name] = _merged(old, value)
-        elif isinstance(value, Mapping) and isinstance(old, list):
-            merged[name] = [_merged(item, value.get(_identity(item), {})) for item in old]
-        else:
-            merged[name] = value if key in _MAPS else _spelled(value)
-    return merged
-
-
-def _identity(item: Mapping[str, Any]) -> str:
-    """The name by which a patch speaks of an item of a list."""
-    return next((str(item[name]) for name in _IDENTITIES if name in item), "")
 
 
 def _spelled(value: Any) -> Any:

@@ -20,6 +20,7 @@ def apply_patches(ctx: Context, stack: Stack) -> Stack:
         return stack
     from compose2fargate.aws.patching import (
         PatchError,
+        joined_extras,
         patched,
     )  # few files have one, and it reads type hints
 
@@ -32,20 +33,11 @@ def apply_patches(ctx: Context, stack: Stack) -> Stack:
             continue
         resources[logical_id] = made.value
         if made.extras:
-            extras[logical_id] = _merged(extras.get(logical_id, {}), made.extras)
+            extras[logical_id] = joined_extras(extras.get(logical_id, {}), made.extras)
     return stack._replace(resources=resources, extras=extras)
 
 
 _HINT = "write the members as the AWS API has them, for example {task_definition: {pidMode: task}}"
-
-
-def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    both = {
-        key: _merged(old[key], value)
-        for key, value in new.items()
-        if isinstance(value, Mapping) and isinstance(old.get(key), Mapping)
-    }
-    return {**old, **new, **both}
 
 
 def _patches(ctx: Context, stack: Stack) -> Iterator[tuple[Path, str, Mapping[str, Any]]]:

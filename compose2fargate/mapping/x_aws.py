@@ -43,7 +43,7 @@ KEYS: tuple[Key, ...] = (
     Key(("networks", "*"), "x-aws-securitygroup", "the network's security group", "external: true with name: sg-…"),
     Key(("secrets", "*"), "x-aws-keys", "one variable for each JSON key", "x-fargate: {secrets: {NAME: ARN:key::}} of the service"),
     Key(("services", "*"), "x-aws-pull_credentials", "repositoryCredentials", "x-fargate: {credentials: ARN}"),
-    Key(("services", "*"), "x-aws-logs_retention", "its logs' retention, or the next that CloudWatch has", "x-fargate: {log_retention: DAYS}"),
+    Key(("services", "*"), "x-aws-logs_retention", "its logs' retention (or the next there is)", "x-fargate: {log_retention: DAYS}"),
     Key(("services", "*"), "x-aws-role", "an inline policy of the task role", "x-fargate: {statements: […]}"),
     Key(("services", "*"), "x-aws-policies", "managed policies of the task role", "x-fargate: {managed_policies: […]}"),
     Key(("services", "*", "deploy"), "x-aws-autoscaling", "target tracking", "x-fargate: {autoscaling: {…}}"),

@@ -146,6 +146,8 @@ def test_compose_files_and_the_setting_of_that_name_are_two_options(program: Pro
     result = program("convert", "-f", "other.yaml", "--files", "init", "-o", "-", cwd=tmp_path)
     assert result.status == 0
     assert "app-files" in result.out
+
+
 def test_strict_does_not_let_an_approximation_pass_unless_it_is_allowed(
     program: Program, tmp_path: Path
 ) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from compose2fargate.api import Translated
+from compose2fargate.api import LoadOptions, Translated, convert
 from compose2fargate.aws.resources import Existing
 from compose2fargate.diagnostics import LoadError, Severity
 from compose2fargate.mapping import x_aws
@@ -40,7 +41,7 @@ def test_a_service_patches_what_comes_from_it(translated: Translate) -> None:
     assert get(made, "log-group/web").retention_in_days == 7
     assert made.translation.stack.extras == {
         "task-definition/web": {
-            "containerDefinitions": {"web": {"versionConsistency": "disabled"}},
+            "containerDefinitions": [{"name": "web", "versionConsistency": "disabled"}],
             "enableFaultInjection": True,
         }
     }
@@ -61,6 +62,21 @@ def test_a_sidecar_patches_its_own_container(translated: Translate) -> None:
         "services: {web: {image: a}, side: {image: b, x-fargate: {sidecar_of: web, patch: {container: {cpu: 64}}}}}"
     )
     assert [c.cpu for c in get(made, "task-definition/web").container_definitions] == [None, 64]
+
+
+def test_members_that_no_type_knows_add_up_over_patches(translated: Translate) -> None:
+    made = translated(
+        "services: {web: {image: a, x-fargate: {patch: {container: {versionConsistency: disabled}}}},"
+        " side: {image: b, x-fargate: {sidecar_of: web, patch: {container: {versionConsistency: enabled}}}}}\n"
+        "x-fargate: {patch: {task-definition/web: {containerDefinitions: {web: {new: 1}}, proxyConfiguration: {a: 1}}}}"
+    )
+    assert made.translation.stack.extras["task-definition/web"] == {
+        "containerDefinitions": [
+            {"name": "side", "versionConsistency": "enabled"},
+            {"name": "web", "versionConsistency": "disabled", "new": 1},
+        ],
+        "proxyConfiguration": {"a": 1},
+    }
 
 
 @pytest.mark.parametrize(
@@ -172,3 +188,21 @@ def test_what_the_other_parts_of_the_mapping_need_is_there_to_ask_for(translated
 def test_settings_in_x_fargate_win_over_those_of_the_integration(translated: Translate) -> None:
     made = translated("x-aws-cluster: old\nx-fargate: {cluster: new}\nservices: {web: {image: a}}")
     assert get(made, "cluster").cluster_name == "new"
+
+
+@pytest.mark.parametrize("target", ["json", "terraform", "cloudformation"])
+def test_a_patch_shows_on_every_target(target: str, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        """services:
+  web:
+    image: nginx
+    x-fargate:
+      patch:
+        container: {versionConsistency: disabled, stopTimeout: 77}
+        service: {deploymentConfiguration: {maximumPercent: 150, strategy: ROLLING}}
+"""
+    )
+    made = convert(LoadOptions(environment={}, cwd=str(tmp_path)), {"region": "eu-central-1"}, target=target)
+    text = "\n".join(content for path, content in made.artifacts.items() if path != "compose2fargate.json")
+    for word in ("ersionConsistency", "disabled", "77", "ROLLING", "150"):
+        assert word in text, word
