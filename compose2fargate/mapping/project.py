@@ -102,7 +102,7 @@ def map_project(
         The stack with all findings, errors included: the caller decides what an error stops.
     """
     report: list[Diagnostic] = []
-    kept = _without(project, settings, report)
+    kept = x_aws.with_protocols(_without(project, settings, report))
     ctx = _context(kept, settings, images, disk or {}, report)._replace(pushed=pushed or {})
     stack = _stack(ctx)
     builds = image_builds(ctx)

@@ -41,7 +41,10 @@ KEYS: tuple[Key, ...] = (
         "x-fargate: {patch: {LOGICAL-ID: {…}}}, which works on every target", honoured=False,
     ),
     Key(("networks", "*"), "x-aws-securitygroup", "the network's security group", "external: true with name: sg-…"),
-    Key(("secrets", "*"), "x-aws-keys", "one variable for each JSON key", "x-fargate: {secrets: {NAME: ARN:key::}} of the service"),
+    Key(
+        ("secrets", "*"), "x-aws-keys", "nothing: the secret is one value here",
+        "x-fargate: {secrets: {NAME: ARN:KEY::}} of a service reads one JSON key into a variable", honoured=False,
+    ),
     Key(("services", "*"), "x-aws-pull_credentials", "repositoryCredentials", "x-fargate: {credentials: ARN}"),
     Key(("services", "*"), "x-aws-logs_retention", "its logs' retention (or the next there is)", "x-fargate: {log_retention: DAYS}"),
     Key(("services", "*"), "x-aws-role", "an inline policy of the task role", "x-fargate: {statements: […]}"),
@@ -156,6 +159,22 @@ def percents(service: Service) -> Mapping[str, int]:
     return {name: value for name, value in pairs if isinstance(value, int)}
 
 
+def with_protocols(project: Project) -> Project:
+    """Give the project with `x-aws-protocol` of its ports as their application protocol, where the port has none."""
+    if not any(key.name == "x-aws-protocol" for key, _, _ in used(project)):
+        return project
+    services = {
+        name: service._replace(
+            ports=tuple(
+                port._replace(app_protocol=port.app_protocol or port_protocol(project, name, index))
+                for index, port in enumerate(service.ports)
+            )
+        )
+        for name, service in project.services.items()
+    }
+    return project._replace(services=services)
+
+
 def port_protocol(project: Project, service: str, index: int) -> str:
     """Give `http`, `http2` or `grpc` of the port at `index` of a service's canonical `ports`."""
     ports = project.tree["services"][service].get("ports") or []
@@ -166,9 +185,3 @@ def port_protocol(project: Project, service: str, index: int) -> str:
 def security_group(project: Project, network: str) -> str:
     """Give the existing security group of a network."""
     return str(((project.tree.get("networks") or {}).get(network) or {}).get("x-aws-securitygroup") or "")
-
-
-def secret_keys(project: Project, secret: str) -> tuple[str, ...]:
-    """Give the JSON keys of a secret that are to be read one by one."""
-    value = ((project.tree.get("secrets") or {}).get(secret) or {}).get("x-aws-keys")
-    return tuple(map(str, value)) if isinstance(value, list) else ()

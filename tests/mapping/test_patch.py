@@ -159,6 +159,7 @@ def test_the_keys_of_docker_s_integration_mean_what_they_meant(translated: Trans
     percent = get(made, "service/web").deployment_configuration
     assert (percent.minimum_healthy_percent, percent.maximum_percent) == (50, 150)
     assert get(made, "scalable-target/web").max_capacity == 5
+    assert container.port_mappings[0].app_protocol == "http"
 
 
 def test_each_of_these_keys_is_reported_with_its_place(translated: Translate) -> None:
@@ -181,8 +182,6 @@ def test_what_the_other_parts_of_the_mapping_need_is_there_to_ask_for(translated
     assert x_aws.port_protocol(project, "web", 1) == ""
     assert x_aws.security_group(project, "front") == "sg-1"
     assert x_aws.security_group(project, "back") == ""
-    assert x_aws.secret_keys(project, "login") == ("user", "password")
-    assert x_aws.secret_keys(project, "other") == ()
 
 
 def test_settings_in_x_fargate_win_over_those_of_the_integration(translated: Translate) -> None:
