@@ -235,8 +235,8 @@ def prepare_saved(file: str, environment: Mapping[str, str]) -> tuple[Prepared, 
     """
     saved = deploy.load_plan(file)
     given: dict[str, Any] = {name: value for name, value in saved.options.items() if value}
-    lists = {name: tuple(given[name]) for name in ("files", "profiles", "env_files") if name in given}
-    options = LoadOptions(environment=dict(environment), **{**given, **lists})
+    given |= {name: tuple(given[name]) for name in ("files", "profiles", "env_files") if name in given}
+    options = LoadOptions(environment=dict(environment), **given)
     prepared = prepare(options, saved.settings, saved.target)
     planned = plan(prepared, saved.choices)
     return prepared, planned, deploy.moved(saved, planned)
