@@ -20,12 +20,11 @@ https://docs.docker.com/reference/compose-file/interpolation/
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from compose2fargate.compose.scalars import float32
+from compose2fargate.compose.scalars import parse_float, parse_integer, parse_single
 from compose2fargate.compose.yaml_trees import Marks, locate
 from compose2fargate.diagnostics import Diagnostic, Path, Severity
 
@@ -221,47 +220,10 @@ _WORDS = {
     "no": False,
     "off": False,
 }
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_MAX_DIGITS = 40
-_DIGITS = "[0-9]+(?:_[0-9]+)*"
-_FLOAT = re.compile(
-    rf"[-+]?(?:(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][-+]?{_DIGITS})?|inf|infinity|nan)",
-    re.IGNORECASE,
-)
-_HEX_FLOAT = re.compile(r"[-+]?0x(?:[0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)p[-+]?[0-9]+", re.IGNORECASE)
 
 
 def _to_boolean(text: str) -> bool:
     return _WORDS[text.lower()]
-
-
-def _to_integer(text: str) -> int:
-    """Read what Go's Atoi reads."""
-    if not _INTEGER.fullmatch(text) or len(text) > _MAX_DIGITS:
-        raise ValueError(text)
-    number = int(text)
-    if not -(2**63) <= number < 2**63:
-        raise ValueError(text)
-    return number
-
-
-def _to_float(text: str) -> float:
-    """Read what Go's ParseFloat reads."""
-    if _HEX_FLOAT.fullmatch(text):
-        return float.fromhex(text)
-    if not _FLOAT.fullmatch(text):
-        raise ValueError(text)
-    number = float(text)
-    if math.isinf(number) and text[-1] in _DECIMALS:
-        raise OverflowError(text)
-    return number
-
-
-_DECIMALS = frozenset("0123456789.")
-
-
-def _to_single_float(text: str) -> float:
-    return float32(_to_float(text))
 
 
 class _Cast(NamedTuple):
@@ -271,9 +233,9 @@ class _Cast(NamedTuple):
 
 
 _BOOLEAN = _Cast(_to_boolean, "a boolean", "Write true or false.")
-_INT = _Cast(_to_integer, "an integer", "Write a whole number, without a unit.")
-_NUMBER = _Cast(_to_float, "a number", "Write a number, without a unit.")
-_SINGLE = _Cast(_to_single_float, "a number", "Write a number, without a unit.")
+_INT = _Cast(parse_integer, "an integer", "Write a whole number, without a unit.")
+_NUMBER = _Cast(parse_float, "a number", "Write a number, without a unit.")
+_SINGLE = _Cast(parse_single, "a number", "Write a number, without a unit.")
 
 _SERVICE_CASTS: dict[tuple[str, ...], _Cast] = {
     ("cpu_count",): _INT,
@@ -418,7 +380,7 @@ class _Interpolation:
             return value
         try:
             converted = cast.convert(value)
-        except (ValueError, KeyError, OverflowError):
+        except (ValueError, KeyError):
             given = f"{template!r} gives {value!r}" if value != template else f"this is {value!r}"
             message = f"the key {_dotted(path)} takes {cast.expected}; {given}"
             self.report("C2F123", Severity.ERROR, message, path, cast.hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from struct import pack, unpack
 
@@ -19,9 +20,9 @@ _NANOSECONDS = {
 }
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([^0-9.]*)")
 _MAX_INT64 = 2**63 - 1
-_LARGE = 1e15
+_LARGE = 1e6
 
-_SIZE = re.compile(r"([0-9._eE+-]*[0-9.]) ?([^0-9. ]*)")
+_SIZE = re.compile(r"(.*[0-9.]) ?([^0-9. ]*)", re.DOTALL)
 _BYTES = {"": 1, "b": 1} | {
     letter + suffix: 1024 ** (power + 1) for power, letter in enumerate("kmgtp") for suffix in ("", "b", "ib")
 }
@@ -99,23 +100,90 @@ def parse_bytes(text: str) -> int:
     number, suffix = match.groups()
     if suffix.lower() not in _BYTES:
         raise ValueError(f"{text!r} has the unknown unit {suffix!r}")
-    size = float(number) * _BYTES[suffix.lower()]
+    size = parse_float(number) * _BYTES[suffix.lower()]
     if not 0 <= size <= _MAX_INT64:
         raise ValueError(f"{text!r} is out of range")
     return int(size)
 
 
-def float32(value: float) -> float:
-    """Round to single precision, as the shortest decimal that has that precision; whole numbers as int.
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_MAX_DIGITS = 40
+_DIGITS = "[0-9]+(?:_[0-9]+)*"
+_FLOAT = re.compile(
+    rf"[-+]?(?:(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][-+]?{_DIGITS})?|inf|infinity|nan)",
+    re.IGNORECASE,
+)
+_HEX_FLOAT = re.compile(r"[-+]?0x(?:[0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)p[-+]?[0-9]+", re.IGNORECASE)
+_DECIMALS = frozenset("0123456789.")
+
+
+def parse_integer(text: str, base: int = 10) -> int:
+    """Read what Go's ParseInt reads.
 
     Raises:
-        ValueError: It is too large for single precision, or no number.
+        ValueError: It is no whole number, or has more than 64 bits.
     """
+    if not _INTEGER.fullmatch(text) or len(text) > _MAX_DIGITS:
+        raise ValueError(f"{text!r} is no whole number")
+    number = int(text, base)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"{text} is out of range")
+    return number
+
+
+def parse_float(text: str) -> float:
+    """Read what Go's ParseFloat reads.
+
+    Raises:
+        ValueError: It is no number, or too large.
+    """
+    if _HEX_FLOAT.fullmatch(text):
+        return _hex_float(text)
+    if not _FLOAT.fullmatch(text):
+        raise ValueError(f"{text!r} is no number")
+    return _finite(float(text), text)
+
+
+def parse_single(text: str) -> float:
+    """Read what Go's ParseFloat reads for single precision.
+
+    Raises:
+        ValueError: It is no number, or too large.
+    """
+    return _finite(float32(parse_float(text)), text)
+
+
+def _hex_float(text: str) -> float:
     try:
-        (single,) = unpack("<f", pack("<f", value))
+        return float.fromhex(text)
     except OverflowError as error:
-        raise ValueError(f"{value} is too large") from error
+        raise ValueError(f"{text} is out of range") from error
+
+
+def _finite(number: float, text: str) -> float:
+    """Refuse what has become infinite although `text` does not say so."""
+    if math.isinf(number) and text[-1] in _DECIMALS:
+        raise ValueError(f"{text} is out of range")
+    return number
+
+
+def float32(value: float) -> float:
+    """Round to single precision, as the shortest decimal that has that precision; small whole numbers as int.
+
+    What is too large for single precision is infinite.
+    """
+    if not math.isfinite(value) or abs(value) >= _MAX_SINGLE:
+        return value if math.isnan(value) else math.copysign(math.inf, value)
+    (single,) = unpack("<f", pack("<f", value))
     if single.is_integer() and abs(single) < _LARGE:
         return int(single)
-    rounded = (float(f"{single:.{digits}g}") for digits in range(6, 9))
-    return next((r for r in rounded if pack("<f", r) == pack("<f", single)), float(f"{single:.9g}"))
+    rounded = (float(f"{single:.{digits}g}") for digits in range(1, 9))
+    return next((r for r in rounded if _same_single(r, single)), float(f"{single:.9g}"))
+
+
+def _same_single(number: float, single: float) -> bool:
+    return abs(number) < _MAX_SINGLE and unpack("<f", pack("<f", number))[0] == single
+
+
+_MAX_SINGLE = float.fromhex("0x1.ffffffp127")
+"""From here on numbers are rounded to infinity in single precision."""

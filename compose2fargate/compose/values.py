@@ -10,7 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from compose2fargate.compose.passes import Findings, Placed, Step
-from compose2fargate.compose.scalars import float32, parse_bytes, parse_duration, write_duration
+from compose2fargate.compose.scalars import (
+    float32,
+    parse_bytes,
+    parse_duration,
+    parse_integer,
+    parse_single,
+    write_duration,
+)
 from compose2fargate.compose.shellwords import split_words
 from compose2fargate.compose.source import Mark, Marks
 from compose2fargate.compose.syntax import go_text
@@ -184,7 +191,7 @@ _WORDS = {
 
 
 def _integer(value: Any) -> int:
-    number = value if type(value) in (int, float) else int(str(value), 10)
+    number = value if type(value) in (int, float) else parse_integer(str(value))
     # Infinity is not in this range, and neither is what is not a number.
     if not -(2**63) <= number < 2**63:
         raise ValueError(f"{go_text(value)} is out of range")
@@ -201,7 +208,13 @@ def _count(value: Any) -> int:
 
 
 def _number(value: Any) -> float:
-    return float32(float(value))
+    return parse_single(value) if isinstance(value, str) else float32(float(value))
+
+
+def _cpus(value: Any) -> float:
+    if type(value) is int and value >= 2**63:
+        raise ValueError(f"{value} is out of range")
+    return _number(value)
 
 
 def _size(value: Any) -> str | None:
@@ -226,7 +239,9 @@ def _delay(value: Any) -> str | None:
 
 
 def _mode(value: Any) -> str:
-    return f"0{int(value, 8) if isinstance(value, str) else _integer(value):o}"
+    if type(value) is float:
+        raise ValueError(f"expected octal digits, not {go_text(value)}")
+    return f"0{parse_integer(value, 8) if isinstance(value, str) else _integer(value):o}"
 
 
 def _devices(value: Any) -> int:
@@ -243,6 +258,7 @@ flag = scalar(_flag)
 integer = scalar(_integer)
 count = scalar(_count)
 number = scalar(_number)
+cpus = scalar(_cpus)
 size = scalar(_size)
 rate = scalar(_rate)
 duration = scalar(_duration)
@@ -508,7 +524,7 @@ _UPDATE = fixed(
 )
 _RESOURCE = fixed(
     {
-        "cpus": number,
+        "cpus": cpus,
         "memory": size,
         "pids": integer,
         "devices": each(_DEVICE_REQUEST),

@@ -1,8 +1,17 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from compose2fargate.compose.scalars import float32, parse_bytes, parse_duration, write_duration
+from compose2fargate.compose.scalars import (
+    float32,
+    parse_bytes,
+    parse_duration,
+    parse_integer,
+    parse_single,
+    write_duration,
+)
 
 
 @pytest.mark.parametrize(
@@ -77,14 +86,35 @@ def test_what_is_no_size_is_refused(text: str) -> None:
         (1.0, 1),
         (0.123456789, 0.12345679),
         (0.3333333333, 0.33333334),
-        (16777217.0, 16777216),
+        (16777217.0, 16777216.0),
+        (123456789.0, 123456790.0),
         (3.4e38, 3.4e38),
+        (3.4028235e38, 3.4028235e38),
+        (1e39, math.inf),
+        (-1e39, -math.inf),
+        (1e-45, 1e-45),
+        (1e-46, 0),
     ],
 )
 def test_numbers_have_single_precision(value: float, rounded: float) -> None:
     assert repr(float32(value)) == repr(rounded)
 
 
-def test_numbers_beyond_single_precision_are_refused() -> None:
-    with pytest.raises(ValueError, match="too large"):
-        float32(1e39)
+@pytest.mark.parametrize("text", ["1e39", "-1e39", "1e400", "0x1p2000", " 1", "1 ", "", "1,5", "٤"])
+def test_numbers_that_go_would_not_read_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"range|number"):
+        parse_single(text)
+
+
+def test_numbers_are_read_as_go_reads_them() -> None:
+    assert [parse_single(text) for text in ("1_0", "0x1p3", "+.5", "5.", "-inf")] == [
+        10,
+        8,
+        0.5,
+        5,
+        -math.inf,
+    ]
+    assert [parse_integer(text, 8) for text in ("440", "-7", "+01")] == [0o440, -7, 1]
+    for text in ("8", "0o7", "4_4", "7" * 30):
+        with pytest.raises(ValueError, match=r"range|number|invalid"):
+            parse_integer(text, 8)
