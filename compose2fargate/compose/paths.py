@@ -13,7 +13,7 @@ from compose2fargate.diagnostics import Path
 
 _REMOTE_CONTEXTS = ("https://", "http://", "git://", "ssh://", "github.com/", "git@")
 _REMOTE_FILES = ("oci://", "git://", "ssh://", "git@", "github.com/", "https://", "http://")
-_WINDOWS_ABSOLUTE = re.compile(r"(?:[A-Za-z]:[\\/]|\\\\)")
+_WINDOWS_ABSOLUTE = re.compile(r"(?:[\x00-\x7f]:[\\/]|\\\\)")
 
 
 def is_remote(path: str) -> bool:

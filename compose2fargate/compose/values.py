@@ -7,6 +7,7 @@ Compose prints their keys: https://github.com/compose-spec/compose-go/blob/main/
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
 from typing import Any, NamedTuple
 
 from compose2fargate.compose.passes import Findings, Placed, Step
@@ -208,7 +209,10 @@ def _count(value: Any) -> int:
 
 
 def _number(value: Any) -> float:
-    return parse_single(value) if isinstance(value, str) else float32(float(value))
+    number = parse_single(value) if isinstance(value, str) else float32(float(value))
+    if not isfinite(number):
+        raise ValueError(f"{go_text(value)} is out of range")
+    return number
 
 
 def _cpus(value: Any) -> float:
