@@ -24,7 +24,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from compose2fargate.compose.scalars import parse_float, parse_integer, parse_single
+from compose2fargate.compose.scalars import BOOLEANS, parse_float, parse_integer, parse_single
 from compose2fargate.compose.yaml_trees import Marks, locate
 from compose2fargate.diagnostics import Diagnostic, Path, Severity
 
@@ -210,20 +210,8 @@ _OPERATORS: dict[str, Callable[[str, str | None, str], str]] = {
 # ---------------------------------------------------------------------------------------------------------
 
 
-_WORDS = {
-    "true": True,
-    "y": True,
-    "yes": True,
-    "on": True,
-    "false": False,
-    "n": False,
-    "no": False,
-    "off": False,
-}
-
-
 def _to_boolean(text: str) -> bool:
-    return _WORDS[text.lower()]
+    return BOOLEANS[text.lower()]
 
 
 class _Cast(NamedTuple):

@@ -106,6 +106,18 @@ def parse_bytes(text: str) -> int:
     return int(size)
 
 
+BOOLEANS = {
+    "true": True,
+    "y": True,
+    "yes": True,
+    "on": True,
+    "false": False,
+    "n": False,
+    "no": False,
+    "off": False,
+}
+"""The words of YAML 1.1, in lower case."""
+
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _MAX_DIGITS = 40
 _DIGITS = "[0-9]+(?:_[0-9]+)*"

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from compose2fargate.compose.passes import Findings, Placed, Step
 from compose2fargate.compose.scalars import (
+    BOOLEANS,
     float32,
     parse_bytes,
     parse_duration,
@@ -174,21 +175,9 @@ def _text(value: Any) -> str:
 def _flag(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    if str(value).lower() in _WORDS:
-        return _WORDS[str(value).lower()]
+    if str(value).lower() in BOOLEANS:
+        return BOOLEANS[str(value).lower()]
     raise ValueError(f"{go_text(value)} is neither true nor false")
-
-
-_WORDS = {
-    "true": True,
-    "y": True,
-    "yes": True,
-    "on": True,
-    "false": False,
-    "n": False,
-    "no": False,
-    "off": False,
-}
 
 
 def _integer(value: Any) -> int:
