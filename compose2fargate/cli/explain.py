@@ -17,7 +17,7 @@ from compose2fargate.cli.options import (
 )
 from compose2fargate.cli.settings_options import SETTINGS_OPTIONS, settings_flags
 from compose2fargate.diagnostics import Diagnostic, LoadError, Severity, UsageError
-from compose2fargate.report import as_dict
+from compose2fargate.report import as_dict, mask_credentials
 
 NO_COMPOSE_FILE = "C2F100"
 COST = "C2F249"
@@ -148,7 +148,35 @@ def _text_story(story: api.Story) -> Iterator[str]:
 
 
 def _value(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(_hidden(value), ensure_ascii=False)
+
+
+MASK: Final = "********"
+
+
+def _hidden(value: Any) -> Any:
+    """A value with everything masked that looks like a credential: what is explained is pasted into tickets."""
+    if isinstance(value, dict):
+        return {key: _hidden_member(key, item, value) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_hidden_word(before, item) for before, item in zip(["", *value], value, strict=False)]
+    return _hidden_word("", value)
+
+
+def _hidden_member(key: str, item: Any, beside: Mapping[str, Any]) -> Any:
+    """A member of an object: the value of a variable is judged by the variable's name."""
+    name = str(beside.get("name", key)) if key == "value" else key
+    if isinstance(item, str) and mask_credentials(f"{name}: {item}") != f"{name}: {item}":
+        return MASK
+    return _hidden(item)
+
+
+def _hidden_word(before: Any, item: Any) -> Any:
+    """A word of a command: the one after `--password` is a password."""
+    if not isinstance(item, str):
+        return _hidden(item) if isinstance(item, (dict, list)) else item
+    line = f"{before} {item}" if isinstance(before, str) and before.startswith("-") else item
+    return item if mask_credentials(line) == line and mask_credentials(item) == item else MASK
 
 
 def _markdown_stories(stories: Sequence[api.Story]) -> str:
@@ -199,7 +227,9 @@ def _json_stories(stories: Sequence[api.Story]) -> str:
 def _story_as_dict(story: api.Story) -> dict[str, Any]:
     return {
         **_as_dict(story.accounted),
-        "became": [{"resource": i, "member": member, "value": value} for i, member, value in story.became],
+        "became": [
+            {"resource": i, "member": member, "value": _hidden(value)} for i, member, value in story.became
+        ],
         "decisions": [as_dict(found) for found in story.decisions],
     }
 

@@ -134,3 +134,24 @@ def test_a_project_that_is_refused_can_be_explained_nevertheless(program: Progra
     (row,) = json.loads(program("explain", "web-admin.privileged", "--format", "json", cwd=project).out)
     assert row["outcome"] == "refused"
     assert [found["code"] for found in row["decisions"]] == ["C2F208"]
+
+
+SECRETIVE = """\
+services:
+  cache:
+    image: redis
+    command: redis-server --requirepass canary1
+    environment: {API_TOKEN: canary2, DATABASE_URL: "postgres://shop:canary3@db/shop", MODE: live}
+"""
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+@pytest.mark.parametrize("key", ["cache.command", "cache.environment"])
+def test_a_story_hides_what_looks_like_a_credential(
+    form: str, key: str, program: Program, tmp_path: Path
+) -> None:
+    (tmp_path / "compose.yaml").write_text(SECRETIVE)
+    out = program("explain", key, "--format", form, cwd=tmp_path).out
+    assert "canary" not in out
+    assert "********" in out
+    assert ("redis-server" if key == "cache.command" else "live") in out
