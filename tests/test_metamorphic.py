@@ -5,7 +5,9 @@ The changes are made in the canonical tree, where every key has one form.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -118,13 +120,23 @@ def row_of(key: Accounted) -> str:
     return ".".join(map(str, key.path))
 
 
-def present(tree: Any, path: tuple[Any, ...]) -> bool:
+def value_at(tree: Any, path: tuple[Any, ...]) -> Any:
     for part in path:
         keys = range(len(tree)) if isinstance(tree, list) else tree if isinstance(tree, dict) else ()
         if part not in keys:
-            return False
+            return None
         tree = tree[part]
-    return True
+    return tree
+
+
+def present(tree: Any, path: tuple[Any, ...]) -> bool:
+    return value_at(tree, path[:-1]) is not None and value_at(tree, path) is not None
+
+
+def is_one(case: str, key: Accounted) -> bool:
+    """Whether one thing stands at a key: a list's key may answer for several that end in different ways."""
+    value = value_at(known(case).translated.project.tree, key.path)
+    return not (isinstance(value, list) and len(value) > 1)
 
 
 def cases(*outcomes: Outcome) -> Iterator[Any]:
@@ -134,20 +146,25 @@ def cases(*outcomes: Outcome) -> Iterator[Any]:
             continue
         made = found.translated
         for key in made.translation.accounted:
-            if key.row.outcome in outcomes and present(made.project.tree, key.path) and len(key.path) != 2:
+            if key.row.outcome in outcomes and len(key.path) != 2 and present(made.project.tree, key.path):
                 yield pytest.param(case, key, id=f"{case}:{'.'.join(map(str, key.path))}")
 
 
 @pytest.mark.parametrize(("case", "key"), list(cases(Outcome.IGNORED)))
 def test_removing_an_ignored_key_changes_nothing_but_its_diagnostic(case: str, key: Accounted) -> None:
+    if not is_one(case, key):
+        pytest.skip("a list whose items end in different ways")
     made, again = known(case)
     result = again(without(made.project.tree, key.path))
     assert plain(result.stack) == plain(made.translation.stack)
 
-    def rest(found: tuple[Diagnostic, ...]) -> set[str]:
-        return {f"{d.code} {d.message}" for d in found if d.path[: len(key.path)] != key.path}
+    own = said(d for d in made.translation.diagnostics if d.path[: len(key.path)] == key.path)
+    assert said(result.diagnostics) == said(made.translation.diagnostics) - own
 
-    assert rest(result.diagnostics) == rest(made.translation.diagnostics)
+
+def said(found: Iterable[Diagnostic]) -> Counter[str]:
+    """What is said and how often; items of a list count without their number, which changes."""
+    return Counter(re.sub(r"\[\d+\]", "[]", f"{d.code} {d.message}") for d in found)
 
 
 def mapped_rows() -> dict[str, list[tuple[str, Accounted]]]:
