@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from compose2fargate.aws.fargate import (
@@ -84,7 +85,12 @@ def _task_definition(stack: Stack, definition: TaskDefinition) -> Iterator[Viola
     yield from violations(definition)
 
 
-def _tags(tags: tuple[Any, ...]) -> Iterator[Violation]:
+@lru_cache(maxsize=4096)  # all resources of a service have the same tags
+def _tags(tags: tuple[Any, ...]) -> tuple[Violation, ...]:
+    return tuple(_tag_rules(tags))
+
+
+def _tag_rules(tags: tuple[Any, ...]) -> Iterator[Violation]:
     url = f"{API}/API_Tag.html"
     if len(tags) > MAX_TAGS:
         yield Violation("tags", f"{len(tags)} tags; {MAX_TAGS} are allowed", url)

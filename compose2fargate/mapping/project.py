@@ -69,6 +69,7 @@ from compose2fargate.mapping.storage import judge_volumes, updated_alone, volume
 from compose2fargate.mapping.tasks import Task, label_tags, tags, task
 from compose2fargate.settings import Settings
 
+ILLEGAL = "C2F294"
 DEFAULT_REGION = "us-east-1"
 
 
@@ -111,6 +112,7 @@ def map_project(
         for key in account(kept.tree, kept.marks)
     )
     report.extend(found for found in map(findings, accounted) if found)
+    report = _without_echoes(report)
     left_out = (
         Accounted(("services", name), project.at("services", name), LEFT_OUT)
         for name in project.services
@@ -418,13 +420,10 @@ def _put_roles(ctx: Context, builder: _Builder, definitions: Sequence[tuple[str,
 
 def _validate(ctx: Context, stack: Stack) -> None:
     """Check the result against the rules of AWS. What is found here the mapping should have refused by name, or a patch broke."""
-    refused = {d.path[1] for d in ctx.report if d.severity is Severity.ERROR and d.path[:1] == ("services",)}
     for logical_id, found in stack_violations(stack):
         origin = stack.origins.get(logical_id)
-        if origin in refused:
-            continue  # the mapping has said it better
         ctx.refuse(
-            "C2F294",
+            ILLEGAL,
             ("services", origin) if origin else (),
             f"{logical_id} is not legal: {found.member}: {found.message}",
             hint=f"change the service, or leave it out: --without {origin}"
@@ -479,6 +478,14 @@ def _ecs_service(
         volume_configurations=volume_configurations(ctx, made.definition.volumes),
         tags=label_tags(ctx, service),
     )
+
+
+def _without_echoes(report: list[Diagnostic]) -> list[Diagnostic]:
+    """Leave out what the check of the result says of a service that is refused by name anyway."""
+    refused = {
+        d.path[:2] for d in report if d.severity is Severity.ERROR and d.code != ILLEGAL and len(d.path) > 1
+    }
+    return [d for d in report if d.code != ILLEGAL or d.path[:2] not in refused]
 
 
 # -- findings ------------------------------------------------------------------------------------------------

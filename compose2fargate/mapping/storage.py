@@ -335,11 +335,10 @@ def volume_configurations(
     ctx: Context, volumes: Sequence[TaskVolume]
 ) -> tuple[ServiceVolumeConfiguration, ...]:
     """Give the EBS volumes of a service; ECS takes one."""
-    found = [
-        (name, volume)
-        for name, volume in _ebs_volumes(ctx)
-        if name in {v.name for v in volumes if v.configured_at_launch}
-    ]
+    wanted = {volume.name for volume in volumes if volume.configured_at_launch}
+    if not wanted:
+        return ()
+    found = [(name, volume) for name, volume in _ebs_volumes(ctx) if name in wanted]
     for _, volume in found[1:]:
         ctx.refuse(
             "C2F279",

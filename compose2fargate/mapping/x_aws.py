@@ -62,7 +62,7 @@ _SETTINGS = {"x-aws-cluster": "cluster", "x-aws-vpc": "vpc", "x-aws-loadbalancer
 
 def used(project: Project) -> Iterator[tuple[Key, Path, Any]]:
     """Yield each key of the integration that the project has, with its path and value."""
-    if not _mentioned(project.tree):
+    if not _mentioned(project):
         return
     for key in KEYS:
         for path, value in _matches(project.tree, key.place, ()):
@@ -70,11 +70,29 @@ def used(project: Project) -> Iterator[tuple[Key, Path, Any]]:
                 yield key, (*path, key.name), value[key.name]
 
 
-def _mentioned(tree: Any) -> bool:
-    """Whether any key of the tree could be one: most files have none, and are walked once for it."""
-    if isinstance(tree, Mapping):
-        return any(str(name).startswith("x-aws-") or _mentioned(value) for name, value in tree.items())
-    return isinstance(tree, list) and any(map(_mentioned, tree))
+def _mentioned(project: Project) -> bool:
+    """Whether any key of the project could be one: most projects have none, and are not searched further."""
+    tree = project.tree
+    others = (entry for part in ("networks", "secrets") for entry in (tree.get(part) or {}).values())
+    return (
+        _has_one(project.extensions)
+        or any(_has_one(entry) for entry in others if entry)
+        or any(map(_service_has_one, project.services.values(), tree.get("services", {}).values()))
+    )
+
+
+def _service_has_one(service: Service, raw: Mapping[str, Any]) -> bool:
+    deploy = service.deploy
+    return (
+        _has_one(service.extensions)
+        or _has_one(deploy.extensions)
+        or (deploy.update is not None and _has_one(deploy.update.extensions))
+        or any(_has_one(port) for port in raw.get("ports") or ())
+    )
+
+
+def _has_one(mapping: Mapping[str, Any]) -> bool:
+    return any(key.startswith("x-aws-") for key in mapping)
 
 
 def _matches(value: Any, place: tuple[str, ...], path: Path) -> Iterator[tuple[Path, Any]]:
