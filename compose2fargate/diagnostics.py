@@ -339,10 +339,10 @@ CODES: Mapping[str, str] = {
     "C2F452": "A tag is not legal",
     "C2F453": "There is nothing to push",
     "C2F454": "A repository lets tags be overwritten",
-    "C2F455": "AWS refuses or cannot be reached",
     "C2F456": "A build secret is missing",
     "C2F457": "A CI file exists already",
     "C2F458": "What an image is built from cannot be read",
+    "C2F459": "The sandbox holds no images",
     # C2F500-C2F519: mapping, continued
     "C2F500": "Credentials of a registry are not in Secrets Manager",
     "C2F501": "A policy statement cannot be used",

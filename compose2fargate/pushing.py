@@ -50,6 +50,7 @@ class PushOptions(NamedTuple):
         insecure: Whether the registry may be without TLS.
         login: `ecr` or `none`; "" decides by the registry.
         profile: The AWS profile.
+        sandbox: The folder whose sandbox stands in for AWS; "" for AWS itself.
         dry_run: Only tell what would be done: no builder, no registry, no AWS.
     """
 
@@ -60,6 +61,7 @@ class PushOptions(NamedTuple):
     insecure: bool = False
     login: str = ""
     profile: str = ""
+    sandbox: str = ""
     dry_run: bool = False
 
 
@@ -288,18 +290,29 @@ def _access(translated: Translated, wanted: Sequence[Wanted], run: _Run) -> tupl
     elsewhere = bool(registry) and not _ECR_HOST.match(registry)
     if (run.options.login or ("none" if elsewhere else "ecr")) == "none":
         return Access(registry, _own_login(registry, run), run.options.insecure, own=True), ()
+    if run.options.sandbox and not registry:
+        raise _no_registry()
     from compose2fargate.apply import ecr
 
-    prepared = ecr.prepare(
-        _repositories(translated, [image.build for image in wanted]),
-        region=settings.region,
-        account=settings.account,
-        profile=run.options.profile,
-    )
+    opened = ecr.open_registry(settings.region, run.options.profile, run.options.sandbox)
+    repositories = _repositories(translated, [image.build for image in wanted])
+    prepared = ecr.prepare(repositories, opened, account=settings.account)
     for name in prepared.created:
         run.tell(Event("", "created", name))
     made = Access(registry or prepared.login.registry, prepared.login.basic, run.options.insecure)
     return made, prepared.mutable
+
+
+def _no_registry() -> UsageError:
+    return UsageError(
+        Diagnostic(
+            "C2F459",
+            Severity.ERROR,
+            "the sandbox knows repositories, but holds no images",
+            hint="push to a registry on this machine: docker run -d -p 5000:5000 registry:2, then "
+            "--registry localhost:5000 --login none --insecure-registry",
+        )
+    )
 
 
 def _own_login(registry: str, run: _Run) -> str:

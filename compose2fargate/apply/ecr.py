@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from compose2fargate.apply.account import Account, open_account, translated
+from compose2fargate.apply.handlers.storage import lifecycle_policy
 from compose2fargate.aws.resources import Repository
-from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
 
-_LOGIN_URL: Final = "https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html"
-_PERMISSIONS_URL: Final = "https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html"
 _BATCH: Final = 100
 """Names in one DescribeRepositories call: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html"""
 
@@ -34,42 +32,45 @@ class Prepared(NamedTuple):
     mutable: tuple[str, ...]
 
 
-def prepare(
-    repositories: Sequence[Repository], *, region: str, account: str = "", profile: str = ""
-) -> Prepared:
+def open_registry(region: str = "", profile: str = "", sandbox: str = "") -> Account:
+    """Give the account whose ECR is meant.
+
+    Args:
+        region: The region; "" for the one that the profile or the environment names.
+        profile: A profile of the AWS configuration; "" for the default.
+        sandbox: The folder whose sandbox is meant; "" for AWS itself.
+
+    Raises:
+        AwsError: There is no region or no such profile, or the sandbox does not start.
+        UsageError: The sandbox needs something that is not installed.
+    """
+    if sandbox:
+        from compose2fargate.apply.sandbox.session import open_sandbox
+
+        return open_sandbox(sandbox, region)
+    return open_account(region, profile, check=False)
+
+
+def prepare(repositories: Sequence[Repository], opened: Account, *, account: str = "") -> Prepared:
     """Log in to ECR, and create the repositories that are missing; what is there is not changed.
 
     Args:
         repositories: The repositories that are going to be pushed to.
-        region: The region; "" for the one of the credentials' configuration.
-        account: The account, where it is not the one of the credentials.
-        profile: The name of a profile of the AWS configuration; "" for the environment's.
+        opened: The account whose credentials are used.
+        account: The account that the repositories are in, where it is another one.
 
     Raises:
         AwsError: AWS refuses, or cannot be reached.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        client = _client(region, profile)
+    with translated("preparing ECR"):
+        client = opened.client("ecr")
         login = _login(client, account)
         found = _describe(client, [r.repository_name for r in repositories], account)
         missing = [r for r in repositories if r.repository_name not in found]
         for repository in missing:
             _create(client, repository, account)
-    except ClientError as error:
-        raise _refused(error) from error
-    except BotoCoreError as error:
-        raise _unreachable(error) from error
     created = tuple(r.repository_name for r in missing)
     return Prepared(login, created, tuple(name for name, kind in found.items() if kind == "MUTABLE"))
-
-
-def _client(region: str, profile: str) -> Any:
-    import boto3
-
-    session = boto3.Session(profile_name=profile or None, region_name=region or None)
-    return session.client("ecr")
 
 
 def _login(client: Any, account: str) -> Login:
@@ -121,59 +122,8 @@ def _create(client: Any, repository: Repository, account: str) -> None:
         )
     except client.exceptions.RepositoryAlreadyExistsException:  # somebody was faster
         return
-    if repository.keep:
-        client.put_lifecycle_policy(
-            repositoryName=repository.repository_name,
-            lifecyclePolicyText=lifecycle_policy(repository.keep),
-            **_registry(account),
-        )
-
-
-def lifecycle_policy(keep: int) -> str:
-    """Give the policy that keeps the `keep` newest images of a repository.
-
-    https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html
-    """
-    rule = {
-        "rulePriority": 1,
-        "description": f"keep the last {keep} images",
-        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": keep},
-        "action": {"type": "expire"},
-    }
-    return json.dumps({"rules": [rule]})
-
-
-_DENIED: Final = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
-_EXPIRED: Final = frozenset(
-    {"ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidSignatureException"}
-)
-
-
-def _refused(error: Any) -> AwsError:
-    code = error.response.get("Error", {}).get("Code", "")
-    operation = error.operation_name
-    hint = "try again"
-    if code in _DENIED:
-        hint = f"let the caller do it: a policy with ecr:{operation}; {_PERMISSIONS_URL} has the whole of it"
-    elif code in _EXPIRED:
-        hint = "renew the credentials: aws sso login, or export AWS_PROFILE"
-    message = error.response.get("Error", {}).get("Message", code)
-    return _error(f"ECR refuses {operation}: {code}: {message}", hint, _PERMISSIONS_URL)
-
-
-_ADVICE: Final[tuple[tuple[str, str], ...]] = (
-    ("NoCredentialsError", "log in (aws sso login, aws configure), or name a profile: --aws-profile NAME"),
-    ("NoRegionError", "--region REGION, or AWS_REGION"),
-    ("ProfileNotFound", "aws configure list-profiles shows which there are"),
-)
-
-
-def _unreachable(error: Any) -> AwsError:
-    advice = dict(_ADVICE)
-    names = [kind.__name__ for kind in type(error).__mro__]
-    hint = next((advice[name] for name in names if name in advice), "check the network, and AWS_ENDPOINT_URL")
-    return _error(f"ECR cannot be used: {error}", hint, _LOGIN_URL)
-
-
-def _error(message: str, hint: str, url: str) -> AwsError:
-    return AwsError(Diagnostic("C2F455", Severity.ERROR, message, hint=hint, url=url))
+    client.put_lifecycle_policy(
+        repositoryName=repository.repository_name,
+        lifecyclePolicyText=lifecycle_policy(repository.keep),
+        **_registry(account),
+    )

@@ -23,6 +23,7 @@ from compose2fargate.cli.deploy_options import (
     worth_saying,
 )
 from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, load_options
+from compose2fargate.cli.push import PUSH_OPTIONS, push_images, push_options
 from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
 from compose2fargate.diagnostics import has_errors
 
@@ -39,8 +40,10 @@ EXECUTION_OPTIONS = (
 _OPTIONS = (
     click.Argument(["file"], required=False, metavar="[PLAN]"),
     *EXECUTION_OPTIONS,
+    *PUSH_OPTIONS,
     FORMAT_OPTION,
     click.Option(["--verify", "verify_only"], is_flag=True, help="Only check images, secrets, roles, subnets and ports."),
+    click.Option(["--push"], is_flag=True, help="Build and push images that have changed first, as push does."),
     click.Option(["--out"], metavar="FILE", help="Save the plan, and change nothing."),
 )  # fmt: skip
 
@@ -63,8 +66,12 @@ def command(ctx: click.Context, /, file: str | None, **values: Any) -> None:
     PLAN is a file that `plan --out` wrote: it is carried out without asking, if nothing has moved since.
     """
     if file:
+        if values["push"]:
+            raise click.UsageError("--push does not go with a saved plan: push first, then plan.")
         _apply_saved(ctx, file, values)
         return
+    if values["push"]:
+        push_images(ctx, flags_of(values), push_options(ctx, values))
     from compose2fargate import deploying
 
     prepared = deploying.prepare(

@@ -11,34 +11,34 @@ from typing import Any, Final
 import click
 
 from compose2fargate.cli.console import Console, standard_input, write
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, load_options, shared
-from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
+from compose2fargate.cli.deploy_options import TARGET_OPTIONS, project_folder
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, load_options
+from compose2fargate.cli.settings_options import settings_flags, settings_options
 from compose2fargate.diagnostics import Compose2FargateError, Diagnostic
 from compose2fargate.images.builders import NAMES
 from compose2fargate.images.push import Event
 from compose2fargate.pushing import DEFAULT_JOBS, Pushed, PushOptions, push, put, script
-from compose2fargate.report import RENDERERS
 
 _SCRIPTS: Final = ("codebuild", "github")
-_SETTINGS: Final = ("region", "account", "environment", "registry", "tag", "lock", "architecture", "without")
+
+PUSH_OPTIONS: Final = (
+    click.Option(["--builder"], type=click.Choice(NAMES), help="Who builds images (default: the first that is installed)."),
+    click.Option(["--jobs"], type=click.IntRange(1), default=DEFAULT_JOBS, metavar="N", help="Images built at a time (default: 4)."),
+    click.Option(["--login"], type=click.Choice(["ecr", "none"]), help="Log in to ECR, or not (default: ecr, unless --registry says)."),
+    click.Option(["--insecure-registry", "insecure"], is_flag=True, help="Let the registry be without TLS; for one on your own machine."),
+)  # fmt: skip
+"""How images are built and pushed, here and with `apply --push`."""
 
 _OPTIONS: Final = (
     click.Argument(["services"], nargs=-1, metavar="[SERVICE]..."),
-    click.Option(["--builder"], type=click.Choice(NAMES), help="Who builds (default: the first that is installed)."),
-    click.Option(["--jobs"], type=click.IntRange(1), default=DEFAULT_JOBS, metavar="N", help="Images built at a time (default: 4)."),
+    *PUSH_OPTIONS,
     click.Option(["--rebuild"], is_flag=True, help="Build and push everything, changed or not."),
     click.Option(["--dry-run"], is_flag=True, help="Only tell what would be built; needs no builder, registry or AWS."),
     click.Option(["--print", "show"], is_flag=True, help="Print a shell script that does the same with plain commands."),
     click.Option(["-t", "--target"], type=click.Choice(_SCRIPTS), help="Write a CodeBuild buildspec, or a GitHub workflow with OIDC."),
     click.Option(["-o", "--output"], metavar="FILE", help="Where --target writes (default: the file that it is looked for in); - prints."),
     click.Option(["--force"], is_flag=True, help="Replace the file that --target writes."),
-    click.Option(["--login"], type=click.Choice(["ecr", "none"]), help="Log in to ECR, or not (default: ecr, unless --registry says)."),
-    click.Option(["--insecure-registry", "insecure"], is_flag=True, help="Let the registry be without TLS; for one on your own machine."),
-    click.Option(["--aws-profile", "profile"], metavar="NAME", default="", help="Profile of the AWS configuration."),
-    shared(
-        "diagnostics", "--diagnostics", type=click.Choice(list(RENDERERS)), default="text",
-        help="Format of the diagnostics on stderr (default: text).",
-    ),
+    *TARGET_OPTIONS,
 )  # fmt: skip
 
 
@@ -46,7 +46,9 @@ _OPTIONS: Final = (
     "push",
     params=[
         *_OPTIONS,
-        *(option for option in SETTINGS_OPTIONS if option.name in _SETTINGS),
+        *settings_options(
+            "region", "account", "environment", "registry", "tag", "lock", "architecture", "without"
+        ),
         *COMPOSE_OPTIONS,
         *OUTPUT_OPTIONS,
     ],
@@ -59,17 +61,26 @@ def command(ctx: click.Context, /, services: tuple[str, ...], **values: Any) -> 
     that have not changed are left alone, and the digests of what was pushed go to the lock file, which convert, check
     and apply read.
     """
-    flags = {name: value for name, value in values.items() if name in _SETTINGS}
+    flags = settings_flags(values)
     if values["show"] or values["target"]:
         _write_script(ctx, services, flags, values)
         return
-    options = PushOptions(
-        services=services,
+    options = push_options(ctx, values)
+    push_images(
+        ctx, flags, options._replace(services=services, rebuild=values["rebuild"], dry_run=values["dry_run"])
+    )
+
+
+def push_options(ctx: click.Context, values: Mapping[str, Any]) -> PushOptions:
+    """Make the options of a push from `PUSH_OPTIONS` and `TARGET_OPTIONS`."""
+    return PushOptions(
         builder=values["builder"] or "",
         login=values["login"] or "",
-        **{name: values[name] for name in ("jobs", "rebuild", "insecure", "profile", "dry_run")},
+        jobs=values["jobs"],
+        insecure=values["insecure"],
+        profile=values["profile"],
+        sandbox=project_folder(ctx) if values["sandbox"] else "",
     )
-    push_images(ctx, flags, options)
 
 
 def push_images(ctx: click.Context, flags: Mapping[str, Any], options: PushOptions) -> Pushed:

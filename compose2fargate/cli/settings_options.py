@@ -32,6 +32,13 @@ SETTINGS_OPTIONS: Final = tuple(_setting(setting) for setting in OPTIONS)
 """What the user can choose about the target; made from the table of settings."""
 
 
+def settings_options(*names: str) -> tuple[click.Option, ...]:
+    """Give the options of some settings, for a command that the others do not concern."""
+    return tuple(
+        made for made, setting in zip(SETTINGS_OPTIONS, OPTIONS, strict=True) if setting.name in names
+    )
+
+
 def settings_flags(values: Mapping[str, Any]) -> dict[str, Any]:
     """Pick the settings out of a command's parameters."""
-    return {setting.name: values[_parameter(setting)] for setting in OPTIONS}
+    return {setting.name: values[_parameter(setting)] for setting in OPTIONS if _parameter(setting) in values}

@@ -35,7 +35,9 @@ def dockerfiles(builds: Iterable[ImageBuild], folder: str) -> Artifacts:
 def _header(build: ImageBuild, folder: str, place: str) -> str:
     context = os.path.relpath(_context(build), folder).replace(os.sep, "/") if build.files else place
     base = f" --build-arg {BASE_ARG}=REPOSITORY:TAG" if build.base else ""
-    command = f"docker build --platform {build.platform}{base} -t {build.repository}:{build.tag} -f {place}/Dockerfile {context}"
+    # What the task definition names as long as nothing was pushed and no tag was asked for.
+    tag = build.tag or ("latest-files" if build.base == build.service else "latest")
+    command = f"docker build --platform {build.platform}{base} -t {build.repository}:{tag} -f {place}/Dockerfile {context}"
     return f"# compose2fargate push builds it; by hand, in the folder that holds images/:\n#   {command}\n"
 
 

@@ -14,7 +14,7 @@ from compose2fargate.aws.builds import BASE_ARG, ContextFile, ImageBuild
 from compose2fargate.compose.model import Service
 from compose2fargate.mapping.context import Context
 from compose2fargate.mapping.files import File
-from compose2fargate.mapping.images import image_tag, own_repository, platform_of, repository_name
+from compose2fargate.mapping.images import asked_tag, own_repository, platform_of, repository_name
 
 
 def derived_image(ctx: Context, service: Service) -> ImageBuild:
@@ -25,7 +25,7 @@ def derived_image(ctx: Context, service: Service) -> ImageBuild:
     return ImageBuild(
         service=service.name,
         repository=repository_name(ctx, service),
-        tag=image_tag(ctx, service),
+        tag=asked_tag(ctx, service),
         platform=platform_of(ctx, service),
         dockerfile_text=dockerfile(service.name, service.image or "", root, files),
         args={} if base else {BASE_ARG: service.image},

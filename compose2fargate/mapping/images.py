@@ -90,16 +90,21 @@ def _key(ctx: Context, service: Service) -> str:
 
 def image_tag(ctx: Context, service: Service) -> str:
     """Give the tag of the image that runs: the one with files in it stands beside the one that it derives from."""
-    if own_repository(ctx, service):
-        return (
-            f"{build_tag(ctx, service)}-files" if ctx.plans[service.name].copied else build_tag(ctx, service)
-        )
-    return ctx.settings.tag or DEFAULT_TAG
+    beside = "-files" if own_repository(ctx, service) and ctx.plans[service.name].copied else ""
+    return asked_tag(ctx, service) or f"{DEFAULT_TAG}{beside}"
+
+
+def asked_tag(ctx: Context, service: Service) -> str:
+    """Give the tag that the image that runs is to have; "" where nobody asks for one, and `push` takes the commit."""
+    if not own_repository(ctx, service):
+        return ctx.settings.tag
+    tag = build_tag(ctx, service)
+    return f"{tag}-files" if tag and ctx.plans[service.name].copied else tag
 
 
 def build_tag(ctx: Context, service: Service) -> str:
-    """Give the tag of an image that is built from a `build` section."""
-    return own_tag(service) or ctx.settings.tag or DEFAULT_TAG
+    """Give the tag that an image from a `build` section is to have; "" likewise."""
+    return own_tag(service) or ctx.settings.tag
 
 
 def repository_name(ctx: Context, service: Service) -> str:
