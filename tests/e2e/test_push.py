@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -332,3 +332,55 @@ def test_the_users_own_login_is_enough_for_a_registry_that_is_not_ecr(machine: M
         )
         assert done.returncode == 0, done.stderr
         assert told in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("podman"), reason="podman is not installed (apt-get install podman)")
+def test_push_convert_and_apply_in_a_row(machine: Machine) -> None:
+    """In the sandbox, with project files copied into a service's own image, and a registry of our own."""
+    folder = machine.project
+    (folder / "app.conf").write_text("greeting = hello\n")
+    (folder / "web" / "Dockerfile").write_text('FROM scratch\nCOPY hello /hello\nENTRYPOINT ["/hello"]\n')
+    (folder / "compose.yaml").write_text(
+        "name: shop\nservices:\n"
+        "  web: {build: web, volumes: ['./app.conf:/etc/app.conf:ro']}\n"
+        "  migrate: {build: web, x-fargate: {job: true}}\n"
+    )
+    images = ["--registry", machine.registry.host, "--login", "ecr", "--insecure-registry"]
+    try:
+        pushed = machine.run("push", "--sandbox", *images)
+        assert pushed.returncode == 0, pushed.stderr
+        assert "3 built and pushed" in pushed.stderr
+        converted = machine.run("convert", "-o", "out", "--registry", machine.registry.host)
+        assert converted.returncode == 0, converted.stderr
+        for service, key in (("web", "web+files"), ("migrate", "migrate")):
+            text = (folder / "out" / "task-definitions" / f"{service}.json").read_text()
+            definition = json.loads(text)
+            image = definition["containerDefinitions"][0]["image"]
+            assert image == f"{machine.registry.host}/shop/{service}@{machine.lock[key]['digest']}"
+        group = sandbox_security_group(machine)
+        applied = machine.run("apply", "--sandbox", "--push", "--yes", "--security-group", group, *images)
+        assert applied.returncode == 0, applied.stderr
+        assert "0 built and pushed, 3 unchanged" in applied.stderr
+        # What push made is what apply would have made, and it is known as the stack's own.
+        assert "create    repository" not in applied.stderr
+    finally:
+        machine.run("sandbox", "stop")
+
+
+def sandbox_security_group(machine: Machine) -> str:
+    import boto3
+
+    variables = dict(
+        line.removeprefix("export ").split("=", 1)
+        for line in machine.run("sandbox", "env").stdout.splitlines()
+    )
+    make: Any = boto3.client
+    ec2 = make(
+        "ec2",
+        endpoint_url=variables["AWS_ENDPOINT_URL"],
+        region_name=REGION,
+        aws_access_key_id="sandbox",
+        aws_secret_access_key="sandbox",
+    )
+    found: str = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
+    return found
