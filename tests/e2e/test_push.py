@@ -112,7 +112,10 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    made = subprocess.run(["htpasswd", "-Bbn", "AWS", PASSWORD], check=True, capture_output=True, text=True)
+    # Through stdin: another worker may be looking at the process list right now.
+    made = subprocess.run(
+        ["htpasswd", "-Bin", "AWS"], input=PASSWORD, check=True, capture_output=True, text=True
+    )
     (folder / "htpasswd").write_text(made.stdout)
     (folder / "config.yml").write_text(
         f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder}/data}}}}\n"
