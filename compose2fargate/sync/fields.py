@@ -90,6 +90,7 @@ def in_ecs_terms(path: Sequence[str], service: str) -> str:
         part if before in _OWN_NAMES else _camel(part)
         for before, part in zip(("", *path), path, strict=False)
     ]
+    parts = _without_place(parts)
     for outer in ("containerDefinitions", "jsonencode"):
         if outer in parts[:-1]:
             parts = parts[len(parts) - 1 - parts[::-1].index(outer) + 1 :]
@@ -99,6 +100,17 @@ def in_ecs_terms(path: Sequence[str], service: str) -> str:
         parts = parts[:-1]
     of_task = parts[-1:] in (["cpu"], ["memory"]) and not any(_plain(part) in _INNER for part in path)
     return f"{'task ' if of_task else ''}{'.'.join(parts)}"
+
+
+def _without_place(parts: list[str]) -> list[str]:
+    """Take off where CloudFormation and Terraform keep a member; its resource stays where that is not ECS's own."""
+    if len(parts) > 3 and parts[2] == "properties":
+        own = re.match("(taskDefinition|service)(?![a-z])", parts[1])
+        return parts[3:] if own else [parts[1], *parts[3:]]
+    if len(parts) > 1 and (found := re.fullmatch(r"resource (aws_\w+ .*)", parts[0])):
+        own = re.match("aws_ecs_(task_definition|service) ", found[1])
+        return parts[1:] if own else [found[1], *parts[1:]]
+    return parts
 
 
 _INNER: Final = frozenset({"containerdefinitions", "jsonencode"})

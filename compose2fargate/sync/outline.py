@@ -273,27 +273,33 @@ def _lines_differ(path: str, old: str, new: str) -> Iterator[Difference]:
 def _block_differs(
     lines: tuple[list[Line], list[Line]], paths: tuple[list[_Path], list[_Path]], removed: range, added: range
 ) -> Iterator[Difference]:
-    """Pair the lines that speak of the same field; what is left was removed or added."""
-    partners = {paths[1][j]: j for j in reversed(added)}
-    used: set[int] = set()
+    """Pair the lines that speak of the same field, then those that name none; what is left was removed or added."""
+    pairs = _pairs(lines, paths, removed, added)
     for i in removed:
-        j = partners.get(paths[0][i])
-        at = lines[0][i].number
-        if j is None or j in used:
-            yield Difference(
-                paths[0][i],
-                _value(lines[0][i]),
-                ABSENT,
-                at,
-                lines[1][added.start - 1].number if added.start else 1,
-            )
-        else:
-            used.add(j)
-            yield Difference(paths[0][i], _value(lines[0][i]), _value(lines[1][j]), at, lines[1][j].number)
+        if i not in pairs:
+            to = lines[1][added.start - 1].number if added.start else 1
+            yield Difference(paths[0][i], _value(lines[0][i]), ABSENT, lines[0][i].number, to)
+    for i, j in pairs.items():
+        old, new = lines[0][i], lines[1][j]
+        yield Difference(paths[0][i], _value(old), _value(new), old.number, new.number)
     for j in added:
-        if j not in used:
+        if j not in pairs.values():
             at = lines[0][removed.start - 1].number if removed.start else 1
             yield Difference(paths[1][j], ABSENT, _value(lines[1][j]), at, lines[1][j].number)
+
+
+def _pairs(
+    lines: tuple[list[Line], list[Line]], paths: tuple[list[_Path], list[_Path]], removed: range, added: range
+) -> dict[int, int]:
+    partners = {paths[1][j]: j for j in reversed(added)}
+    pairs: dict[int, int] = {}
+    for i in removed:
+        j = partners.pop(paths[0][i], None)
+        if j is not None:
+            pairs[i] = j
+    bare = [i for i in removed if i not in pairs and not _FIELD.match(lines[0][i].text)]
+    others = [j for j in added if j not in pairs.values() and not _FIELD.match(lines[1][j].text)]
+    return pairs | dict(zip(bare, others, strict=False))
 
 
 _Path = tuple[str, ...]

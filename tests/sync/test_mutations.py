@@ -23,12 +23,18 @@ from tests.test_golden import arguments
 
 T = TypeVar("T")
 
-each_target = pytest.mark.parametrize("target", BUILT_IN)
-each_case = pytest.mark.parametrize("case", CONVERTING)
+_ALL = [(case, target) for target in BUILT_IN for case in CONVERTING]
+_FEW = [(case, target) for target in BUILT_IN for case in CONVERTING[:: 1 if target == "json" else 6]]
+
+each_case = pytest.mark.parametrize(("case", "target"), _FEW)
 sampled = pytest.mark.parametrize(
-    "most", [pytest.param(3, id="sample"), pytest.param(80, id="all", marks=pytest.mark.slow)]
+    ("case", "target", "most"),
+    [
+        *(pytest.param(*case, 3, id=f"{'-'.join(case)}-sample") for case in _FEW),
+        *(pytest.param(*case, 80, id=f"{'-'.join(case)}-all", marks=pytest.mark.slow) for case in _ALL),
+    ],
 )
-"""How many changes of one file are tried: they are spread over it."""
+"""`most` is how many changes of one file are tried: they are spread over it."""
 
 
 def sample(items: Iterable[T], most: int) -> list[T]:
@@ -80,8 +86,6 @@ def at_cause(state: FolderState, file: str, lines: frozenset[int]) -> list[str]:
 
 
 @sampled
-@each_target
-@each_case
 def test_each_value_in_a_compose_file_is_caught_where_it_stands(
     case: str, target: str, most: int, converted: Converted
 ) -> None:
@@ -107,8 +111,6 @@ def test_each_value_in_a_compose_file_is_caught_where_it_stands(
 
 
 @sampled
-@each_target
-@each_case
 def test_each_key_that_is_removed_is_caught(case: str, target: str, most: int, converted: Converted) -> None:
     project = converted(case, target)
     before = generated(project, target)
@@ -130,8 +132,6 @@ def test_each_key_that_is_removed_is_caught(case: str, target: str, most: int, c
 
 
 @sampled
-@each_target
-@each_case
 def test_each_edit_of_a_generated_file_is_caught(
     case: str, target: str, most: int, converted: Converted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,7 +177,6 @@ def misjudged(state: FolderState, name: str) -> Iterator[str]:
             yield f"{change.field} is put down to {change.cause}"
 
 
-@each_target
 @each_case
 @pytest.mark.parametrize("rewrite", [reordered, commented], ids=["order", "comments"])
 def test_what_means_nothing_in_compose_is_not_reported(
