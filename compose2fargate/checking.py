@@ -189,7 +189,8 @@ def _judged(
     owners = _owners(made, recorded)
     files = [_with_places(file, place) for file in compare(recorded, disk, made.artifacts, owners, causes)]
     state = state._replace(files=tuple(files), variables=tuple(causes.variables))
-    state = state._replace(notes=tuple(_notes(state, recorded)))
+    notes = (*_notes(state, recorded), *_strangers(base, state))
+    state = state._replace(notes=notes)
     upgrade = recorded.version != __version__ or recorded.format != FORMAT
     if fix and (upgrade or any(file.state is not State.IN_SYNC for file in files)):
         return _fixed(state, made, base, force=force)
@@ -312,6 +313,27 @@ def _notes(state: FolderState, recorded: Manifest) -> Iterator[Diagnostic]:
             Severity.INFO,
             f"{state.folder} was written by compose2fargate {recorded.version}, and this is {__version__}",
             hint=f"take this version over: compose2fargate check --fix {state.folder}",
+        )
+
+
+def _strangers(base: str, state: FolderState) -> Iterator[Diagnostic]:
+    """Name files that stand among generated ones in a folder that only those are for (`task-definitions/`)."""
+    ours = {file.path for file in state.files}
+    folders = sorted({os.path.dirname(path) for path in ours} - {""})
+    found = [
+        f"{folder}/{name}"
+        for folder in folders
+        if os.path.isdir(os.path.join(base, folder))
+        for name in sorted(os.listdir(os.path.join(base, folder)))
+        if f"{folder}/{name}" not in ours
+        and os.path.isfile(os.path.join(base, folder, name))
+        and name[0] != "."
+    ]
+    if found:
+        yield Diagnostic(
+            "C2F338",
+            Severity.INFO,
+            f"{state.folder}: {_listed(found)} {'is' if len(found) == 1 else 'are'} not ours, and left alone",
         )
 
 

@@ -370,6 +370,7 @@ CODES: Mapping[str, str] = {
     "C2F335": "The account does not have what the files describe",
     "C2F336": "A service in the account does not run the latest revision",
     "C2F337": "AWS cannot be asked",
+    "C2F338": "A file among the generated ones is not ours",
     # C2F340-C2F359: targets other than json (emitters/terraform.py, emitters/cloudformation.py)
     "C2F340": "Terraform has no argument for something",
     "C2F341": "The template is too large",

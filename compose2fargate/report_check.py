@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from compose2fargate.diagnostics import Diagnostic, Severity
+from compose2fargate.sync.causes import Kind
 from compose2fargate.sync.compare import FINE, MASK, FileState, State, is_credential
 from compose2fargate.sync.result import IN_SYNC, FolderState, diagnostics, what, why
 
@@ -112,9 +113,20 @@ def _advice(states: Sequence[FolderState]) -> list[str]:
     stale = [state.folder for state in states if not state.fixed and state.different]
     if not stale:
         return []
-    edited = any(file.state in (State.EDITED, State.FOREIGN) for state in states for file in state.different)
-    force = ", and with --force where it was edited by hand" if edited else ""
-    return [f"Generate again with: compose2fargate check --fix {' '.join(stale)}{force}"]
+    again = f"compose2fargate check --fix {' '.join(stale)}"
+    files = [file for state in states if not state.fixed for file in state.different]
+    causes = [change.cause for file in files for change in file.changes]
+    if (
+        causes
+        and all(cause.kind is Kind.VARIABLE for cause in causes)
+        and all(file.changes for file in files)
+    ):
+        names = ", ".join(dict.fromkeys(cause.name for cause in causes))
+        return [f"Set {names} as when the files were written, or take the new value over: {again}"]
+    if any(file.state in (State.EDITED, State.FOREIGN) for file in files):
+        keep = "To keep an edit, put it into the compose file: x-fargate.patch takes any field."
+        return [keep, f"To undo it, generate again with: {again} --force"]
+    return [f"Generate again with: {again}"]
 
 
 def as_json(states: Sequence[FolderState], *, diffs: bool = True, quiet: bool = False) -> str:  # noqa: ARG001 - one shape

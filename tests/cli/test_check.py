@@ -115,7 +115,9 @@ def test_a_file_that_was_edited_by_hand(check: Check, project: Path) -> None:
     assert result.status == 1
     assert "  services/api.json: edited by hand\n" in result.out
     assert "    api: desiredCount 2 -> 5 (edited by hand; compose.yaml:12 says 2)\n" in result.out
-    assert "--force where it was edited by hand" in result.out
+    assert result.out.endswith(
+        "To undo it, generate again with: compose2fargate check --fix fargate/json --force\n"
+    )
 
 
 def test_an_edit_and_a_change_in_one_file_are_told_apart(check: Check, project: Path) -> None:
@@ -156,11 +158,20 @@ def test_a_file_of_somebody_else_in_the_way(check: Check, project: Path) -> None
     assert "  services/jobs.json: not ours\n" in result.out
 
 
+def test_a_file_of_somebody_else_beside_ours_is_a_note(check: Check, project: Path) -> None:
+    (project / FOLDER / "services" / "mine.json").write_text("{}")
+    (project / FOLDER / "README.md").write_text("mine")
+    result = check()
+    assert result.status == 0
+    assert "note: fargate/json: services/mine.json is not ours, and left alone" in result.out
+
+
 def test_a_variable_with_another_value(check: Check, project: Path) -> None:
     result = check("--no-diff", env={"LOG_LEVEL": "debug"})
     assert result.status == 1
     said = "the variable LOG_LEVEL has another value here than when the files were written, compose.yaml:5"
     assert f"web: environment.LOG_LEVEL info -> debug ({said})" in result.out
+    assert "\nSet LOG_LEVEL as when the files were written, or take the new value over: " in result.out
     assert "the variable TAG has another value" in check(env={"TAG": "2"}).out
     assert "written, compose.yaml:3" in check(env={"TAG": "2"}).out
 
@@ -572,3 +583,10 @@ def test_a_credential_leaves_no_trace_in_the_keys(project: Path, program: Progra
     before = keys()
     change(project / "compose.yaml", "canary-0123456789", "canary-9")
     assert keys() == before
+
+
+def test_no_setting_that_is_recorded_holds_a_credential() -> None:
+    from compose2fargate.settings import OPTIONS
+    from compose2fargate.sync.compare import is_credential
+
+    assert [option.name for option in OPTIONS if is_credential(option.name) and not option.secret] == []
