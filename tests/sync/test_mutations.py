@@ -31,7 +31,12 @@ sampled = pytest.mark.parametrize(
     ("case", "target", "most"),
     [
         *(pytest.param(*case, 3, id=f"{'-'.join(case)}-sample") for case in _FEW),
-        *(pytest.param(*case, 80, id=f"{'-'.join(case)}-all", marks=pytest.mark.slow) for case in _ALL),
+        *(
+            pytest.param(
+                *case, 80 if case[1] == "json" else 20, id=f"{'-'.join(case)}-all", marks=pytest.mark.slow
+            )
+            for case in _ALL
+        ),
     ],
 )
 """`most` is how many changes of one file are tried: they are spread over it."""
@@ -187,3 +192,13 @@ def test_what_means_nothing_in_compose_is_not_reported(
         source.write_text(rewrite(source.read_text()))  # type: ignore[operator]
     state = project.check()
     assert (state.status, state.problems, state.different) == (0, (), ())
+
+
+@each_case
+def test_a_checkout_elsewhere_is_the_same(case: str, target: str, converted: Converted) -> None:
+    project = converted(case, target)
+    other = project.root.parent / "deep" / "checkout"
+    other.parent.mkdir()
+    project.root.rename(other)
+    state = Project(other, target).check()
+    assert (state.status, state.problems, state.different, state.notes) == (0, (), (), ())
