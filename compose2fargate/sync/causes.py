@@ -99,6 +99,9 @@ class Causes:
 
     def of(self, service: str, path: Sequence[str]) -> Cause:
         """Find what made the field at `path` of `service` differ."""
+        built = None if self.decided_by_change(service, path) else self._dockerfile(service, path)
+        if built is not None:
+            return Cause(Kind.INPUT, self._now.shown(built), self._start_of(built))
         key = self._changed_key(service, path)
         if key is not None:
             return self._refined(key)
@@ -147,6 +150,15 @@ class Causes:
             if group:
                 return self._first(group)
         return None
+
+    def _dockerfile(self, service: str, path: Sequence[str]) -> str | None:
+        """Give the Dockerfile that changed, where one can decide the field; that of the service if its path says so."""
+        changed = [file for file in self.inputs if "dockerfile" in file.rpartition("/")[2].lower()]
+        if not changed or not any(
+            key[2:3] == ("build",) and self._mark(key) for key in candidates(path, service)
+        ):
+            return None
+        return next((file for file in changed if service in file.split("/")), changed[0])
 
     def _is_changed(self, key: Key) -> bool:
         return key in self._above or any(key[:length] in self._known for length in range(1, len(key)))
@@ -255,10 +267,10 @@ def _alike(then: str | None, now: str | None) -> bool:
 
 
 def _mentions(text: str, name: str) -> bool:
+    """Tell whether a source refers to a variable, or takes it over by its name alone: `- NAME`, `[NAME]`, `NAME:`."""
     word = re.escape(name)
-    return (
-        re.search(rf"\$\{{?{word}\b|^\s*(-\s+)?[\"']?{word}[\"']?\s*:?\s*$", text, re.MULTILINE) is not None
-    )
+    alone = rf"(?<![\w$.-]){word}[\"']?\s*:?\s*([,\]}}]|$)"
+    return re.search(rf"\$\{{?{word}\b|{alone}", text, re.MULTILINE) is not None
 
 
 def _entry(text: str, place: Location) -> list[str]:

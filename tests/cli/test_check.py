@@ -185,6 +185,17 @@ def test_another_input(check: Check, project: Path) -> None:
     assert "api: environment.WORKERS 4 -> 8 (api.env:1 changed)" in check().out
 
 
+def test_a_dockerfile_and_a_variable_that_changed_together(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "Dockerfile").write_text('FROM scratch\nCMD ["one"]\n')
+    (tmp_path / "compose.yaml").write_text("services: {app: {build: app, environment: [LOG_LEVEL]}}\n")
+    assert program("convert", "-q", cwd=tmp_path, env=ENV).status == 0
+    (tmp_path / "app" / "Dockerfile").write_text('FROM scratch\nCMD ["two"]\n')
+    out = program("check", "--no-diff", cwd=tmp_path, env={"LOG_LEVEL": "debug"}).out
+    assert 'app: command ["one"] -> ["two"] (app/Dockerfile:1 changed)' in out
+    assert "app: environment.LOG_LEVEL info -> debug (the variable LOG_LEVEL has" in out
+
+
 def test_white_space_is_a_note_and_not_a_finding(check: Check, project: Path) -> None:
     file = project / FOLDER / "services" / "api.json"
     file.write_text(json.dumps(json.loads(file.read_text()), separators=(",", ":"), sort_keys=True))
