@@ -134,9 +134,8 @@ class Causes:
         found = next((key for key in wanted if self._mark(key)), None) or next(iter(wanted), None)
         if found is not None or not self.changed:
             return found and self._innermost(found)
-        unhashed = next(
-            (key for key in candidates(path, service) if _is_entry(key) and self._mark(key)), None
-        )
+        entries = candidates(path, service) if any(part.lower() == "environment" for part in path) else ()
+        unhashed = next((key for key in entries if _is_entry(key) and self._mark(key)), None)
         if unhashed is not None:
             return unhashed
         own = [key for key in self.changed if key[:2] == ("services", service)]
