@@ -380,7 +380,7 @@ def sample_stack(stack: str = "shop") -> Stack:
             capacity_provider_strategy=(
                 CapacityProviderStrategyItem("FARGATE", 1, 1), CapacityProviderStrategyItem("FARGATE_SPOT", 3),
             ),
-            health_check_grace_period_seconds=60, enable_execute_command=True, platform_version="1.4.0",
+            health_check_grace_period_seconds=60, enable_execute_command=True, platform_version="LATEST",
             tags=tags(stack, "web"),
         ),
         "schedule/migrate": Schedule(

@@ -40,6 +40,8 @@ GROWTH_LIMIT = 6.5
 """Five times the services."""
 CHECK_LIMIT = 1.2
 """Checking a hundred services, in units of converting them."""
+TERRAFORM_LIMIT = 2.0
+"""Terraform for a thousand services, in units of the json target."""
 PEAK_LIMIT = 200.0
 """Mebibytes for a thousand services."""
 
@@ -174,3 +176,20 @@ def test_checking_takes_hardly_longer_than_converting(memory: Path) -> None:
     converting, checking = (min(times) for times in zip(*rounds, strict=True))
     print(f"\nconvert {converting:.3f} s, check {checking:.3f} s: {checking / converting:.2f}")
     assert checking <= CHECK_LIMIT * converting
+
+
+def test_terraform_for_a_thousand_services_takes_at_most_twice_what_json_takes(memory: Path) -> None:
+    folder, scratch = memory / "terraform-1000", memory / "terraform-scratch"
+    folder.mkdir()
+    scratch.mkdir()
+    (folder / "compose.yaml").write_text(project(1000), encoding="utf-8")
+    commands = {
+        target: [*PROGRAM, "convert", "--target", target, "--quiet", "--output", "out"]
+        for target in ("json", "terraform")
+    }
+    rounds = [
+        {target: fresh(folder, command, scratch) for target, command in commands.items()} for _ in range(3)
+    ]
+    seconds = {target: min(r[target].processor for r in rounds) for target in commands}
+    print(f"\nterraform / json, 1000 services: {seconds['terraform'] / seconds['json']:.2f}")
+    assert seconds["terraform"] / seconds["json"] <= TERRAFORM_LIMIT * TOLERANCE

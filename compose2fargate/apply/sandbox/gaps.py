@@ -28,6 +28,7 @@ def close() -> None:
         _target_health,
         _load_balancers,
         _security_groups,
+        _dns_namespaces,
         _retention,
         _managed_policies,
         _rule_descriptions,
@@ -204,6 +205,27 @@ def _rule_descriptions() -> None:
     Rule.description = property(
         lambda rule: rule.ip_range.get("Description") or rule.source_group.get("Description")
     )
+
+
+def _dns_namespaces() -> None:
+    """Let a VPC have several private DNS namespaces; moto refuses the second, whatever its name.
+
+    https://docs.aws.amazon.com/cloud-map/latest/api/API_CreatePrivateDnsNamespace.html
+    """
+    from moto.servicediscovery.models import ServiceDiscoveryBackend as Backend
+
+    create = Backend.create_private_dns_namespace
+
+    def beside_others(self: Any, name: str, *arguments: Any, **named: Any) -> str:
+        others = {key: namespace for key, namespace in self.namespaces.items() if namespace.name != name}
+        for key in others:
+            del self.namespaces[key]
+        try:
+            return str(create(self, name, *arguments, **named))
+        finally:
+            self.namespaces.update(others)
+
+    Backend.create_private_dns_namespace = beside_others
 
 
 def _groups_of_rules(ec2: Any) -> set[str]:

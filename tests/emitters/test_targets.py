@@ -1,0 +1,136 @@
+"""All targets say the same of every fixture; and Terraform takes each of them, evaluated to the last container."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compose2fargate.emitters.terraform import TerraformEmitter
+from compose2fargate.sample_stack import sample_stack
+from compose2fargate.settings import Settings
+from tests.e2e.shapes import problems
+from tests.emitters.conftest import Terraform, write
+from tests.emitters.facts import differences, of_cloudformation, of_json, of_terraform
+from tests.emitters.mock import provider
+from tests.emitters.projects import CASES, convert
+from tests.emitters.stacks import with_what_exists
+from tests.emitters.test_cloudformation import Loader, findings
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("projects")
+
+
+def template(made: Path) -> Any:
+    import yaml
+
+    return yaml.load((made / "template.yaml").read_text("utf-8"), Loader)  # noqa: S506 - a SafeLoader with tags
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_cloudformation_says_what_json_says(case: str, folder: Path) -> None:
+    plain = convert(case, "json", folder / case)
+    made = convert(case, "cloudformation", folder / case)
+    assert (plain is None) == (made is None)
+    if plain and made:
+        assert list(differences(of_json(plain), of_cloudformation(template(made)))) == []
+
+
+@pytest.fixture(scope="module")
+def modules(folder: Path) -> Mapping[str, Path]:
+    """A module for every fixture that is not refused, and for the stacks that are made by hand."""
+    made = {case: convert(case, "terraform", folder / f"{case}-terraform") for case in CASES}
+    by_hand = {"made-by-hand": sample_stack(), "guest": with_what_exists()}
+    written = {
+        name: write(TerraformEmitter().emit(stack, Settings()), folder / name)
+        for name, stack in by_hand.items()
+    }
+    return {name: path for name, path in {**made, **written}.items() if path}
+
+
+@pytest.fixture(scope="module")
+def root(modules: Mapping[str, Path], terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One module that calls all others: the provider's schema is loaded once."""
+    folder = tmp_path_factory.mktemp("root")
+    calls = [f'module "{name}" {{\n  source = "../{name}"\n}}\n' for name in modules]
+    for name, path in modules.items():
+        (folder.parent / name).symlink_to(path)
+    requirement = (
+        'terraform {\n  required_providers {\n    aws = {\n      source = "hashicorp/aws"\n    }\n  }\n}\n'
+    )
+    (folder / "main.tf").write_text(requirement + "".join(calls))
+    (folder / "all.tftest.hcl").write_text(provider() + 'run "all" {\n  command = apply\n}\n')
+    terraform.init(folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_every_module_is_formatted(modules: Mapping[str, Path], terraform: Terraform) -> None:
+    for path in modules.values():
+        done = terraform("fmt", "-check", "-diff", "-no-color", cwd=path)
+        assert (done.returncode, done.stdout) == (0, ""), path
+
+
+@pytest.mark.slow
+def test_every_module_is_valid_without_a_warning(root: Path, terraform: Terraform) -> None:
+    assert terraform.json("validate", "-json", "-no-color", cwd=root)["diagnostics"] == []
+
+
+@pytest.fixture(scope="module")
+def states(root: Path, terraform: Terraform) -> Mapping[str, list[Mapping[str, Any]]]:
+    """The resources of each module, with every expression evaluated by `terraform test`."""
+    done = terraform("test", "-json", "-verbose", "-no-color", cwd=root, timeout=600)
+    lines = [json.loads(line) for line in done.stdout.split("\n") if line]
+    errors = [line["diagnostic"] for line in lines if line.get("@level") == "error" and "diagnostic" in line]
+    assert errors == []
+    assert done.returncode == 0
+    (state,) = [line["test_state"] for line in lines if line["type"] == "test_state"]
+    children = state["root_module"]["child_modules"]
+    return {child["address"].removeprefix("module."): child["resources"] for child in children}
+
+
+@pytest.mark.slow
+def test_every_task_definition_is_what_the_api_takes(states: Mapping[str, list[Mapping[str, Any]]]) -> None:
+    found = []
+    for name, resources in states.items():
+        for resource in resources:
+            if resource["type"] == "aws_ecs_task_definition":
+                containers = json.loads(resource["values"]["container_definitions"])
+                request = {"family": "x", "containerDefinitions": containers}
+                found += [f"{name}: {problem}" for problem in problems("task-definitions", request)]
+    assert found == []
+
+
+@pytest.mark.slow
+def test_terraform_says_what_json_says(states: Mapping[str, list[Mapping[str, Any]]], folder: Path) -> None:
+    found = []
+    for case in CASES:
+        plain = convert(case, "json", folder / case)
+        if plain:
+            computed = frozenset({"mocked", "-0abc1234", "us-east-1"})
+            made = of_terraform(states[case], computed)
+            found += [f"{case}{difference}" for difference in differences(of_json(plain), made)]
+    assert found == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_cfn_lint_has_nothing_to_say_of_a_fixture(case: str, folder: Path) -> None:
+    made = convert(case, "cloudformation", folder / case)
+    if made:
+        assert findings(_with_long_ids((made / "template.yaml").read_text("utf-8"))) == []
+
+
+_ID = re.compile(r"\b(subnet|sg|vpc|fs|fsap)-([0-9A-Za-z_]{1,12})\b(?!-)")
+
+
+def _with_long_ids(text: str) -> str:
+    """Fixtures have short ids and placeholders; cfn-lint knows the form of real ones."""
+    return _ID.sub(lambda found: f"{found[1]}-{sha256(found[2].encode()).hexdigest()[:8]}", text)
