@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ _UNKNOWN = re.compile(r"REPLACE_ME|ACCOUNT_ID|^arn:")
 
 def differences(one: Any, other: Any, path: str = "") -> Iterator[str]:
     """Yield where two documents state something else; a `LINK` is whatever the other side says."""
-    if LINK in (one, other):
+    if LINK in (one, other) or [LINK] in (one, other):
         return
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         for key in {**one, **other}:
@@ -62,13 +63,10 @@ def facts(tasks: Iterator[Mapping[str, Any]], services: Iterator[Mapping[str, An
 
 
 def ordered(value: Any) -> Any:
-    """Sort tags, whose order means nothing."""
-    if (
-        isinstance(value, list)
-        and value
-        and all(isinstance(i, Mapping) and set(i) == {"key", "value"} for i in value)
-    ):
-        return sorted(value, key=lambda tag: str(tag["key"]))
+    """Sort lists of things with names, whose order means nothing to AWS."""
+    for name in ("key", "capacityProvider"):
+        if isinstance(value, list) and value and all(isinstance(i, Mapping) and name in i for i in value):
+            return sorted(value, key=itemgetter(name))
     return value
 
 
@@ -170,7 +168,10 @@ def _task(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _volume(volume: Mapping[str, Any]) -> dict[str, Any]:
     efs = _only(volume["efs_volume_configuration"])
-    made: dict[str, Any] = {"name": volume["name"], "configuredAtLaunch": volume["configure_at_launch"]}
+    made: dict[str, Any] = {
+        "name": volume["name"],
+        "configuredAtLaunch": volume["configure_at_launch"] or None,
+    }
     if efs:
         access = _only(efs["authorization_config"])
         authorization = {"accessPointId": access["access_point_id"], "iam": access["iam"]} if access else {}

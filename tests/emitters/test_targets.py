@@ -36,8 +36,8 @@ def template(made: Path) -> Any:
 
 @pytest.mark.parametrize("case", CASES)
 def test_cloudformation_says_what_json_says(case: str, folder: Path) -> None:
-    plain = convert(case, "json", folder / case)
-    made = convert(case, "cloudformation", folder / case)
+    plain = convert(case, "json", folder / "plain" / case)
+    made = convert(case, "cloudformation", folder / "plain" / case)
     assert (plain is None) == (made is None)
     if plain and made:
         assert list(differences(of_json(plain), of_cloudformation(template(made)))) == []
@@ -46,7 +46,7 @@ def test_cloudformation_says_what_json_says(case: str, folder: Path) -> None:
 @pytest.fixture(scope="module")
 def modules(folder: Path) -> Mapping[str, Path]:
     """A module for every fixture that is not refused, and for the stacks that are made by hand."""
-    made = {case: convert(case, "terraform", folder / f"{case}-terraform") for case in CASES}
+    made = {case: convert(case, "terraform", folder / "terraform" / case) for case in CASES}
     by_hand = {"made-by-hand": sample_stack(), "guest": with_what_exists()}
     written = {
         name: write(TerraformEmitter().emit(stack, Settings()), folder / name)
@@ -112,7 +112,7 @@ def test_every_task_definition_is_what_the_api_takes(states: Mapping[str, list[M
 def test_terraform_says_what_json_says(states: Mapping[str, list[Mapping[str, Any]]], folder: Path) -> None:
     found = []
     for case in CASES:
-        plain = convert(case, "json", folder / case)
+        plain = convert(case, "json", folder / "plain" / case)
         if plain:
             computed = frozenset({"mocked", "-0abc1234", "us-east-1"})
             made = of_terraform(states[case], computed)
@@ -123,7 +123,7 @@ def test_terraform_says_what_json_says(states: Mapping[str, list[Mapping[str, An
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_cfn_lint_has_nothing_to_say_of_a_fixture(case: str, folder: Path) -> None:
-    made = convert(case, "cloudformation", folder / case)
+    made = convert(case, "cloudformation", folder / "plain" / case)
     if made:
         assert findings(_with_long_ids((made / "template.yaml").read_text("utf-8"))) == []
 
