@@ -67,7 +67,16 @@ def ordered(value: Any) -> Any:
     for name in ("key", "capacityProvider"):
         if isinstance(value, list) and value and all(isinstance(i, Mapping) and name in i for i in value):
             return sorted(value, key=itemgetter(name))
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(i, Mapping) and set(i) <= _OF_VOLUMES for i in value)
+    ):
+        return sorted(value, key=itemgetter("name"))
     return value
+
+
+_OF_VOLUMES = {"name", "efsVolumeConfiguration", "configuredAtLaunch", "host"}
 
 
 def of_json(folder: Path) -> Facts:
