@@ -253,9 +253,10 @@ def _scaled(template: _Template, service: Ref) -> Any:
 def _tracking(template: _Template, policy: ScalingPolicy) -> dict[str, Any]:
     metric: dict[str, Any] = {"PredefinedMetricType": policy.metric}
     if policy.target_group:
-        group = policy.target_group.logical_id
-        balancer = template.graph.load_balancer_of(group)
-        parts = Join((Ref(balancer or "", "full"), "/", Ref(group, "full")))
+        group = policy.target_group
+        balancer = template.graph.load_balancer_of(group.logical_id) or ""
+        full = balancer._replace(attribute="full") if isinstance(balancer, Ref) else balancer
+        parts = Join((full, "/", group._replace(attribute="full")))
         metric["ResourceLabel"] = template.link(parts, template.resolve)
     return {
         "TargetTrackingScalingPolicyConfiguration": {
@@ -727,7 +728,7 @@ class _Template:
             self._output("ClusterName", "Name of the ECS cluster", self.reference(logical_id))
         for _, listener in self.stack.of_type(Listener):
             if isinstance(listener.load_balancer_arn, Ref):
-                self._output(f"Url{listener.port}", "Where the load balancer answers", self._url(listener))
+                self._add_url(listener, listener.load_balancer_arn)
         for logical_id, service in self.stack.of_type(EcsService):
             self._output(
                 self.ids[logical_id], f"ARN of the service {service.service_name}", self.reference(logical_id)
@@ -754,12 +755,20 @@ class _Template:
     def _output(self, name: str, description: str, value: Any) -> None:
         self.outputs[name] = {"Description": description, "Value": value}
 
-    def _url(self, listener: Listener) -> Any:
+    def _add_url(self, listener: Listener, balancer: Ref) -> None:
+        """Say where a listener answers, unless its load balancer is one of the user's."""
+        if isinstance(self.stack.get(balancer), Existing):
+            return
         protocol = listener.protocol.lower()
         usual = {"http": 80, "https": 443}.get(protocol) == listener.port
-        balancer = listener.load_balancer_arn
-        dns = balancer if isinstance(balancer, str) else self.resolve(balancer._replace(attribute="dns"))
-        return _sub([f"{protocol}://", dns, "" if usual else f":{listener.port}"])
+        dns = self.resolve(balancer._replace(attribute="dns"))
+        url = _sub([f"{protocol}://", dns, "" if usual else f":{listener.port}"])
+        name = f"Url{listener.port}"
+        self._output(
+            name if name not in self.outputs else name + protocol.title(),
+            "Where the load balancer answers",
+            url,
+        )
 
     def _command(self, task: RunTask) -> Tagged:
         """Write the call that runs a job, its JSON put together from what CloudFormation knows."""

@@ -10,11 +10,13 @@ from typing import Any
 
 from compose2fargate.aws.resources import (
     EcsService,
+    Existing,
     Listener,
     ListenerRule,
+    LoadBalancer,
     MountTargets,
+    Resource,
     ScalableTarget,
-    ScalingPolicy,
     TaskDefinition,
 )
 from compose2fargate.aws.stack import After, Stack
@@ -50,6 +52,12 @@ def policy_text(stack: Stack, text: Any) -> Any:
         ]
         return Join(tuple(parts))
     return text
+
+
+def _balancer_in(arn: str) -> str | None:
+    """Take `app/NAME/ID` out of the ARN of a load balancer or of its listener."""
+    parts = arn.partition("/")[2].split("/")
+    return "/".join(parts[:3]) if len(parts) >= 3 else None
 
 
 class Graph:
@@ -111,22 +119,35 @@ class Graph:
         """Give what `depends_on` of the compose file asks for."""
         return self._stack.after.get(logical_id, ())
 
-    def load_balancer_of(self, target_group: str) -> str | None:
-        """Find the load balancer whose listener sends requests to a target group."""
+    def load_balancer_of(self, target_group: str) -> str | Ref | None:
+        """Find the load balancer whose listener sends requests to a target group.
+
+        What is not in the stack is given as CloudWatch names it: `app/NAME/ID`, which stands in every ARN of it.
+        """
         for logical_id in self._forwarding.get(target_group, ()):
-            resource = self._stack.resources[logical_id]
-            if isinstance(resource, Listener) and isinstance(resource.load_balancer_arn, Ref):
-                return resource.load_balancer_arn.logical_id
-            if isinstance(resource, ListenerRule) and isinstance(resource.listener_arn, Ref):
-                listener = self._stack.resources[resource.listener_arn.logical_id]
-                if isinstance(listener, Listener) and isinstance(listener.load_balancer_arn, Ref):
-                    return listener.load_balancer_arn.logical_id
+            found = self._balancer(self._stack.resources[logical_id])
+            if found is not None:
+                return found
         return None
 
-    def scaled_service(self, policy: ScalingPolicy) -> str | None:
-        """Give the service that a scaling policy is about."""
-        target = self._stack.resources[policy.scalable_target.logical_id]
-        return target.service.logical_id if isinstance(target, ScalableTarget) else None
+    def _balancer(self, resource: Resource) -> str | Ref | None:
+        if isinstance(resource, ListenerRule):
+            listener = resource.listener_arn
+            return (
+                _balancer_in(listener)
+                if isinstance(listener, str)
+                else self._balancer(self._stack.get(listener))
+            )
+        if isinstance(resource, Listener):
+            balancer = resource.load_balancer_arn
+            known = isinstance(balancer, Ref) and isinstance(self._stack.get(balancer), LoadBalancer)
+            return balancer if known else self._balancer_named(balancer)
+        return _balancer_in(resource.identifier) if isinstance(resource, Existing) else None
+
+    def _balancer_named(self, balancer: str | Ref) -> str | Ref | None:
+        resource = self._stack.get(balancer) if isinstance(balancer, Ref) else None
+        name = resource.identifier if isinstance(resource, Existing) else str(balancer)
+        return _balancer_in(name) if name.startswith("arn:") else balancer
 
     def owners(self) -> Mapping[str, str]:
         """Give, for each resource that comes from a compose service, the service whose task it belongs to.

@@ -338,7 +338,7 @@ class _Module:
             if isinstance(listener.load_balancer_arn, Ref):
                 protocol = listener.protocol.lower()
                 usual = {"http": 80, "https": 443}.get(protocol) == listener.port
-                dns = Expression(f"{self._addresses.address(listener.load_balancer_arn.logical_id)}.dns_name")
+                dns = self._addresses.of(listener.load_balancer_arn, "dns")
                 url = template([f"{protocol}://", dns, "" if usual else f":{listener.port}"])
                 urls[f"{listener.port}/{protocol}"] = url
         return urls

@@ -87,6 +87,7 @@ _LOOKUPS: Mapping[str, tuple[str, str]] = {
     "LogGroup": ("aws_cloudwatch_log_group", "name"),
     "TaskDefinition": ("aws_ecs_task_definition", "task_definition"),
 }
+_BY_ARN = frozenset({"aws_lb", "aws_lb_target_group", "aws_secretsmanager_secret"})
 _LOOKED_UP_NAMES = {"aws_ecs_cluster": "cluster_name"}
 
 # What is known by an ARN that its name gives; a data source would bring a secret's value into the state.
@@ -219,11 +220,9 @@ class Addresses:
         if resource.kind in _ARNS:
             return self.arn(*_ARNS[resource.kind], name)
         source, argument = _LOOKUPS[resource.kind]
-        self.lookups[ref.logical_id] = (
-            source,
-            argument,
-            name.rpartition("/")[2] if name.startswith("arn:") else name,
-        )
+        if name.startswith("arn:"):
+            argument, name = ("arn", name) if source in _BY_ARN else (argument, name.rpartition("/")[2])
+        self.lookups[ref.logical_id] = (source, argument, name)
         attribute = _ATTRIBUTES.get((source, ref.attribute), ref.attribute)
         if attribute == "name":
             attribute = _LOOKED_UP_NAMES.get(source, "name")

@@ -954,12 +954,12 @@ def _resource_label(scope: Scope, policy: ScalingPolicy) -> Expression | None:
     """Name a load balancer and a target group as CloudWatch does."""
     if policy.target_group is None:
         return None
-    group = policy.target_group.logical_id
-    balancer = scope.graph.load_balancer_of(group)
+    group = policy.target_group
+    balancer = scope.graph.load_balancer_of(group.logical_id)
     if balancer is None:
-        raise LookupError(f"no listener sends requests to {group}")
-    suffixes = [Expression(f"{scope.addresses.address(i)}.arn_suffix") for i in (balancer, group)]
-    return template([suffixes[0], "/", suffixes[1]])
+        raise LookupError(f"no listener sends requests to {group.logical_id}")
+    suffix = scope.addresses.of(balancer, "arn_suffix")
+    return template([suffix, "/", scope.addresses.of(group, "arn_suffix")])
 
 
 Renderer = Callable[[Scope, str, Any], Iterable[Block]]

@@ -196,6 +196,21 @@ def test_existing_things_are_names_and_arns() -> None:
     }
 
 
+def test_a_load_balancer_of_the_users_is_its_arn() -> None:
+    arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/shared/50dc6c495c0c9188"
+    stack = sample_stack()
+    made = template(
+        stack._replace(resources={**stack.resources, "load-balancer": Existing("LoadBalancer", arn)})
+    )
+    assert made["Resources"]["Listener443"]["Properties"]["LoadBalancerArn"] == arn
+    assert "Url443" not in made["Outputs"]
+    policy = made["Resources"]["ScalingPolicyWebRequests"]["Properties"][
+        "TargetTrackingScalingPolicyConfiguration"
+    ]
+    label = {"Fn::Sub": "app/shared/50dc6c495c0c9188/${TargetGroupWeb8080.TargetGroupFullName}"}
+    assert policy["PredefinedMetricSpecification"]["ResourceLabel"] == label
+
+
 def test_the_template_is_yaml_that_any_reader_reads_the_same(tmp_path: Path) -> None:
     text = EMITTER.emit(
         with_containers(container("yes"), container("0o17"), container("1e3"), container("~")), Settings()

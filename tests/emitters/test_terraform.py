@@ -132,6 +132,29 @@ def test_existing_things_are_looked_up_or_literals() -> None:
     assert 'data "aws_ssm_parameter"' not in everything
 
 
+BALANCER = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/shared/50dc6c495c0c9188"
+LISTENER = BALANCER.replace("loadbalancer/", "listener/") + "/f2f7dc8efc522ab2"
+
+
+def test_a_load_balancer_of_the_users_is_looked_up() -> None:
+    stack = sample_stack()
+    resources = {**stack.resources, "load-balancer": Existing("LoadBalancer", BALANCER)}
+    files = EMITTER.emit(stack._replace(resources=resources), Settings())
+    assert f'data "aws_lb" "main" {{\n  arn = "{BALANCER}"\n}}' in files["load_balancer.tf"]
+    assert '"443/https" = "https://${data.aws_lb.main.dns_name}"' in files["outputs.tf"]
+    label = '"app/shared/50dc6c495c0c9188/${aws_lb_target_group.web_8080.arn_suffix}"'
+    assert label in files["service_web.tf"]
+
+
+def test_a_listener_of_the_users_is_its_arn() -> None:
+    stack = sample_stack()
+    resources = {**stack.resources, "listener/443": Existing("Listener", LISTENER)}
+    files = EMITTER.emit(stack._replace(resources=resources), Settings())
+    assert f'listener_arn = "{LISTENER}"' in files["service_web.tf"]
+    assert '"app/shared/50dc6c495c0c9188/${aws_lb_target_group' in files["service_web.tf"]
+    assert "certificate_arn" not in files["variables.tf"]
+
+
 def test_names_that_terraform_cannot_tell_apart_get_suffixes_that_stay() -> None:
     found = labels(with_what_exists())
     assert found["task-definition/a_b"] == "a_b"

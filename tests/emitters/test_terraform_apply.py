@@ -213,7 +213,9 @@ def test_destroying_leaves_nothing(name: str, lives: Mapping[str, Future[Life]])
 def test_two_environments_leave_the_account_as_it_was(lives: Mapping[str, Future[Life]]) -> None:
     account = lives["production"].result().account
     assert lives["staging"].result().account is account
-    assert account.client("ecs").list_clusters()["clusterArns"] == []
+    ecs = account.client("ecs")
+    clusters = ecs.describe_clusters(clusters=ecs.list_clusters()["clusterArns"] or ["none"])["clusters"]
+    assert [cluster["clusterName"] for cluster in clusters if cluster["status"] == "ACTIVE"] == []
     assert account.client("elbv2").describe_load_balancers()["LoadBalancers"] == []
     assert account.client("logs").describe_log_groups()["logGroups"] == []
     assert account.client("efs").describe_file_systems()["FileSystems"] == []
