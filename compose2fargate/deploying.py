@@ -212,7 +212,7 @@ def _not_secret(chosen: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _recorded(options: LoadOptions) -> dict[str, Any]:
-    return {
+    recorded: dict[str, Any] = {
         "files": [_absolute(name, options.cwd) for name in options.files],
         "project_name": options.project_name,
         "project_directory": options.project_directory,
@@ -220,6 +220,7 @@ def _recorded(options: LoadOptions) -> dict[str, Any]:
         "env_files": [_absolute(name, options.cwd) for name in options.env_files],
         "cwd": options.cwd,
     }
+    return recorded
 
 
 def _absolute(name: str, cwd: str) -> str:

@@ -74,10 +74,10 @@ class Account:
     """One account and region of AWS; hands out clients that many threads may use."""
 
     def __init__(
-        self, session: Any, *, rates: Mapping[str, Rate] = RATES, pause: float = 1.0, endpoint: str = ""
+        self, session: Any, *, rates: Mapping[str, Rate] = RATES, pause: float = 1.0, endpoint: str = "", attempts: int = 8
     ) -> None:
         self.session = session
-        self._endpoint = endpoint
+        self._endpoint, self._attempts = endpoint, attempts
         self.pause = pause
         """What all waiting is multiplied with: small in the sandbox, where nothing takes time."""
         self._clients: dict[str, Any] = {}
@@ -96,7 +96,7 @@ class Account:
     def _new_client(self, service: str) -> Any:
         from botocore.config import Config
 
-        retries = {"mode": "standard", "total_max_attempts": 8}
+        retries = {"mode": "standard", "total_max_attempts": self._attempts}
         client = self.session.client(
             service,
             endpoint_url=self._endpoint or None,

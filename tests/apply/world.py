@@ -1,0 +1,147 @@
+"""The sample stack in the fake AWS: applied, changed, looked at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from compose2fargate.apply import executor, planner
+from compose2fargate.apply.account import Account
+from compose2fargate.apply.handlers.core import Context, Found, Owner
+from compose2fargate.apply.observe import observe
+from compose2fargate.aws.resources import Certificate, Resource
+from compose2fargate.aws.stack import Stack
+from compose2fargate.sample_stack import sample_stack
+
+CANARY = "canary-value-of-a-secret"
+
+
+class Recorder(executor.Progress):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, str]] = []
+
+    def tell(self, logical_id: str, state: str, text: str = "") -> None:
+        self.told.append((logical_id, state, text))
+
+
+class World:
+    """A stack and an account."""
+
+    def __init__(self, account: Account, stack: Stack | None = None, owner: Owner | None = None) -> None:
+        self.account = account
+        if stack is None:
+            certificate = account.client("acm").request_certificate(DomainName="example.com")["CertificateArn"]
+            stack = with_certificate(sample_stack(), certificate)
+        self.stack = stack
+        self.context = Context(account, owner or Owner("shop", "", "shop"), secret_value=lambda _: CANARY)
+        self.progress = Recorder()
+
+    def plan(self, **choices: Any) -> planner.Plan:
+        return planner.plan(self.stack, observe(self.stack, self.context), self.context, planner.Choices(**choices))
+
+    def apply(self, *, planned: planner.Plan | None = None, wait: bool = True, timeout: float = 30, **choices: Any) -> executor.Result:
+        self.progress = Recorder()
+        planned = planned or self.plan(**choices)
+        options = executor.Options(adopt=choices.get("adopt", False), wait=wait, timeout=timeout)
+        return executor.execute(self.stack, planned, self.context, options, self.progress)
+
+    def destroy(self, **choices: Any) -> executor.Result:
+        nothing = Stack(self.stack.name, {}, {}, {})
+        chosen = planner.Choices(**{"volumes": True, "images": True, **choices})
+        planned = planner.destruction(observe(nothing, self.context), self.context, chosen)
+        return executor.execute(nothing, planned, self.context)
+
+    def change(self, logical_id: str, resource: Resource | None = None, **members: Any) -> World:
+        """Give a world with another resource, or with other members of it."""
+        changed = resource or self.stack.resources[logical_id]._replace(**members)
+        return self.with_resources({**self.stack.resources, logical_id: changed})
+
+    def without(self, *logical_ids: str) -> World:
+        return self.with_resources({k: r for k, r in self.stack.resources.items() if k not in logical_ids})
+
+    def with_resources(self, resources: Mapping[str, Resource]) -> World:
+        other = World(self.account, self.stack._replace(resources=resources), self.context.owner)
+        return other
+
+    def kinds(self, **choices: Any) -> dict[str, str]:
+        """Give what a plan does, by logical id; what stays is left out."""
+        return {a.logical_id: a.kind for a in self.plan(**choices).actions if a.kind != planner.KEEP}
+
+    def picture(self) -> dict[str, Any]:
+        """Describe everything there is, with names in place of ids: equal worlds have equal pictures."""
+        found = observe(self.stack, self.context).found
+        return {"stack": _with_names(found), "account": self.everything()}
+
+    def everything(self) -> dict[str, int]:
+        """Count what there is in the account, tagged or not."""
+        return {name: count(self.account) for name, count in _COUNTS.items()}
+
+
+def with_certificate(stack: Stack, arn: str) -> Stack:
+    listener: Any = stack.resources["listener/443"]
+    changed = listener._replace(certificates=(Certificate(arn),))
+    return stack._replace(resources={**stack.resources, "listener/443": changed})
+
+
+def _with_names(found: Mapping[str, Found]) -> dict[str, Any]:
+    values = {
+        str(value): f"<{node}.{name}>"
+        for node, one in found.items()
+        for name, value in one.attributes.items()
+        if isinstance(value, str) and len(value) > 8
+    }
+    pictures = {}
+    for node, one in found.items():
+        text = json.dumps(one.state, sort_keys=True, default=str)
+        for value in sorted(values, key=len, reverse=True):
+            text = text.replace(value, values[value])
+        pictures[node] = json.loads(text)
+    return pictures
+
+
+def _count(service: str, operation: str, key: str, **arguments: Any) -> Any:
+    return lambda account: len(list(account.pages(service, operation, key, **arguments)))
+
+
+def _listeners(account: Account) -> int:
+    balancers = account.client("elbv2").describe_load_balancers()["LoadBalancers"]
+    return sum(len(account.client("elbv2").describe_listeners(LoadBalancerArn=b["LoadBalancerArn"])["Listeners"]) for b in balancers)
+
+
+def _services(account: Account) -> int:
+    clusters = account.client("ecs").list_clusters()["clusterArns"]
+    return sum(len(account.client("ecs").list_services(cluster=c)["serviceArns"]) for c in clusters)
+
+
+def _active_clusters(account: Account) -> int:
+    ecs = account.client("ecs")
+    arns = ecs.list_clusters()["clusterArns"]
+    return sum(c["status"] == "ACTIVE" for c in ecs.describe_clusters(clusters=arns)["clusters"]) if arns else 0
+
+
+_SCALING = {"ServiceNamespace": "ecs"}
+_COUNTS = {
+    "security groups": _count("ec2", "describe_security_groups", "SecurityGroups"),
+    "rules": _count("ec2", "describe_security_group_rules", "SecurityGroupRules"),
+    "load balancers": _count("elbv2", "describe_load_balancers", "LoadBalancers"),
+    "target groups": _count("elbv2", "describe_target_groups", "TargetGroups"),
+    "listeners": _listeners,
+    "roles": _count("iam", "list_roles", "Roles"),
+    "log groups": _count("logs", "describe_log_groups", "logGroups"),
+    "repositories": _count("ecr", "describe_repositories", "repositories"),
+    "file systems": _count("efs", "describe_file_systems", "FileSystems"),
+    "access points": _count("efs", "describe_access_points", "AccessPoints"),
+    "namespaces": _count("servicediscovery", "list_namespaces", "Namespaces"),
+    "names": _count("servicediscovery", "list_services", "Services"),
+    "clusters": _active_clusters,
+    "services": _services,
+    "revisions": _count("ecs", "list_task_definitions", "taskDefinitionArns", status="ACTIVE"),
+    "schedules": _count("scheduler", "list_schedules", "Schedules"),
+    "scalable targets": _count("application-autoscaling", "describe_scalable_targets", "ScalableTargets", **_SCALING),
+    "scaling policies": _count("application-autoscaling", "describe_scaling_policies", "ScalingPolicies", **_SCALING),
+    "parameters": _count("ssm", "describe_parameters", "Parameters"),
+    "secrets": _count("secretsmanager", "list_secrets", "SecretList"),
+}
