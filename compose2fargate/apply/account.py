@@ -74,7 +74,13 @@ class Account:
     """One account and region of AWS; hands out clients that many threads may use."""
 
     def __init__(
-        self, session: Any, *, rates: Mapping[str, Rate] = RATES, pause: float = 1.0, endpoint: str = "", attempts: int = 8
+        self,
+        session: Any,
+        *,
+        rates: Mapping[str, Rate] = RATES,
+        pause: float = 1.0,
+        endpoint: str = "",
+        attempts: int = 8,
     ) -> None:
         self.session = session
         self._endpoint, self._attempts = endpoint, attempts

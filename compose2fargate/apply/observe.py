@@ -9,6 +9,7 @@ from compose2fargate.apply import graph
 from compose2fargate.apply.account import diagnose
 from compose2fargate.apply.handlers import DELETION_RANK, HANDLERS, handler_of
 from compose2fargate.apply.handlers.core import Context, Found, Json, Pending
+from compose2fargate.aws.patching import merge_extras
 from compose2fargate.aws.resources import (
     EcsService,
     IngressRule,
@@ -17,6 +18,7 @@ from compose2fargate.aws.resources import (
     MountTargets,
     Resource,
     RunTask,
+    ScalingPolicy,
 )
 from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.values import BuiltImage, Join, Ref
@@ -112,7 +114,7 @@ def wanted(
     handler = handler_of(resource)
     want = handler.want(pointed(resource), resolve, context)
     extra = stack.extras.get(logical_id)
-    return handler.normalise(_merged(want, extra)) if extra else want
+    return handler.normalise(merge_extras(want, extra)) if extra else want
 
 
 def pointed(resource: Any) -> Any:
@@ -129,21 +131,6 @@ def pointed(resource: Any) -> Any:
     return (
         resource._replace(task_role_arn=role._replace(attribute="arn")) if isinstance(role, Ref) else resource
     )
-
-
-def _merged(value: Any, extra: Any) -> Any:
-    """Merge what a patch adds: mappings deeply, lists of things with names by name, anything else replaced."""
-    if isinstance(value, Mapping) and isinstance(extra, Mapping):
-        return {**value, **{key: _merged(value.get(key), item) for key, item in extra.items()}}
-    if isinstance(value, list) and isinstance(extra, (list, tuple)) and _all_named([*value, *extra]):
-        added = {item["name"]: item for item in extra}
-        merged = [_merged(item, added.pop(item["name"], {})) for item in value]
-        return [*merged, *added.values()]
-    return value if extra is None else extra
-
-
-def _all_named(items: list[Any]) -> bool:
-    return bool(items) and all(isinstance(item, Mapping) and "name" in item for item in items)
 
 
 def references(value: Any) -> Iterator[str]:
@@ -172,11 +159,13 @@ def order(stack: Stack) -> dict[str, set[str]]:
     edges = {node: {o for o in references(r) if o in stack.resources} for node, r in stack.resources.items()}
     rules = {node for node, _ in stack.of_type(IngressRule)}
     forwards = [(node, edges[node]) for kind in (Listener, ListenerRule) for node, _ in stack.of_type(kind)]
+    for kind in (EcsService, RunTask, ScalingPolicy):
+        for node, _ in stack.of_type(kind):
+            edges[node] |= {listener for listener, targets in forwards if targets & edges[node]}
     for kind in (EcsService, RunTask):
         for node, _ in stack.of_type(kind):
-            edges[node] |= rules
-            edges[node] |= {listener for listener, targets in forwards if targets & edges[node]}
             behind = _behind(edges, node)
+            edges[node] |= rules
             edges[node] |= {
                 m for m, _ in stack.of_type(MountTargets) if edges[m] & behind & _file_systems(stack)
             }

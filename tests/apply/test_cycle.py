@@ -32,13 +32,19 @@ def test_a_job_runs_once_and_before_what_waits_for_it(world: World) -> None:
     ends = [node for node, state, _ in world.progress.told if state == "done"]
     assert ends.index("run-task/migrate") < ends.index("service/web")
     assert ends.index("service/db") < ends.index("service/web")
-    family = world.account.client("ecs").list_tasks(cluster="shop", family="shop-migrate", desiredStatus="STOPPED")
+    family = world.account.client("ecs").list_tasks(
+        cluster="shop", family="shop-migrate", desiredStatus="STOPPED"
+    )
     assert len(family["taskArns"]) == 1
     world.apply()
-    family = world.account.client("ecs").list_tasks(cluster="shop", family="shop-migrate", desiredStatus="STOPPED")
+    family = world.account.client("ecs").list_tasks(
+        cluster="shop", family="shop-migrate", desiredStatus="STOPPED"
+    )
     assert len(family["taskArns"]) == 1
     world.apply(rerun=("migrate",))
-    family = world.account.client("ecs").list_tasks(cluster="shop", family="shop-migrate", desiredStatus="STOPPED")
+    family = world.account.client("ecs").list_tasks(
+        cluster="shop", family="shop-migrate", desiredStatus="STOPPED"
+    )
     assert len(family["taskArns"]) == 2
 
 
@@ -158,7 +164,10 @@ DRIFTS: dict[str, tuple[str, Any]] = {
         lambda w: w.account.client("elbv2").modify_listener(
             ListenerArn=w.plan().found["listener/443"].key,
             DefaultActions=[
-                {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503", "ContentType": "text/plain"}}
+                {
+                    "Type": "fixed-response",
+                    "FixedResponseConfig": {"StatusCode": "503", "ContentType": "text/plain"},
+                }
             ],
         ),
     ),
@@ -175,7 +184,9 @@ DRIFTS: dict[str, tuple[str, Any]] = {
     ),
     "log group's retention": (
         "log-group/web",
-        lambda w: w.account.client("logs").put_retention_policy(logGroupName="/ecs/shop/web", retentionInDays=1),
+        lambda w: w.account.client("logs").put_retention_policy(
+            logGroupName="/ecs/shop/web", retentionInDays=1
+        ),
     ),
     "log group's tags": (
         "log-group/web",
@@ -207,7 +218,9 @@ DRIFTS: dict[str, tuple[str, Any]] = {
     ),
     "secret's description": (
         "secret/password",
-        lambda w: w.account.client("secretsmanager").update_secret(SecretId="shop/password", Description="other"),
+        lambda w: w.account.client("secretsmanager").update_secret(
+            SecretId="shop/password", Description="other"
+        ),
     ),
     "file system's throughput": (
         "file-system",
@@ -243,7 +256,9 @@ DRIFTS: dict[str, tuple[str, Any]] = {
     "role's policy": (
         "execution-role",
         lambda w: w.account.client("iam").put_role_policy(
-            RoleName="shop-execution", PolicyName="execution", PolicyDocument='{"Version":"2012-10-17","Statement":[]}'
+            RoleName="shop-execution",
+            PolicyName="execution",
+            PolicyDocument='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}',
         ),
     ),
     "a policy nobody wants": (
@@ -285,16 +300,22 @@ DRIFTS: dict[str, tuple[str, Any]] = {
     ),
     "service's grace period": (
         "service/web",
-        lambda w: w.account.client("ecs").update_service(cluster="shop", service="web", healthCheckGracePeriodSeconds=1),
+        lambda w: w.account.client("ecs").update_service(
+            cluster="shop", service="web", healthCheckGracePeriodSeconds=1
+        ),
     ),
     "service's exec": (
         "service/web",
-        lambda w: w.account.client("ecs").update_service(cluster="shop", service="web", enableExecuteCommand=False),
+        lambda w: w.account.client("ecs").update_service(
+            cluster="shop", service="web", enableExecuteCommand=False
+        ),
     ),
     "service's capacity": (
         "service/web",
         lambda w: w.account.client("ecs").update_service(
-            cluster="shop", service="web", capacityProviderStrategy=[{"capacityProvider": "FARGATE", "weight": 1}]
+            cluster="shop",
+            service="web",
+            capacityProviderStrategy=[{"capacityProvider": "FARGATE", "weight": 1}],
         ),
     ),
     "service's network": (
@@ -359,12 +380,27 @@ def _register_other(world: World) -> None:
 def _reschedule(world: World, **changed: Any) -> None:
     client = world.account.client("scheduler")
     there = client.get_schedule(Name="shop-migrate")
-    members = ("Name", "ScheduleExpression", "ScheduleExpressionTimezone", "FlexibleTimeWindow", "Target", "Description")
+    members = (
+        "Name",
+        "ScheduleExpression",
+        "ScheduleExpressionTimezone",
+        "FlexibleTimeWindow",
+        "Target",
+        "Description",
+    )
     client.update_schedule(**{**{member: there[member] for member in members}, **changed})
 
 
+@pytest.fixture
+def drifting(one_applied: World) -> World:
+    """The applied stack, brought back to what it was if the test before has failed."""
+    if one_applied.kinds():
+        assert one_applied.apply(prune=True).exit_code == 0
+    return one_applied
+
+
 @pytest.fixture(scope="module")
-def drifting(one_sandbox: Sandbox, one_account: Any) -> World:
+def one_applied(one_sandbox: Sandbox, one_account: Any) -> World:
     """One applied stack for all of them: each puts right what it has changed."""
     one_sandbox.reset()
     world = World(one_account)
@@ -404,9 +440,17 @@ IN_PLACE: dict[str, tuple[str, dict[str, Any], str]] = {
     "description of a rule": ("ingress-rule/nfs", {"description": "other"}, planner.UPDATE),
     "port of a rule": ("ingress-rule/nfs", {"from_port": 2050, "to_port": 2050}, planner.CREATE),
     "type of a load balancer's addresses": ("load-balancer", {"scheme": "internal"}, planner.REPLACE),
-    "attributes of a load balancer": ("load-balancer", {"attributes": {"idle_timeout.timeout_seconds": "99"}}, planner.UPDATE),
+    "attributes of a load balancer": (
+        "load-balancer",
+        {"attributes": {"idle_timeout.timeout_seconds": "99"}},
+        planner.UPDATE,
+    ),
     "port of a target group": ("target-group/web-8080", {"port": 9090}, planner.REPLACE),
-    "check of a target group": ("target-group/web-8080", {"health_check_interval_seconds": 20}, planner.UPDATE),
+    "check of a target group": (
+        "target-group/web-8080",
+        {"health_check_interval_seconds": 20},
+        planner.UPDATE,
+    ),
     "policy of a listener": ("listener/443", {"ssl_policy": "ELBSecurityPolicy-2016-08"}, planner.UPDATE),
     "priority of a rule": ("listener-rule/web", {"priority": 7}, planner.CREATE),
     "policies of a role": ("task-role/db", {"policies": ()}, planner.UPDATE),
@@ -420,7 +464,11 @@ IN_PLACE: dict[str, tuple[str, dict[str, Any], str]] = {
     "count of a scaled service": ("service/web", {"desired_count": 9}, planner.KEEP),
     "exec of a service": ("service/db", {"enable_execute_command": True}, planner.UPDATE),
     "registries of a service": ("service/db", {"service_registries": ()}, planner.UPDATE),
-    "launch type of a service": ("service/web", {"launch_type": "FARGATE", "capacity_provider_strategy": ()}, planner.UPDATE),
+    "launch type of a service": (
+        "service/web",
+        {"launch_type": "FARGATE", "capacity_provider_strategy": ()},
+        planner.UPDATE,
+    ),
     "time of a schedule": ("schedule/migrate", {"schedule_expression": "rate(2 days)"}, planner.UPDATE),
     "bounds of a target": ("scalable-target/web", {"max_capacity": 20}, planner.UPDATE),
     "value of a policy": ("scaling-policy/web-cpu", {"target_value": 50.0}, planner.UPDATE),
@@ -452,7 +500,13 @@ def test_what_cannot_be_changed_is_told_and_left(drifting: World) -> None:
 
 
 def test_prune_removes_what_left_the_file_and_nothing_else(applied: World) -> None:
-    gone = ("scaling-policy/web-requests", "scaling-policy/web-cpu", "scalable-target/web", "service/web", "listener-rule/web")
+    gone = (
+        "scaling-policy/web-requests",
+        "scaling-policy/web-cpu",
+        "scalable-target/web",
+        "service/web",
+        "listener-rule/web",
+    )
     smaller = applied.without(*gone)
     assert {k for k in smaller.kinds().values()} == {planner.LEFT}
     assert smaller.apply().exit_code == 0
@@ -465,14 +519,17 @@ def test_prune_removes_what_left_the_file_and_nothing_else(applied: World) -> No
 def test_somebody_elses_resources_are_left_alone(world: World) -> None:
     world.account.client("ecs").create_cluster(clusterName="shop")
     world.account.client("iam").create_role(
-        RoleName="shop-execution", AssumeRolePolicyDocument='{"Version":"2012-10-17","Statement":[]}'
+        RoleName="shop-execution",
+        AssumeRolePolicyDocument='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}',
     )
     planned = world.plan()
     foreign = {a.logical_id for a in planned.actions if a.kind == planner.FOREIGN}
     assert foreign == {"cluster", "execution-role"}
     assert {d.code for d in planned.diagnostics} == {"C2F420"}
     adopted = world.plan(adopt=True)
-    assert {a.logical_id: a.kind for a in adopted.actions if a.logical_id in foreign} == dict.fromkeys(foreign, planner.UPDATE)
+    assert {a.logical_id: a.kind for a in adopted.actions if a.logical_id in foreign} == dict.fromkeys(
+        foreign, planner.UPDATE
+    )
     assert world.apply(adopt=True).exit_code == 0
     assert world.kinds() == {}
 

@@ -33,16 +33,22 @@ class World:
     def __init__(self, account: Account, stack: Stack | None = None, owner: Owner | None = None) -> None:
         self.account = account
         if stack is None:
-            certificate = account.client("acm").request_certificate(DomainName="example.com")["CertificateArn"]
+            certificate = account.client("acm").request_certificate(DomainName="example.com")[
+                "CertificateArn"
+            ]
             stack = with_certificate(sample_stack(), certificate)
         self.stack = stack
         self.context = Context(account, owner or Owner("shop", "", "shop"), secret_value=lambda _: CANARY)
         self.progress = Recorder()
 
     def plan(self, **choices: Any) -> planner.Plan:
-        return planner.plan(self.stack, observe(self.stack, self.context), self.context, planner.Choices(**choices))
+        return planner.plan(
+            self.stack, observe(self.stack, self.context), self.context, planner.Choices(**choices)
+        )
 
-    def apply(self, *, planned: planner.Plan | None = None, wait: bool = True, timeout: float = 30, **choices: Any) -> executor.Result:
+    def apply(
+        self, *, planned: planner.Plan | None = None, wait: bool = True, timeout: float = 30, **choices: Any
+    ) -> executor.Result:
         self.progress = Recorder()
         planned = planned or self.plan(**choices)
         options = executor.Options(adopt=choices.get("adopt", False), wait=wait, timeout=timeout)
@@ -108,7 +114,10 @@ def _count(service: str, operation: str, key: str, **arguments: Any) -> Any:
 
 def _listeners(account: Account) -> int:
     balancers = account.client("elbv2").describe_load_balancers()["LoadBalancers"]
-    return sum(len(account.client("elbv2").describe_listeners(LoadBalancerArn=b["LoadBalancerArn"])["Listeners"]) for b in balancers)
+    return sum(
+        len(account.client("elbv2").describe_listeners(LoadBalancerArn=b["LoadBalancerArn"])["Listeners"])
+        for b in balancers
+    )
 
 
 def _services(account: Account) -> int:
@@ -119,7 +128,9 @@ def _services(account: Account) -> int:
 def _active_clusters(account: Account) -> int:
     ecs = account.client("ecs")
     arns = ecs.list_clusters()["clusterArns"]
-    return sum(c["status"] == "ACTIVE" for c in ecs.describe_clusters(clusters=arns)["clusters"]) if arns else 0
+    return (
+        sum(c["status"] == "ACTIVE" for c in ecs.describe_clusters(clusters=arns)["clusters"]) if arns else 0
+    )
 
 
 _SCALING = {"ServiceNamespace": "ecs"}
@@ -140,8 +151,12 @@ _COUNTS = {
     "services": _services,
     "revisions": _count("ecs", "list_task_definitions", "taskDefinitionArns", status="ACTIVE"),
     "schedules": _count("scheduler", "list_schedules", "Schedules"),
-    "scalable targets": _count("application-autoscaling", "describe_scalable_targets", "ScalableTargets", **_SCALING),
-    "scaling policies": _count("application-autoscaling", "describe_scaling_policies", "ScalingPolicies", **_SCALING),
+    "scalable targets": _count(
+        "application-autoscaling", "describe_scalable_targets", "ScalableTargets", **_SCALING
+    ),
+    "scaling policies": _count(
+        "application-autoscaling", "describe_scaling_policies", "ScalingPolicies", **_SCALING
+    ),
     "parameters": _count("ssm", "describe_parameters", "Parameters"),
     "secrets": _count("secretsmanager", "list_secrets", "SecretList"),
 }

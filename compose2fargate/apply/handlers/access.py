@@ -23,6 +23,7 @@ from compose2fargate.apply.handlers.core import (
     wanted_tags,
 )
 from compose2fargate.aws import resources as aws
+from compose2fargate.aws.policies import documents, trust_document
 from compose2fargate.aws.values import Ref, resolve_text
 
 
@@ -39,8 +40,8 @@ class RoleHandler(Handler):
         members = {
             "roleName": resource.role_name,
             "description": resource.description,
-            "trust": _sorted_policy(trust(resource.principal)),
-            "policies": {policy.name: document(policy, resolve) for policy in resource.policies},
+            "trust": _sorted_policy(trust_document(resource)),
+            "policies": {name: _sorted_policy(text) for name, text in documents(resource, resolve).items()},
             "managedPolicies": sorted(
                 (resolve_text(arn, resolve) for arn in resource.managed_policy_arns), key=str
             ),
@@ -161,29 +162,6 @@ _PARTS: Mapping[str, Callable[[Any, Found, Json], Any]] = {
 }
 
 
-def trust(principal: str) -> Json:
-    """Write who may assume a role: one AWS service."""
-    statement = {"Effect": "Allow", "Principal": {"Service": principal}, "Action": "sts:AssumeRole"}
-    return {"Version": "2012-10-17", "Statement": [statement]}
-
-
-def document(policy: aws.Policy, resolve: Callable[[Ref], Any]) -> Json:
-    """Write an inline policy."""
-    statements = []
-    for one in policy.statements:
-        statement: Json = {
-            "Sid": one.sid,
-            "Effect": "Allow",
-            "Action": list(one.actions),
-            "Resource": [resolve_text(resource, resolve) for resource in one.resources],
-        }
-        for condition in one.conditions:
-            tests = statement.setdefault("Condition", {}).setdefault(condition.test, {})
-            tests[condition.variable] = [resolve_text(value, resolve) for value in condition.values]
-        statements.append(statement)
-    return _sorted_policy({"Version": "2012-10-17", "Statement": statements})
-
-
 def _document(text: Any) -> Json:
     """Read a policy as boto3 gives it: decoded, or as the text in a URL that the API answers with."""
     read: Json = json.loads(unquote(text)) if isinstance(text, str) else dict(text)
@@ -206,7 +184,10 @@ def _sorted_statement(statement: Json) -> Json:
     conditions = shown.get("Condition")
     if conditions:
         shown["Condition"] = {
-            test: {name: sorted([v] if isinstance(v, str) else v, key=str) for name, v in tests.items()}
+            test: {
+                name: sorted([v] if isinstance(v, str) or not isinstance(v, list) else v, key=str)
+                for name, v in tests.items()
+            }
             for test, tests in conditions.items()
         }
     return shown

@@ -199,8 +199,17 @@ class TaskDefinitionHandler(_Ecs):
         return {**canonical(want), "tags": want["tags"]}
 
     def find(self, want: Json, context: Context) -> Found | None:
-        """Read the latest active revision."""
-        return self.read(want["family"], context)
+        """Read the latest active revision; a family is ours when one of its revisions is."""
+        found = self.read(want["family"], context)
+        if found is None or context.owner.owns(found.tags or {}) or not self._has_ours(found, context):
+            return found
+        return found._replace(tags={**(found.tags or {}), **context.owner.tags})
+
+    def _has_ours(self, found: Found, context: Context) -> bool:
+        """Look whether the latest revision, which is not ours, was registered on top of one that is."""
+        older = range(found.extra - 1, max(0, found.extra - 4), -1)
+        reads = (self.read(f"{found.key}:{revision}", context) for revision in older)
+        return any(one is not None and context.owner.owns(one.tags or {}) for one in reads)
 
     def read(self, name: str, context: Context) -> Found | None:
         """Read a revision by family, `family:revision` or ARN."""

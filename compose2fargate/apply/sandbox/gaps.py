@@ -27,6 +27,7 @@ def close() -> None:
         _backup_policies,
         _target_health,
         _load_balancers,
+        _balancers_of_groups,
         _security_groups,
         _dns_namespaces,
         _retention,
@@ -74,7 +75,7 @@ def _autoscaling() -> None:
 
 
 def _backup_policies() -> None:
-    """Keep EFS backup policies.
+    """Keep EFS backup policies, and change file systems.
 
     https://docs.aws.amazon.com/efs/latest/ug/API_PutBackupPolicy.html
     """
@@ -92,6 +93,12 @@ def _backup_policies() -> None:
     def describe(response: Any) -> Any:
         return answer(response.efs_backend.file_systems_by_id[response._get_param("FileSystemId")]._backup)
 
+    def update(response: Any) -> Any:
+        file_system = response.efs_backend.file_systems_by_id[response._get_param("FileSystemId")]
+        file_system.throughput_mode = response._get_param("ThroughputMode") or file_system.throughput_mode
+        return json.dumps(file_system.info_json()), {"status": 202, "Content-Type": "application/json"}
+
+    Responses.update_file_system = update
     Responses.put_backup_policy = put
     Responses.describe_backup_policy = describe
 
@@ -172,6 +179,32 @@ def _load_balancers() -> None:
     Responses.create_load_balancer = checked
 
 
+def _balancers_of_groups() -> None:
+    """Let a target group know the load balancers that use it, also after a listener or a rule was changed."""
+    from moto.elbv2.models import ELBv2Backend as Backend
+
+    describe = Backend.describe_target_groups
+
+    def described(self: Any, *arguments: Any, **named: Any) -> Any:
+        used = used_groups(self)
+        for arn, group in self.target_groups.items():
+            group.load_balancer_arns = sorted(used.get(arn, ()))
+        return describe(self, *arguments, **named)
+
+    Backend.describe_target_groups = described
+
+
+def used_groups(elb: Any) -> dict[str, set[str]]:
+    """Give each target group that a listener or rule sends requests to, and the load balancers of these."""
+    used: dict[str, set[str]] = {}
+    for balancer in elb.load_balancers.values():
+        for listener in balancer.listeners.values():
+            for actions in (listener.default_actions, *(rule.actions for rule in listener.rules.values())):
+                for action in actions:
+                    used.setdefault(action.data.get("TargetGroupArn", ""), set()).add(balancer.arn)
+    return used
+
+
 def _query_error(code: str, message: str) -> Exception:
     from moto.elbv2.exceptions import ELBClientError
 
@@ -205,6 +238,13 @@ def _rule_descriptions() -> None:
     Rule.description = property(
         lambda rule: rule.ip_range.get("Description") or rule.source_group.get("Description")
     )
+    Rule.__eq__ = lambda rule, other: _meaning(rule) == _meaning(other)
+
+
+def _meaning(rule: Any) -> tuple[Any, ...]:
+    """What makes two rules the same; a description does not."""
+    source = (rule.cidr_ipv4, rule.cidr_ipv6, rule.source_group.get("GroupId"), rule.prefix_list_id)
+    return (rule.ip_protocol, rule.from_port, rule.to_port, *source)
 
 
 def _dns_namespaces() -> None:
