@@ -27,6 +27,7 @@ class Port(NamedTuple):
     mode: str
     app_protocol: str
     name: str
+    extensions: Mapping[str, Any] = {}
 
 
 class Mount(NamedTuple):
@@ -80,6 +81,7 @@ class Deploy(NamedTuple):
     labels: Mapping[str, str] = {}
     constraints: tuple[str, ...] = ()
     extensions: Mapping[str, Any] = {}
+    endpoint_mode: str = ""
 
 
 class Dependency(NamedTuple):
@@ -201,6 +203,16 @@ class Volume(NamedTuple):
     extensions: Mapping[str, Any]
 
 
+class Network(NamedTuple):
+    """A top-level network; `key` is its name in the file, `name` the one outside."""
+
+    key: str
+    name: str
+    external: bool = False
+    internal: bool = False
+    extensions: Mapping[str, Any] = {}
+
+
 class Project(NamedTuple):
     """A whole compose project, with the tree it was bound from and the place of each key in the files."""
 
@@ -213,6 +225,7 @@ class Project(NamedTuple):
     extensions: Mapping[str, Any]
     tree: Mapping[str, Any]
     marks: Marks
+    networks: Mapping[str, Network] = {}
 
     def at(self, *path: str | int) -> Location | None:
         """Give the place of the key at `path`, or of its nearest parent that stands in a file."""
@@ -248,6 +261,7 @@ def _port(raw: Mapping[str, Any]) -> Port:
         mode=raw.get("mode") or "ingress",
         app_protocol=raw.get("app_protocol") or "",
         name=raw.get("name") or "",
+        extensions={k: v for k, v in raw.items() if k.startswith("x-")},
     )
 
 
@@ -306,6 +320,7 @@ def _deploy(raw: Mapping[str, Any] | None) -> Deploy:
         labels=raw.get("labels") or {},
         constraints=tuple(map(str, (raw.get("placement") or {}).get("constraints") or ())),
         extensions=_extensions(raw),
+        endpoint_mode=raw.get("endpoint_mode") or "",
     )
 
 
@@ -426,6 +441,17 @@ def _volume(key: str, raw: Mapping[str, Any] | None) -> Volume:
     )
 
 
+def _network(key: str, raw: Mapping[str, Any] | None) -> Network:
+    raw = raw or {}
+    return Network(
+        key=key,
+        name=raw.get("name") or key,
+        external=bool(raw.get("external")),
+        internal=bool(raw.get("internal")),
+        extensions={k: v for k, v in raw.items() if k.startswith("x-")},
+    )
+
+
 def _grant(raw: Mapping[str, Any]) -> Grant:
     texts = (str(raw.get(key) or "") for key in ("source", "target", "uid", "gid", "mode"))
     return Grant(*texts)
@@ -453,6 +479,7 @@ def bind(name: str, working_dir: str, tree: Mapping[str, Any], marks: Marks) -> 
     """
     services = tree.get("services") or {}
     volumes = tree.get("volumes") or {}
+    networks = tree.get("networks") or {}
     return Project(
         name=name,
         working_dir=working_dir,
@@ -463,4 +490,5 @@ def bind(name: str, working_dir: str, tree: Mapping[str, Any], marks: Marks) -> 
         extensions={k: v for k, v in tree.items() if k.startswith("x-")},
         tree=tree,
         marks=marks,
+        networks={n: _network(n, networks[n]) for n in sorted(networks)},
     )
