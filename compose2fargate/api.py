@@ -255,8 +255,13 @@ def convert(
         raise MapError(translated.diagnostics)
     artifacts = _artifacts(emitter, translated, os.path.join(options.cwd, folder))
     text = manifest(_manifest(translated, options, target, folder), artifacts)
+    notes = getattr(emitter, "notes", None)  # a target may have something of its own to say
+    own = tuple(notes(artifacts)) if notes else ()
+    diagnostics = (
+        tuple(sorted((*translated.diagnostics, *own), key=sort_key)) if own else translated.diagnostics
+    )
     losses = tuple(sorted({d.code for d in translated.diagnostics if _is_loss(d, translated.settings)}))
-    return Conversion(translated.project.name, {**artifacts, MANIFEST: text}, translated.diagnostics, losses)
+    return Conversion(translated.project.name, {**artifacts, MANIFEST: text}, diagnostics, losses)
 
 
 APPROXIMATED = "C2F202"

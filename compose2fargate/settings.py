@@ -26,7 +26,7 @@ class Settings(NamedTuple):
     images: Mapping[str, str] = {}
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
-    assign_public_ip: bool = False
+    assign_public_ip: bool | None = None
     execution_role: str = ""
     task_role: str = ""
     scheduler_role: str = ""
@@ -38,6 +38,15 @@ class Settings(NamedTuple):
     init_image: str = "public.ecr.aws/docker/library/busybox:stable"
     without: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
+    vpc: str = ""
+    load_balancer_subnets: tuple[str, ...] = ()
+    load_balancer: str = ""
+    load_balancer_security_group: str = ""
+    load_balancer_scheme: str = "internet-facing"
+    listener: str = ""
+    certificate: str = ""
+    networks: Mapping[str, str] = {}
+    job_names: str = "init"
     infrastructure_role: str = ""
     capacity: str = ""
     exec: bool = False
@@ -53,9 +62,10 @@ class Settings(NamedTuple):
 
 
 class Option(NamedTuple):
-    """One setting: `kind` is text, flag, integer, list, pairs (`NAME=VALUE`, repeatable) or numbers (a file, or a mapping).
+    """One setting.
 
-    What is `secret` is not recorded in the manifest.
+    `kind` is text, flag, switch (a flag with a negative form), integer, list, pairs (`NAME=VALUE`, repeatable) or numbers (a
+    file, or a mapping). What is `secret` is not recorded in the manifest.
     """
 
     name: str
@@ -87,7 +97,10 @@ OPTIONS: tuple[Option, ...] = (
     Option("images", "--image", "pairs", "SERVICE=URI", "Image of one service; repeatable.", in_file=False),
     Option("subnets", "--subnet", "list", "ID", "Subnet of the tasks; repeatable."),
     Option("security_groups", "--security-group", "list", "ID", "Security group of the tasks; repeatable."),
-    Option("assign_public_ip", "--assign-public-ip", "flag", "", "Give tasks a public address."),
+    Option(
+        "assign_public_ip", "--assign-public-ip", "switch", "",
+        "Give tasks a public address or none (default: only where no subnets are given).",
+    ),
     Option("execution_role", "--execution-role", "text", "ROLE", "Task execution role that you have."),
     Option("task_role", "--task-role", "text", "ROLE", "Role that you have for the containers."),
     Option("scheduler_role", "--scheduler-role", "text", "ROLE", "Role that you have for schedules."),
@@ -119,6 +132,33 @@ OPTIONS: tuple[Option, ...] = (
         "architecture", "--architecture", "text", "ARCH", "Processor where `platform` is not set (default: X86_64).",
         choices=("X86_64", "ARM64"),
     ),
+    Option("vpc", "--vpc", "text", "ID", "VPC (default: that of the subnets, or the account's default VPC)."),
+    Option(
+        "load_balancer_subnets", "--load-balancer-subnet", "list", "ID",
+        "Subnet of the load balancers (default: those of the tasks); repeatable.",
+    ),
+    Option(
+        "load_balancer", "--load-balancer", "text", "ARN|none",
+        "Existing application load balancer to use; none keeps every port inside the VPC.",
+    ),
+    Option(
+        "load_balancer_security_group", "--load-balancer-security-group", "text", "ID",
+        "Security group of the existing load balancer, which the tasks let in.",
+    ),
+    Option(
+        "load_balancer_scheme", "--load-balancer-scheme", "text", "SCHEME",
+        "internet-facing or internal (default: internet-facing).", choices=("internet-facing", "internal"),
+    ),
+    Option("listener", "--listener", "text", "ARN", "Existing listener to add rules to, in place of a load balancer."),
+    Option("certificate", "--certificate", "text", "ARN", "ACM certificate: HTTP ports are served as HTTPS."),
+    Option(
+        "networks", "--network", "pairs", "NAME=SG", "Existing security group that stands for a compose network; repeatable.",
+    ),
+    Option(
+        "job_names", "--job-names", "text", "HOW",
+        "How jobs find services by name: an init container sets the search domain (init, the default), or none.",
+        choices=("init", "none"),
+    ),
     Option("infrastructure_role", "--infrastructure-role", "text", "ROLE", "Role you have with which ECS manages EBS volumes."),
     Option("capacity", "--capacity", "text", "HOW", "What tasks run on: on-demand or spot.", choices=("on-demand", "spot")),
     Option("exec", "--exec", "flag", "", "Let ECS Exec open a shell in the containers."),
@@ -149,10 +189,20 @@ def from_flags_and_environment(flags: Mapping[str, Any], environment: Mapping[st
     Raises:
         UsageError: A value does not have the form that the option needs.
     """
-    given = {
-        option.name: flags.get(option.name) or _from_environment(option, environment) for option in OPTIONS
+    given = {option.name: _given(option, flags, environment) for option in OPTIONS}
+    return {
+        option.name: _convert(option, value)
+        for option in OPTIONS
+        if (value := given[option.name]) is not None
     }
-    return {option.name: _convert(option, given[option.name]) for option in OPTIONS if given[option.name]}
+
+
+def _given(option: Option, flags: Mapping[str, Any], environment: Mapping[str, str]) -> Any:
+    """What a flag or else the environment says; only a switch can be turned off by a flag."""
+    flag = flags.get(option.name)
+    if flag or (flag is False and option.kind == "switch"):
+        return flag
+    return _from_environment(option, environment)
 
 
 def resolve(given: Mapping[str, Any], in_file: Mapping[str, Any]) -> Settings:
@@ -184,7 +234,7 @@ def _convert(option: Option, value: Any) -> Any:
     if option.kind == "pairs":
         items = value.split(",") if isinstance(value, str) else value
         return value if isinstance(value, Mapping) else dict(_pair(option, item) for item in items)
-    if option.kind == "flag":
+    if option.kind in ("flag", "switch"):
         return value if isinstance(value, bool) else str(value).lower() in ("1", "true", "yes")
     if option.kind == "integer":
         return _integer(option, value)

@@ -97,6 +97,19 @@ MAX_TASK_DEFINITION_BYTES = 65_536
 MAX_SECURITY_GROUPS = 5
 MAX_SUBNETS = 16
 MAX_TAGS = 50
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/register-multiple-targetgroups.html
+MAX_TARGET_GROUPS_PER_SERVICE = 5
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
+MAX_TARGET_GROUPS = 100
+MAX_LISTENERS = 50
+MAX_RULES = 100
+MAX_RULE_VALUES = 5
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
+TARGET_INTERVAL = Range(5, 300)
+TARGET_TIMEOUT = Range(2, 120)
+TARGET_THRESHOLD = Range(2, 10)
+# https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
+MAX_GROUP_RULES = 60
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_EphemeralStorage.html
 EPHEMERAL_GIB = Range(21, 200)
 

@@ -480,6 +480,7 @@ class IngressRule(NamedTuple):
     source_group_id: str | Ref | None = None
     cidr_ip: str | None = None
     cidr_ipv6: str | None = None
+    tags: tuple[Tag, ...] = ()
 
 
 class LoadBalancer(NamedTuple):

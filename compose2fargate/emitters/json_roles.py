@@ -6,7 +6,7 @@ that allows nothing is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from compose2fargate.aws.policies import documents, is_empty, trust_document
@@ -35,15 +35,17 @@ def role_documents(stack: Stack, resolve: Resolve) -> dict[str, Any]:
     return made
 
 
-def role_calls(stack: Stack, resolve: Resolve) -> list[str]:
-    """Give the calls of the AWS CLI that make the roles."""
+def role_calls(stack: Stack, resolve: Resolve, word: Callable[[str], str]) -> list[str]:
+    """Give the calls of the AWS CLI that make the roles; `word` hands a file over, filled in where it has placeholders."""
     calls = []
     for file, role in task_roles(stack):
         name = f"--role-name {role.role_name}"
-        calls.append(f"aws iam create-role {name} --assume-role-policy-document file://{TRUST}")
-        document = f"file://{FOLDER}/{file}.json"
-        put = f"aws iam put-role-policy {name} --policy-document {document} --policy-name"
-        calls.extend(f"{put} {policy.name}" for policy in role.policies)
+        calls.append(f"once aws iam create-role {name} --assume-role-policy-document file://{TRUST}")
+        path = f"{FOLDER}/{file}.json"  # there is one where there is a policy
+        calls.extend(
+            f"aws iam put-role-policy {name} --policy-document {word(path)} --policy-name {policy.name}"
+            for policy in role.policies
+        )
         attach = f"aws iam attach-role-policy {name} --policy-arn"
         calls.extend(f"{attach} {resolve_text(arn, resolve)}" for arn in role.managed_policy_arns)
     return calls

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterSca
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from typing import Any
 
 from compose2fargate.aws.resources import EcsService, ScalableTarget, ScalingPolicy
@@ -31,7 +32,7 @@ def _path(stack: Stack, logical_id: str) -> str:
 
 
 def _configuration(policy: ScalingPolicy) -> dict[str, Any]:
-    label = {"ResourceLabel": LABEL} if policy.target_group else {}
+    label = {"ResourceLabel": label_of(policy.target_group)} if policy.target_group else {}
     return {
         "TargetValue": policy.target_value,
         "PredefinedMetricSpecification": {"PredefinedMetricType": policy.metric, **label},
@@ -40,8 +41,13 @@ def _configuration(policy: ScalingPolicy) -> dict[str, Any]:
     }
 
 
-def scaling_calls(stack: Stack, resolve: Resolve) -> list[str]:
-    """Give the calls of the AWS CLI that scale the services."""
+def label_of(target_group: Ref) -> str:
+    """Give the placeholder for the label of a target group: one for each, which `commands.sh` fills in."""
+    return f"{LABEL}-{target_group.logical_id.partition('/')[2]}"
+
+
+def scaling_calls(stack: Stack, resolve: Resolve, word: Callable[[str], str]) -> list[str]:
+    """Give the calls of the AWS CLI that scale the services; `word` hands a file over, filled in where it has placeholders."""
     calls = []
     for _, target in stack.of_type(ScalableTarget):
         bounds = f"--min-capacity {target.min_capacity} --max-capacity {target.max_capacity}"
@@ -54,7 +60,7 @@ def scaling_calls(stack: Stack, resolve: Resolve) -> list[str]:
             calls.append(
                 f"aws application-autoscaling put-scaling-policy {_service(stack, scaled, resolve)} "
                 f"--policy-name {policy.policy_name} --policy-type TargetTrackingScaling "
-                f"--target-tracking-scaling-policy-configuration file://{_path(stack, logical_id)}"
+                f"--target-tracking-scaling-policy-configuration {word(_path(stack, logical_id))}"
             )
     return calls
 

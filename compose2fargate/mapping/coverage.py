@@ -153,7 +153,8 @@ ROWS: Mapping[str, Row] = {
     ),
     "services.*.deploy": _mapped("the keys below it say what becomes of each"),
     "services.*.deploy.endpoint_mode": _near(
-        "Service Connect balances in the client, which is neither mode exactly"
+        "vip is Service Connect, which balances in the client; dnsrr is also a private DNS name with every task's address",
+        url=f"{DOCS}/service-discovery.html",
     ),
     "services.*.deploy.labels": _mapped("tags of the ECS service and its tasks"),
     "services.*.deploy.mode": _mapped("replicated is an ECS service, replicated-job a task to run"),
@@ -216,21 +217,30 @@ ROWS: Mapping[str, Row] = {
         "a task's name servers are the VPC's",
         "set them in the VPC's DHCP options, or use Route 53 Resolver rules",
     ),
-    "services.*.dns_opt": _lost("a task's resolver options cannot be set", "remove it"),
-    "services.*.dns_search": _lost("a task's search domains cannot be set", "use full names"),
+    "services.*.dns_opt": _lost(
+        "a task's resolver options cannot be set",
+        "set RES_OPTIONS in environment, which glibc reads, or remove it",
+    ),
+    "services.*.dns_search": _lost(
+        "a task's search domains are the VPC's", "use full names, or set the domain in the VPC's DHCP options"
+    ),
     "services.*.domainname": _lost(
         "the VPC names a task's host", "remove it, or pass the name as an environment variable"
     ),
     "services.*.entrypoint": _mapped("entryPoint, as an argument array"),
     "services.*.env_file": _mapped("read now; its variables stand in the container's environment"),
     "services.*.environment": _mapped("environment"),
-    "services.*.expose": _mapped("portMappings, and a Service Connect name"),
+    "services.*.expose": _mapped(
+        "portMappings, a Service Connect name, and a rule among the members of its networks"
+    ),
     "services.*.extends": _mapped("resolved when the files are read"),
     "services.*.external_links": _lost(
-        "containers of another project are not known by name here", "use the name in its namespace"
+        "containers of another project are not known by name here",
+        "let both projects use one namespace: --namespace NAME, and one security group: --network NAME=sg-…",
+        f"{DOCS}/service-connect-concepts.html",
     ),
     "services.*.extra_hosts": _lost(
-        "a task's /etc/hosts cannot be extended", "add the name to a Route 53 private zone"
+        "a task's /etc/hosts cannot be extended", "add the name to a Route 53 private zone of the VPC"
     ),
     "services.*.gpus": _refused("C2F205", "Fargate has no GPUs", _ELSEWHERE),
     "services.*.group_add": _lost(
@@ -268,9 +278,7 @@ ROWS: Mapping[str, Row] = {
     "services.*.network_mode": _mapped(
         "service:NAME is the task of that service, whose address the container shares"
     ),
-    "services.*.networks": _near(
-        "all services of the project share the security groups of the settings", say=None
-    ),
+    "services.*.networks": _mapped("the security groups of the task, one for each network"),
     "services.*.networks.*.aliases": _near("a Service Connect name that every service of the project knows"),
     "services.*.networks.*.driver_opts": _harmless("a task has one network interface"),
     "services.*.networks.*.gw_priority": _harmless("a task has one network interface"),
@@ -295,7 +303,8 @@ ROWS: Mapping[str, Row] = {
     "services.*.pid": _mapped("service:NAME is the task of that service, with process ids shared"),
     "services.*.pids_limit": _lost("Fargate has no limit on processes", "remove it"),
     "services.*.platform": _mapped("runtimePlatform"),
-    "services.*.ports": _mapped("portMappings, and a Service Connect name"),
+    "services.*.ports": _mapped("portMappings, a Service Connect name, and for HTTP a load balancer"),
+    "services.*.ports.*": _mapped("portMappings, a Service Connect name, and for HTTP a load balancer"),
     "services.*.post_start": _lost(
         "nothing runs a command after the start", "move it into the image's entrypoint"
     ),
@@ -358,10 +367,39 @@ ROWS: Mapping[str, Row] = {
     "services.*.volumes_from": _mapped("volumesFrom, in the task of that service"),
     "services.*.working_dir": _mapped("workingDirectory"),
     "services.*.x-fargate": _mapped("settings of this tool"),
-    "networks": _near("all services of the project share the security groups of the settings", say=None),
-    "networks.*": _near("all services of the project share the security groups of the settings", say=None),
+    "networks": _mapped(
+        "security groups, whose members reach each other at the ports that are known of them"
+    ),
+    "networks.*": _mapped(
+        "a security group, whose members reach each other at the ports that are known of them"
+    ),
+    "networks.*.attachable": _harmless("any task can be put into a security group"),
+    "networks.*.driver": _harmless(
+        "the VPC carries every network; what separates them is their security groups"
+    ),
     "networks.*.driver_opts": _harmless("a VPC's networks have no driver options"),
+    "networks.*.enable_ipv4": _harmless("the VPC and its subnets decide the addresses"),
+    "networks.*.enable_ipv6": _lost(
+        "a task has IPv6 addresses where its subnets have",
+        "choose subnets with IPv6: --subnet subnet-…",
+        f"{DOCS}/fargate-task-networking.html",
+    ),
+    "networks.*.external": _mapped(
+        "the security group that --network or name: sg-… gives, or else one of its own"
+    ),
+    "networks.*.internal": _near(
+        "no load balancer opens its services unasked; they still reach the internet, from where images come",
+        "give the tasks subnets without a route to it, and VPC endpoints: --subnet subnet-…",
+        say=Severity.INFO,
+        url=f"{DOCS}/fargate-task-networking.html",
+    ),
     "networks.*.ipam": _harmless("the VPC and its subnets decide the addresses"),
+    "networks.*.labels": _harmless("the security group has tags of its own"),
+    "networks.*.name": _mapped(
+        "the security group that an external network is; otherwise networks are named after the stack"
+    ),
+    "networks.*.x-aws-securitygroup": _mapped("the security group that the network is"),
+    "networks.*.x-fargate": _mapped("settings of this tool"),
     "volumes": _mapped("access points of an EFS file system, or other storage that x-fargate asks for"),
     "volumes.*": _mapped("an access point of an EFS file system, or other storage that x-fargate asks for"),
     "volumes.*.driver": _mapped("local is EFS; every other driver is refused"),
@@ -447,8 +485,35 @@ def _pid(value: Any, row: Row) -> Row:
     return row
 
 
+def _network_driver(value: Any, row: Row) -> Row:
+    """`host` and `none` are no networks that a group could stand for; macvlan and ipvlan promise addresses outside."""
+    if value in ("macvlan", "ipvlan"):
+        return _lost(
+            f"a task has no address in a {value} network, but one of its subnet",
+            "choose the subnets with --subnet subnet-…",
+            f"{DOCS}/fargate-task-networking.html",
+        )
+    return row
+
+
+def _extra_hosts(value: Any, row: Row) -> Row:
+    """Docker's name for the machine it runs on has no counterpart; a list item is `name=address` here."""
+    hosts = [str(item) for item in value] if isinstance(value, list) else list(value or ())
+    if any("host-gateway" in host or host.startswith("host.docker.internal") for host in hosts):
+        return _lost(
+            "there is no host below a task whose address host-gateway could be",
+            "reach what runs there by a name in the VPC, or put it into a sidecar and use localhost",
+        )
+    return row
+
+
 DECIDED: Mapping[str, Callable[[Any, Row], Row]] = {
     "services.*.cap_add": _only([]),
+    "networks.*.driver": _network_driver,
+    "networks.*.enable_ipv6": _only(False),
+    "networks.*.external": _only(False),
+    "networks.*.internal": _only(False),
+    "services.*.extra_hosts": _extra_hosts,
     "services.*.ipc": _only("private", "none", ""),
     "services.*.network_mode": _network_mode,
     "services.*.pid": _pid,

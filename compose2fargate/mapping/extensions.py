@@ -31,6 +31,7 @@ def _extensions(project: Project) -> Iterator[tuple[str, Path, Any]]:
     for section, kind, entries in (
         ("services", "service", project.services),
         ("volumes", "volume", project.volumes),
+        ("networks", "network", project.networks),
     ):
         for name, entry in entries.items():
             if KEY in entry.extensions:

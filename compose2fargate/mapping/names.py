@@ -36,6 +36,19 @@ def port_name(text: str) -> str:
     return name if not name.startswith("-") else f"p{name}"[:64]
 
 
+def load_balancing_name(text: str) -> str:
+    """Give a legal name of a load balancer or target group: at most 32 letters, digits and hyphens, none at an end.
+
+    Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
+    """
+    legal = re.sub(r"[^A-Za-z0-9-]", "-", text)
+    if legal == text and len(text) <= 32 and text == text.strip("-") and not text.startswith("internal-"):
+        return text
+    digits = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+    kept = legal.strip("-").removeprefix("internal-")[: 31 - _DIGITS].rstrip("-")
+    return f"{kept}-{digits}" if kept else f"n-{digits}"
+
+
 def dns_name(text: str) -> str:
     """Give the Service Connect DNS name of a compose service: lower case, dots kept, at most 127 characters.
 

@@ -16,15 +16,15 @@ from compose2fargate.aws.resources import (
     ServiceConnectService,
 )
 from compose2fargate.aws.values import Ref
-from compose2fargate.compose.model import Port, Project, Service
+from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Diagnostic, Path, Severity
-from compose2fargate.mapping.context import Context
+from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.names import dns_name, port_name
 from compose2fargate.mapping.sizing import repository
 
 PORT_URL = f"{API}/API_PortMapping.html"
+PLACEMENT_URL = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html"
 CONNECT_URL = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts.html"
-SECURITY_GROUP_PLACEHOLDER = "sg-REPLACE_ME"
 MAX_EXPANDED_PORTS = 100
 """Ports of one container; far above what AWS's 64 KiB of task definition leave room for in practice."""
 
@@ -91,7 +91,6 @@ def port_mappings(ctx: Context, service: Service) -> tuple[PortMapping, ...]:
             )
     if len(by_number) > MAX_EXPANDED_PORTS:
         return _too_many(ctx, service, by_number)
-    _report_published(ctx, service)
     return tuple(map(_mapping, by_number.values()))
 
 
@@ -129,6 +128,11 @@ def _listed(ctx: Context, service: Service) -> Iterator[_Listed]:
         )
     for index, text in enumerate(service.expose):
         yield from _exposed(ctx, text, ("services", service.name, "expose", index))
+    ingress = options_of(service).get("ingress")
+    for index, entry in enumerate(ingress if isinstance(ingress, list) else ()):
+        protocol = "udp" if entry.get("protocol") == "udp" else "tcp"
+        if entry["port"] not in [port.target for port in service.ports]:
+            yield _Listed(entry["port"], protocol, ("services", service.name, "x-fargate", "ingress", index))
     image = ctx.images.get(service.name)
     for number, protocol in image.exposed if image else ():
         yield _Listed(number, protocol, ("services", service.name, "build"))
@@ -162,28 +166,6 @@ def _exposed(ctx: Context, text: str, path: Path) -> Iterator[_Listed]:
         yield _Listed(number, match[3] or "tcp", path)
 
 
-def _report_published(ctx: Context, service: Service) -> None:
-    for index, port in enumerate(service.ports):
-        path: Path = ("services", service.name, "ports", index)
-        if _is_loopback(port):
-            ctx.info(
-                "C2F225", path, f"port {port.target} is bound to {port.host_ip}: it stays inside the VPC"
-            )
-        elif port.published:
-            ctx.warn(
-                "C2F220",
-                path,
-                f"published port {port.published} becomes port {port.target} of the task's own address, inside the VPC; "
-                "nothing is opened to the internet",
-                hint="put a load balancer in front of it, or let its security group in at this port",
-                url="https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-load-balancing.html",
-            )
-
-
-def _is_loopback(port: Port) -> bool:
-    return port.host_ip.startswith("127.") or port.host_ip in ("::1", "localhost")
-
-
 def service_connect(
     ctx: Context, ports: Mapping[str, tuple[PortMapping, ...]]
 ) -> ServiceConnectConfiguration:
@@ -212,7 +194,8 @@ def _offers(ctx: Context, service: str, ports: tuple[PortMapping, ...]) -> Itera
                 "C2F224",
                 path,
                 f"port {port.container_port}/udp cannot be reached as {service}: Service Connect carries TCP only",
-                hint="reach it through a load balancer or a private DNS name",
+                hint=f"reach it as {dns_name(service)}.{dns_name(ctx.stack)}.internal, its private DNS name; "
+                "tasks whose services depend on it find it by its short name too",
                 url=CONNECT_URL,
             )
     tcp = [port for port in ports if port.protocol == "tcp"]
@@ -268,13 +251,38 @@ def _aliases(project: Project) -> Iterator[tuple[str, str, Path]]:
             yield target, alias or target, ("services", name, "links", index)
 
 
-def network_configuration(ctx: Context) -> NetworkConfiguration:
-    """Place the tasks in the subnets and security groups of the settings, or in plain placeholders."""
-    settings = ctx.settings
+def network_configuration(ctx: Context, groups: tuple[str | Ref, ...]) -> NetworkConfiguration:
+    """Place a task in the subnets of the settings (or the default VPC's) and in its security groups."""
     return NetworkConfiguration(
         AwsvpcConfiguration(
             subnets=Ref("network", "subnet_ids"),
-            security_groups=settings.security_groups or (SECURITY_GROUP_PLACEHOLDER,),
-            assign_public_ip="ENABLED" if settings.assign_public_ip else "DISABLED",
+            security_groups=groups,
+            assign_public_ip="ENABLED" if has_public_address(ctx) else "DISABLED",
         )
+    )
+
+
+def has_public_address(ctx: Context) -> bool:
+    """Whether tasks get public addresses: in the default VPC, whose subnets are public, they cannot pull images without."""
+    chosen = ctx.settings.assign_public_ip
+    return not ctx.settings.subnets if chosen is None else chosen
+
+
+def report_placement(ctx: Context) -> None:
+    """Say once where tasks are placed, where the user did not."""
+    if ctx.settings.subnets:
+        return
+    vpc = ctx.settings.vpc
+    where = f"the subnets of {vpc}" if vpc else "the default VPC's subnets"
+    address = (
+        "with public addresses, without which they could not pull their images there; nothing is let in by them"
+        if has_public_address(ctx)
+        else "without public addresses: they need a NAT gateway or VPC endpoints to pull their images"
+    )
+    ctx.info(
+        "C2F291",
+        (),
+        f"no subnets are set: tasks run in {where}, {address}",
+        hint="--subnet subnet-… for private subnets with a NAT gateway, --load-balancer-subnet subnet-… for public ones",
+        url=PLACEMENT_URL,
     )

@@ -43,15 +43,18 @@ from compose2fargate.mapping.deployment import (
     report_exec,
     uses_spot,
 )
+from compose2fargate.mapping.discovery import Discovery, discover, with_search_domain
 from compose2fargate.mapping.disk import Found
 from compose2fargate.mapping.files import plan
 from compose2fargate.mapping.grouping import find_groups
 from compose2fargate.mapping.images import repository_name
+from compose2fargate.mapping.load_balancing import BALANCING_URL, Fronts, balance, grace_period
 from compose2fargate.mapping.logs import log_group_name, retention
 from compose2fargate.mapping.networking import (
     CONNECT_URL,
     find_aliases,
     network_configuration,
+    report_placement,
     service_connect,
 )
 from compose2fargate.mapping.order import after, find_order
@@ -65,6 +68,7 @@ from compose2fargate.mapping.roles import (
 )
 from compose2fargate.mapping.scaling import scaling
 from compose2fargate.mapping.secrets import StackSecret, stack_secrets
+from compose2fargate.mapping.security import secure
 from compose2fargate.mapping.storage import judge_volumes, updated_alone, volume_configurations
 from compose2fargate.mapping.tasks import Task, label_tags, tags, task
 from compose2fargate.settings import Settings
@@ -209,13 +213,23 @@ def _report_settings(ctx: Context) -> None:
             f"no region is set: {DEFAULT_REGION} is assumed",
             hint="--region REGION, or AWS_REGION",
         )
-    if not (settings.subnets and settings.security_groups):
-        ctx.warn(
-            "C2F291",
-            (),
-            "no subnets or security groups are set: placeholders stand in their place",
-            hint="--subnet subnet-… --security-group sg-… (the task definitions are complete without them)",
+    report_placement(ctx)
+    if settings.listener and settings.load_balancer:
+        ctx.refuse(
+            "C2F219",
+            ("x-fargate", "listener"),
+            "a listener belongs to a load balancer: listener and load_balancer cannot both be set",
+            hint="leave one of them out",
+            url=BALANCING_URL,
         )
+    for name in settings.networks:
+        if name not in ctx.project.networks:
+            ctx.refuse(
+                "C2F212",
+                (),
+                f"--network {name}=…: no service uses such a network",
+                hint=f"networks: {', '.join(ctx.project.networks)}",
+            )
     pushed = any(repository_name(ctx, s) for s in ctx.project.services.values())
     needs_account = pushed and not settings.registry
     if not settings.account and (
@@ -300,26 +314,54 @@ def _stack(ctx: Context) -> Stack:
     builder = _Builder(ctx)
     order = find_order(ctx)
     builder.shared("account", Account(ctx.settings.region, ctx.settings.account))
-    builder.shared("network", Network(subnet_ids=ctx.settings.subnets))
+    builder.shared(
+        "network", Network(ctx.settings.vpc, ctx.settings.subnets, ctx.settings.load_balancer_subnets)
+    )
     builder.shared("cluster", _cluster(ctx, order.leaders))
     builder.shared("namespace", Namespace(ctx.settings.namespace or ctx.stack))
     for logical_id, resource in {**filesystem.resources(ctx), **secrets.resources(ctx)}.items():
         builder.shared(logical_id, resource)
-    tasks = [(service, *_task(ctx, builder, service)) for service in order.leaders]
-    network = network_configuration(ctx)
-    _put_mount_targets(ctx, builder, [(made, network) for _, made, _ in tasks])
-    for service, made, definition in tasks:
+    made = {service.name: task(ctx, service) for service in order.leaders}
+    fronts = balance(ctx, made)
+    security = secure(ctx, made, fronts)
+    discovery = discover(ctx, made)
+    for resources in (security.resources, fronts.resources, discovery.resources):
+        builder.resources.update(resources)
+    for leader in discovery.searching:
+        made[leader] = with_search_domain(ctx, leader, made[leader])
+    definitions = [_task(ctx, builder, service, made[service.name]) for service in order.leaders]
+    networks = {leader: network_configuration(ctx, groups) for leader, groups in security.groups.items()}
+    _put_mount_targets(ctx, builder, [(made[leader], network) for leader, network in networks.items()])
+    for service, definition in zip(order.leaders, definitions, strict=True):
+        network = networks[service.name]
         if service.name in ctx.jobs:
             _put_job(ctx, builder, service, definition, network)
         else:
-            ecs_service = _ecs_service(ctx, service, made, definition, network)
+            ecs_service = _ecs_service(ctx, service, made[service.name], definition, network)
+            ecs_service = _reached(ecs_service, made[service.name], service.name, fronts, discovery)
             _put_scaling(ctx, builder, service, builder.put("service", service, ecs_service), ecs_service)
-    _put_roles(ctx, builder, [(definition, made.definition) for _, made, definition in tasks])
+    _put_roles(
+        ctx,
+        builder,
+        [(i, made[s.name].definition) for i, s in zip(definitions, order.leaders, strict=True)],
+    )
     stack = apply_patches(ctx, builder.build(after(ctx, order)))
     _validate(ctx, stack)
     _validate_names(ctx, stack)
     report_cost(ctx, stack)
     return stack
+
+
+def _reached(
+    service: EcsService, made: Task, leader: str, fronts: Fronts, discovery: Discovery
+) -> EcsService:
+    """Put a service behind its load balancers, and into the private DNS namespace."""
+    targets = fronts.targets.get(leader, ())
+    return service._replace(
+        load_balancers=targets,
+        service_registries=discovery.registries.get(leader, ()),
+        health_check_grace_period_seconds=grace_period(made) if targets else None,
+    )
 
 
 def _put_mount_targets(
@@ -352,9 +394,8 @@ def _cluster(ctx: Context, services: Iterable[Service]) -> Cluster | Existing:
     )
 
 
-def _task(ctx: Context, builder: _Builder, service: Service) -> tuple[Task, str]:
-    """Add the task definition of a service, and what it needs to exist first."""
-    made = task(ctx, service)
+def _task(ctx: Context, builder: _Builder, service: Service, made: Task) -> str:
+    """Add the task definition of a service, and what it needs to exist first; give its logical id."""
     for member in made.services:
         repository = repository_name(ctx, member)
         if repository:
@@ -365,7 +406,7 @@ def _task(ctx: Context, builder: _Builder, service: Service) -> tuple[Task, str]
         ctx, service, [s for s in made.services if s.name in ctx.project.services], made.statements
     )
     builder.put("task-role", service, role)
-    return made, builder.put("task-definition", service, made.definition)
+    return builder.put("task-definition", service, made.definition)
 
 
 def _put_log_group(ctx: Context, builder: _Builder, log: LogConfiguration | None) -> None:

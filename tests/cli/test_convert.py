@@ -138,6 +138,23 @@ def test_quiet_says_nothing_about_a_conversion_without_errors(program: Program, 
     assert (project / "fargate" / "json" / "compose2fargate.json").is_file()
 
 
+@pytest.mark.parametrize(
+    ("options", "address"),
+    [
+        ([], "ENABLED"),
+        (["--no-assign-public-ip"], "DISABLED"),
+        (["--subnet", "subnet-1"], "DISABLED"),
+        (["--subnet", "subnet-1", "--assign-public-ip"], "ENABLED"),
+    ],
+)
+def test_tasks_have_a_public_address_where_no_subnets_are_given_or_as_asked(
+    options: list[str], address: str, program: Program, project: Path
+) -> None:
+    document = json.loads(program("convert", "-o", "-", *options, cwd=project).out)
+    network = document["services/web.json"]["networkConfiguration"]["awsvpcConfiguration"]
+    assert network["assignPublicIp"] == address
+
+
 def test_compose_files_and_the_setting_of_that_name_are_two_options(program: Program, tmp_path: Path) -> None:
     (tmp_path / "other.yaml").write_text(
         "services: {app: {image: a, configs: [{source: c, target: /etc/app/c}]}}\nconfigs: {c: {content: x}}",

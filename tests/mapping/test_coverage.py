@@ -12,9 +12,11 @@ PATHS = {".".join(path) for path in key_paths(read_schema("compose"))}
 
 NAMES = {
     f"{section}.*" for section in ("services", "networks", "volumes", "secrets", "configs", "models")
-} | {"services.*.volumes.*"}
+} | {"services.*.volumes.*", "services.*.ports.*"}
 """Rows for what the user names, or lists: the schema has no key there."""
 OURS = {
+    "networks.*.x-fargate",
+    "networks.*.x-aws-securitygroup",
     "x-fargate",
     "services.*.x-fargate",
     "volumes.*.x-fargate",
@@ -79,7 +81,7 @@ def test_each_key_the_user_wrote_has_one_outcome_with_its_line(translated: Trans
         ".".join(map(str, a.path)): (a.location and a.location.line, a.row.outcome) for a in made.accounted
     }
     assert len(found) == len(made.accounted)
-    assert found["services.web.ports"] == (8, Outcome.MAPPED)
+    assert found["services.web.ports.0"] == (8, Outcome.MAPPED)
     assert found["services.web.restart"] == (2, Outcome.MAPPED)
     assert found["services.web.networks.front.aliases"] == (9, Outcome.APPROXIMATED)
     assert found["services.web.deploy.resources.limits.pids"] == (10, Outcome.IGNORED)

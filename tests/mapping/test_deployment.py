@@ -238,7 +238,9 @@ def test_exec_and_a_read_only_file_system_exclude_each_other(translated: Transla
 
 def test_a_price_list_of_one_s_own_counts(translated: Translate, tmp_path: Path) -> None:
     (tmp_path / "prices.json").write_text(json.dumps({"vcpu_hour": 1, "gb_hour": 0}))
-    made = translated("services: {web: {image: nginx, deploy: {replicas: 2}}}", prices="prices.json")
+    made = translated(
+        "services: {web: {image: nginx, deploy: {replicas: 2}}}", prices="prices.json", subnets=("s",)
+    )
     (whole,) = [d for d in made.diagnostics if d.code == "C2F249"]
     assert "about 365.00 USD a month" in whole.message
     assert "your own prices" in whole.message

@@ -1,0 +1,56 @@
+"""`commands.sh`: a script that a shell can read, in which every id that is noted is made, and every file is handed over."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from compose2fargate.emitters.commands import PLACEHOLDER
+from tests.conftest import ROOT
+
+SCRIPTS = sorted(ROOT.glob("fixtures/*/expected/json/commands.sh"))
+
+
+def name(path: Path) -> str:
+    return path.parents[2].name
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=name)
+def test_a_shell_can_read_it(path: Path) -> None:
+    done = subprocess.run(["sh", "-n", str(path)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=name)
+def test_every_placeholder_of_the_files_is_filled_in_before_its_file_is_used(path: Path) -> None:
+    script = path.read_text(encoding="utf-8")
+    noted = set(re.findall(r"^note '?([^ ']+)'? ", script, re.MULTILINE))
+    for file in sorted(path.parent.rglob("*.json")):
+        if file.name == "compose2fargate.json":
+            continue
+        found = set(re.findall(rf'"([^"]*{PLACEHOLDER}[^"]*)"', file.read_text(encoding="utf-8")))
+        ours = {text for text in found if not text.startswith("fs-")}  # a file system that only the user has
+        assert ours <= noted, file.name
+        where = file.relative_to(path.parent).as_posix()
+        if ours and where in script:
+            assert f'"$(fill {where})"' in script
+            used = script.index(f"fill {where}")
+            assert all(script.index(f"note {quoted(text, script)}") < used for text in ours)
+
+
+def quoted(text: str, script: str) -> str:
+    return f"'{text}'" if f"note '{text}'" in script else text
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=name)
+def test_every_variable_is_set_before_it_is_used(path: Path) -> None:
+    known = {"found", "said", "1", "2", "ids", "account", "operation", "tries", "0", "@"}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        loops = set(re.findall(r"^for ([a-z0-9_]+) in ", line))
+        if not line.startswith("#"):
+            used = set(re.findall(r"\$\{?([a-z0-9_@]+)", line)) - known
+            assert used <= known | loops, line
+        known |= set(re.findall(r"^([a-z0-9_]+)=", line))
