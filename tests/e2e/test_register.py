@@ -313,11 +313,11 @@ def test_cluster_service_and_schedule_are_created_as_they_were_sent(
     (tmp_path / "compose.yaml").write_text(
         "name: night\n"
         "services:\n"
-        "  web: {image: nginx:1.27-alpine, ports: ['80:80'], mem_limit: 256m, scale: 2}\n"
+        "  web: {image: nginx:1.27-alpine, ports: ['80:80'], mem_limit: 256m, scale: 2, x-fargate: {dns: false}}\n"
         "  report: {image: alpine, command: [echo, done], mem_limit: 64m, x-fargate: {schedule: '30 3 * * 1-5'}}\n"
     )
     result = program(
-        "convert", "-o", "out", "--region", REGION, "--account", ACCOUNT,
+        "convert", "-o", "out", "--region", REGION, "--account", ACCOUNT, "--load-balancer", "none", "--job-names", "none",
         "--subnet", network.subnet, "--security-group", network.security_group, cwd=tmp_path,
     )  # fmt: skip
     assert result.status == 0, result.err
