@@ -34,7 +34,7 @@ def derived(made: object) -> ImageBuild:
 def test_an_image_derives_from_the_one_in_the_file(translated: Translate, folder: Path) -> None:
     made = translated("services: {web: {image: 'nginx:1', volumes: ['./conf/app.toml:/etc/app.toml:ro']}}")
     build = derived(made)
-    assert (build.base, build.repository, build.tag, build.key) == (None, "shop/web", "latest", "web")
+    assert (build.base, build.repository, build.tag, build.key) == (None, "shop/web", "", "web")
     assert build.args == {BASE_ARG: "nginx:1"}
     assert [(f.source, f.path) for f in build.files] == [(str(folder / "conf/app.toml"), "conf/app.toml")]
     assert build.dockerfile_text is not None
@@ -56,7 +56,7 @@ def test_an_image_built_here_is_built_first(translated: Translate) -> None:
     )
     first, second = made.translation.builds
     assert (first.key, second.key, second.base) == ("web", "web+files", "web")
-    assert (first.tag, second.tag) == ("latest", "latest-files")
+    assert (first.tag, second.tag) == ("", "")
     assert first.repository == second.repository == "shop/web"
     assert (first.args, first.shm_size, first.extra_hosts) == ({"A": "b"}, 67108864, ("h=1.2.3.4",))
     assert (first.ulimits, first.cache_from, first.tags) == ({"nofile": "1:2"}, ("x",), ("y",))
