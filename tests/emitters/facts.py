@@ -187,7 +187,7 @@ def _volume(volume: Mapping[str, Any]) -> dict[str, Any]:
         made["efsVolumeConfiguration"] = _given(
             {
                 "fileSystemId": efs["file_system_id"],
-                "rootDirectory": None if efs["root_directory"] == "/" else efs["root_directory"],
+                "rootDirectory": efs["root_directory"],
                 "transitEncryption": efs["transit_encryption"],
                 "authorizationConfig": _given(authorization),
             }
