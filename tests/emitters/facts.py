@@ -67,16 +67,20 @@ def ordered(value: Any) -> Any:
     for name in ("key", "capacityProvider"):
         if isinstance(value, list) and value and all(isinstance(i, Mapping) and name in i for i in value):
             return sorted(value, key=itemgetter(name))
-    if (
-        isinstance(value, list)
-        and value
-        and all(isinstance(i, Mapping) and set(i) <= _OF_VOLUMES for i in value)
-    ):
-        return sorted(value, key=itemgetter("name"))
+    if isinstance(value, list) and all(isinstance(i, Mapping) and set(i) <= _OF_VOLUMES for i in value):
+        return sorted(map(_without_usual_root, value), key=itemgetter("name"))
     return value
 
 
 _OF_VOLUMES = {"name", "efsVolumeConfiguration", "configuredAtLaunch", "host"}
+
+
+def _without_usual_root(volume: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out `/`, which is what a volume has when nothing is given."""
+    efs = volume.get("efsVolumeConfiguration", {})
+    if efs.get("rootDirectory") != "/":
+        return volume
+    return {**volume, "efsVolumeConfiguration": {k: v for k, v in efs.items() if k != "rootDirectory"}}
 
 
 def of_json(folder: Path) -> Facts:
@@ -200,7 +204,7 @@ def _service(values: Mapping[str, Any]) -> dict[str, Any]:
     made = {
         "serviceName": values["name"],
         "desiredCount": values["desired_count"],
-        "launchType": values["launch_type"],
+        "launchType": values["launch_type"] if values["launch_type"] == "FARGATE" else None,
         "platformVersion": _version(values["platform_version"]),
         "capacityProviderStrategy": [
             {"capacityProvider": i["capacity_provider"], "weight": i["weight"], "base": i["base"] or 0}

@@ -22,6 +22,9 @@ from tests.emitters.projects import CASES, convert
 from tests.emitters.stacks import with_what_exists
 from tests.emitters.test_cloudformation import Loader, findings
 
+WHAT_TERRAFORM_DOES_ANYWAY = "deploymentConfiguration.strategy: 'ROLLING' != None"
+"""Provider 5.100 has no argument for it, and this is the strategy it has."""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -116,7 +119,11 @@ def test_terraform_says_what_json_says(states: Mapping[str, list[Mapping[str, An
         if plain:
             computed = frozenset({"mocked", "-0abc1234", "us-east-1"})
             made = of_terraform(states[case], computed)
-            found += [f"{case}{difference}" for difference in differences(of_json(plain), made)]
+            found += [
+                f"{case}{difference}"
+                for difference in differences(of_json(plain), made)
+                if not difference.endswith(WHAT_TERRAFORM_DOES_ANYWAY)
+            ]
     assert found == []
 
 

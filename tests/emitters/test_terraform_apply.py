@@ -57,7 +57,7 @@ class Account:
 
     def close(self) -> None:
         self._process.terminate()
-        self._process.wait()
+        self._process.communicate()
 
 
 class Life(NamedTuple):
@@ -129,7 +129,7 @@ class Module:
     def destroy(self) -> str:
         done = self.run("destroy", "-auto-approve")
         complete = re.search(r"Destroy complete! Resources: \d+", done.stdout)
-        return str(complete[0]) if complete else done.stdout + done.stderr
+        return str(complete[0]) if complete else f"not destroyed: {done.stderr}"
 
 
 def live(
@@ -207,7 +207,8 @@ def test_a_changed_value_is_an_update_in_place(name: str, lives: Mapping[str, Fu
 
 @pytest.mark.parametrize("name", STACKS)
 def test_destroying_leaves_nothing(name: str, lives: Mapping[str, Future[Life]]) -> None:
-    assert re.fullmatch(r"Destroy complete! Resources: [1-9]\d*", lives[name].result().destroyed)
+    destroyed = lives[name].result().destroyed
+    assert re.fullmatch(r"Destroy complete! Resources: [1-9]\d*", destroyed), destroyed
 
 
 def test_two_environments_leave_the_account_as_it_was(lives: Mapping[str, Future[Life]]) -> None:
