@@ -24,6 +24,7 @@ from compose2fargate.emitters.terraform_resources import RENDERERS
 from compose2fargate.sample_stack import sample_stack
 from compose2fargate.settings import Settings
 from compose2fargate.testing import check_emitter, resource_types
+from tests.conftest import ROOT
 from tests.emitters.conftest import Terraform, write
 from tests.emitters.projects import FIXTURES, convert
 from tests.emitters.stacks import with_what_exists
@@ -231,6 +232,14 @@ def test_one_changed_value_changes_one_service_file(edit: str, tmp_path: Path) -
     differing = [name for name in {**one, **other} if one.get(name) != other.get(name)]
     assert len(differing) == 1
     assert differing[0].startswith("service_")
+
+
+def test_the_readme_quotes_the_module_of_the_sample(tmp_path: Path) -> None:
+    quoted = re.search(r"```hcl\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    made = convert("sample", "terraform", tmp_path / "sample")
+    assert quoted
+    assert made
+    assert quoted[1] in (made / "service_web.tf").read_text("utf-8")
 
 
 @pytest.mark.parametrize("made", [sample_stack, with_what_exists], ids=["everything", "guest"])
