@@ -270,6 +270,7 @@ _FAILURES = (
     ("NoRegionError", "C2F401", "no AWS region is known", "--region eu-central-1, or set AWS_REGION"),
     ("ProfileNotFound", "C2F402", "there is no such AWS profile", "aws configure list-profiles shows what there is"),
     ("HTTPClientError", "C2F403", "AWS cannot be reached", "check the network, HTTPS_PROXY and AWS_ENDPOINT_URL, then run it again"),
+    ("ConnectionError", "C2F403", "AWS cannot be reached", "check the network, HTTPS_PROXY and AWS_ENDPOINT_URL, then run it again"),
     ("ParamValidationError", "C2F406", "AWS's own client does not take the parameters", "report this, with the part of the compose file"),
     ("BotoCoreError", "C2F406", "AWS cannot be called", "run it again with --debug to see more"),
 )  # fmt: skip

@@ -287,7 +287,7 @@ DRIFTS: dict[str, tuple[str, Any]] = {
         "task-role/db",
         lambda w: w.account.client("iam").update_role(RoleName="shop-db", Description="other"),
     ),
-    "a revision from elsewhere": ("task-definition/web", lambda w: _register_other(w)),
+    "a revision from elsewhere": ("task-definition/web", _register_other),
     "service's count": (
         "service/db",
         lambda w: w.account.client("ecs").update_service(cluster="shop", service="db", desiredCount=3),
@@ -508,7 +508,7 @@ def test_prune_removes_what_left_the_file_and_nothing_else(applied: World) -> No
         "listener-rule/web",
     )
     smaller = applied.without(*gone)
-    assert {k for k in smaller.kinds().values()} == {planner.LEFT}
+    assert set(smaller.kinds().values()) == {planner.LEFT}
     assert smaller.apply().exit_code == 0
     assert applied.kinds() == {}
     assert smaller.apply(prune=True).exit_code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -69,8 +70,7 @@ class World:
         return self.with_resources({k: r for k, r in self.stack.resources.items() if k not in logical_ids})
 
     def with_resources(self, resources: Mapping[str, Resource]) -> World:
-        other = World(self.account, self.stack._replace(resources=resources), self.context.owner)
-        return other
+        return World(self.account, self.stack._replace(resources=resources), self.context.owner)
 
     def kinds(self, **choices: Any) -> dict[str, str]:
         """Give what a plan does, by logical id; what stays is left out."""
@@ -93,17 +93,19 @@ def with_certificate(stack: Stack, arn: str) -> Stack:
 
 
 def _with_names(found: Mapping[str, Found]) -> dict[str, Any]:
-    values = {
-        str(value): f"<{node}.{name}>"
+    given = [
+        (value, f"<{node}.{name}>")
         for node, one in found.items()
-        for name, value in one.attributes.items()
-        if isinstance(value, str) and len(value) > 8
-    }
+        for name, attribute in one.attributes.items()
+        for value in (attribute if isinstance(attribute, list) else [attribute])
+    ]
+    values = {value: name for value, name in given if isinstance(value, str) and len(value) > 8}
     pictures = {}
     for node, one in found.items():
         text = json.dumps(one.state, sort_keys=True, default=str)
         for value in sorted(values, key=len, reverse=True):
             text = text.replace(value, values[value])
+        text = re.sub(r"certificate/[0-9a-f-]+", "certificate", text)
         pictures[node] = json.loads(text)
     return pictures
 

@@ -30,7 +30,7 @@ class _CloudMap(Handler):
     """What they have in common: tags by ARN, and operations that end later."""
 
     missing = frozenset({"NamespaceNotFound", "ServiceNotFound", "ResourceNotFoundException"})
-    exists = frozenset({"NamespaceAlreadyExists", "ServiceAlreadyExists"})
+    exists = frozenset({"NamespaceAlreadyExists", "ServiceAlreadyExists", "ConflictingDomainExists"})
     busy = frozenset({"ResourceInUse"})
 
     def tags(self, arn: str, context: Context) -> dict[str, str]:

@@ -655,18 +655,12 @@ def _fits_its_task(account: Account, cluster: str, name: str, request: Json) -> 
 def _check_target_group(backend: Any, arn: str) -> None:
     from moto.elbv2.models import elbv2_backends
 
+    from compose2fargate.apply.sandbox.gaps import used_groups
+
     elb = elbv2_backends[backend.account_id][backend.region_name]
-    group = elb.target_groups.get(arn)
-    if group is None:
+    if arn not in elb.target_groups:
         raise _refuse(f"Unable to describe target group {arn}: One or more target groups not found")
-    used = [
-        action.data.get("TargetGroupArn")
-        for balancer in elb.load_balancers.values()
-        for listener in balancer.listeners.values()
-        for actions in (listener.default_actions, *(rule.actions for rule in listener.rules.values()))
-        for action in actions
-    ]
-    if arn not in used and not group.load_balancer_arns:
+    if arn not in used_groups(elb):
         raise _refuse(
             f"The target group with targetGroupArn {arn} does not have an associated load balancer."
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 Json = dict[str, Any]
@@ -26,6 +26,7 @@ def close() -> None:
         _autoscaling,
         _backup_policies,
         _target_health,
+        _names_taken,
         _load_balancers,
         _balancers_of_groups,
         _security_groups,
@@ -103,6 +104,52 @@ def _backup_policies() -> None:
     Responses.describe_backup_policy = describe
 
 
+def _names_taken() -> None:
+    """Refuse what exists: access points with the same token, namespaces and names with the same name.
+
+    https://docs.aws.amazon.com/efs/latest/ug/API_CreateAccessPoint.html,
+    https://docs.aws.amazon.com/cloud-map/latest/api/API_CreateHttpNamespace.html
+    """
+    from moto.efs.models import EFSBackend
+    from moto.servicediscovery.models import ServiceDiscoveryBackend as Map
+
+    _refuse_second(EFSBackend, "create_access_point", "AccessPointAlreadyExists", _same_token)
+    for kind, operation in (
+        ("HTTP", "create_http_namespace"),
+        ("DNS_PRIVATE", "create_private_dns_namespace"),
+    ):
+        _refuse_second(Map, operation, "NamespaceAlreadyExists", partial(_same_namespace, kind))
+    _refuse_second(Map, "create_service", "ServiceAlreadyExists", _same_service)
+
+
+def _refuse_second(backend: Any, operation: str, code: str, exists: Callable[[Any, Json], bool]) -> None:
+    from inspect import signature
+
+    from moto.core.exceptions import JsonRESTError
+
+    create = getattr(backend, operation)
+
+    def checked(self: Any, *arguments: Any, **named: Any) -> Any:
+        if exists(self, signature(create).bind(self, *arguments, **named).arguments):
+            raise JsonRESTError(code, "it exists already")
+        return create(self, *arguments, **named)
+
+    setattr(backend, operation, checked)
+
+
+def _same_token(backend: Any, given: Json) -> bool:
+    return any(point.client_token == given["client_token"] for point in backend.access_points.values())
+
+
+def _same_namespace(kind: str, backend: Any, given: Json) -> bool:
+    return any((one.type, one.name) == (kind, given["name"]) for one in backend.namespaces.values())
+
+
+def _same_service(backend: Any, given: Json) -> bool:
+    wanted = (given["namespace_id"], given["name"])
+    return any((one.namespace_id, one.name) == wanted for one in backend.services.values())
+
+
 def _target_health() -> None:
     """Let the tasks of a service be the targets of its target groups."""
     from moto.core.responses import ActionResult
@@ -152,6 +199,7 @@ def _load_balancers() -> None:
 
     https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
     """
+    from moto.core.responses import ActionResult
     from moto.elbv2.responses import ELBV2Response as Responses
 
     create = Responses.create_load_balancer
@@ -170,10 +218,12 @@ def _load_balancers() -> None:
                 "ValidationError",
                 "At least two subnets in two different Availability Zones must be specified",
             )
-        if name in existing and (existing[name].loadbalancer_type or "application") != kind:
-            raise _query_error(
-                "DuplicateLoadBalancerName", f"A load balancer with the same name '{name}' exists"
-            )
+        if name in existing:
+            if existing[name].type != kind:
+                raise _query_error(
+                    "DuplicateLoadBalancerName", f"A load balancer with the same name '{name}' exists"
+                )
+            return ActionResult({"LoadBalancers": [existing[name]]})  # the same wish twice makes one
         return create(response)
 
     Responses.create_load_balancer = checked
