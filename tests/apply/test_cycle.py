@@ -80,6 +80,18 @@ def _tag(service: str, call: str, **given: Any) -> Any:
     return lambda world: getattr(world.account.client(service), call)(**given)
 
 
+def _register_other(world: World) -> None:
+    ecs = world.account.client("ecs")
+    definition = ecs.describe_task_definition(taskDefinition="shop-web")["taskDefinition"]
+    members = (
+        "family", "cpu", "memory", "networkMode", "requiresCompatibilities", "executionRoleArn", "containerDefinitions",
+        "volumes", "runtimePlatform",
+    )  # fmt: skip
+    given = {member: definition[member] for member in members}
+    given["containerDefinitions"][1]["image"] = "somebody/else:1"
+    ecs.register_task_definition(**given)
+
+
 DRIFTS: dict[str, tuple[str, Any]] = {
     "cluster's settings": (
         "cluster",
@@ -363,18 +375,6 @@ DRIFTS: dict[str, tuple[str, Any]] = {
         ),
     ),
 }
-
-
-def _register_other(world: World) -> None:
-    ecs = world.account.client("ecs")
-    definition = ecs.describe_task_definition(taskDefinition="shop-web")["taskDefinition"]
-    members = (
-        "family", "cpu", "memory", "networkMode", "requiresCompatibilities", "executionRoleArn", "containerDefinitions",
-        "volumes", "runtimePlatform",
-    )  # fmt: skip
-    given = {member: definition[member] for member in members}
-    given["containerDefinitions"][1]["image"] = "somebody/else:1"
-    ecs.register_task_definition(**given)
 
 
 def _reschedule(world: World, **changed: Any) -> None:

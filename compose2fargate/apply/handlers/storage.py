@@ -548,7 +548,8 @@ class SecretParameterHandler(_SecretHandler):
             )
             tags = tags_from((answer or {}).get("TagList"))
             state = {"name": name, "description": one.get("Description"), "tags": shown_tags(tags)}
-            yield Found(name, {"name": name, "arn": one.get("ARN", "")}, normal(state), tags, one, name)
+            arn = one.get("ARN") or ssm.get_parameter(Name=name)["Parameter"]["ARN"]
+            yield Found(name, {"name": name, "arn": arn}, normal(state), tags, one, name)
 
     def owned(self, context: Context) -> Iterable[Found]:
         """List the parameters with our tags."""

@@ -563,6 +563,24 @@ def patch() -> None:
     Responses.moto_register_task_definition = Responses.register_task_definition
     for name, function in _OPERATIONS.items():
         setattr(Responses, name, function)
+    _latest_active()
+
+
+def _latest_active() -> None:
+    """Let a family's name mean its latest active revision, as it does in AWS."""
+    from moto.ecs.models import EC2ContainerServiceBackend as Backend
+
+    describe = Backend.describe_task_definition
+
+    def described(self: Any, task_definition_str: str) -> Any:
+        family = _last(task_definition_str)
+        if ":" in family:
+            return describe(self, task_definition_str)
+        revisions = self.task_definitions.get(family, {})
+        active = [number for number, one in revisions.items() if one.status == "ACTIVE"]
+        return describe(self, f"{family}:{max(active)}" if active else family)
+
+    Backend.describe_task_definition = described
 
 
 def _refuse(message: str, code: str = "InvalidParameterException") -> Exception:

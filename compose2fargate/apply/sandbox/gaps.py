@@ -227,6 +227,16 @@ def _load_balancers() -> None:
         return create(response)
 
     Responses.create_load_balancer = checked
+    listen = Responses.create_listener
+
+    def listen_once(response: Any) -> Any:
+        arn, port = response._get_param("LoadBalancerArn"), str(response._get_param("Port"))
+        balancer = response.elbv2_backend.load_balancers.get(arn)
+        if balancer and any(str(one.port) == port for one in balancer.listeners.values()):
+            raise _query_error("DuplicateListener", "A listener already exists on this port")
+        return listen(response)
+
+    Responses.create_listener = listen_once
 
 
 def _balancers_of_groups() -> None:
