@@ -23,6 +23,9 @@ def differences(one: Any, other: Any, path: str = "") -> Iterator[str]:
                 yield f"{path}.{key}: {one.get(key)!r} != {other.get(key)!r}"
             else:
                 yield from differences(one[key], other[key], f"{path}.{key}")
+    elif path.endswith(("securityGroups", "subnets")) and isinstance(one, list) and isinstance(other, list):
+        if LINK not in {*one, *other} and sorted(one) != sorted(other):
+            yield f"{path}: {one!r} != {other!r}"
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         for number, (left, right) in enumerate(zip(one, other, strict=True)):
             yield from differences(left, right, f"{path}[{number}]")
@@ -64,7 +67,7 @@ def facts(tasks: Iterator[Mapping[str, Any]], services: Iterator[Mapping[str, An
 
 def ordered(value: Any) -> Any:
     """Sort lists of things with names, whose order means nothing to AWS."""
-    for name in ("key", "capacityProvider"):
+    for name in ("key", "capacityProvider", "containerPort"):
         if isinstance(value, list) and value and all(isinstance(i, Mapping) and name in i for i in value):
             return sorted(value, key=itemgetter(name))
     if isinstance(value, list) and all(isinstance(i, Mapping) and set(i) <= _OF_VOLUMES for i in value):

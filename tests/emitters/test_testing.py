@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from compose2fargate.aws.stack import Stack
+from compose2fargate.emitters import BUILT_IN, load_emitter
 from compose2fargate.sample_stack import sample_stack
 from compose2fargate.settings import Settings
 from compose2fargate.testing import check_emitter
@@ -34,6 +35,11 @@ def test_a_good_emitter_passes_and_its_files_are_given_back() -> None:
 
 def test_it_is_checked_on_another_stack_if_that_is_wanted() -> None:
     assert check_emitter(emitter(good), sample_stack("other")) == {"folder/file.txt": "other\n"}
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_built_in_targets_pass(name: str) -> None:
+    check_emitter(load_emitter(name))
 
 
 def changing(stack: Stack, _: Settings) -> Mapping[str, str]:
