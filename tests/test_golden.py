@@ -11,7 +11,7 @@ from tests.conftest import ROOT, Program
 
 FIXTURES = ROOT / "fixtures"
 CASES = sorted(path.parent.name for path in FIXTURES.glob("*/compose.yaml"))
-TARGETS = ("json",)
+TARGETS = ("json", "terraform", "cloudformation")
 
 
 def arguments(case: Path) -> list[str]:
