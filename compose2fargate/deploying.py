@@ -98,6 +98,11 @@ def prepare(
         environment=settings.environment,
         secret_value=_secret_values(translated, options),
     )
+    if not settings.account:
+        # Whose credentials these are is known by now: nothing is left open in the stack.
+        flags["account"] = deploy.account_id(deployment)
+        translated = translate(options, flags, stdin=stdin)
+        deployment = deployment._replace(stack=translated.translation.stack)
     return Prepared(translated, deployment, options, target)
 
 

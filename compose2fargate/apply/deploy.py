@@ -82,6 +82,12 @@ def open_deployment(
     return Deployment(stack, context, bool(target.sandbox))
 
 
+def account_id(deployment: Deployment) -> str:
+    """Ask whose credentials these are."""
+    with translated("asking for the account"):
+        return str(deployment.account.client("sts").get_caller_identity()["Account"])
+
+
 def _clusters(stack: Stack) -> tuple[str, ...]:
     own = [cluster.cluster_name for _, cluster in stack.of_type(Cluster)]
     guests = [e.identifier.rpartition("/")[2] for _, e in stack.of_type(Existing) if e.kind == "Cluster"]

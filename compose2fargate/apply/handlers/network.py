@@ -187,10 +187,11 @@ class SecurityGroupHandler(Handler):
 
 def _tag_ec2(found: Found, want: Json, context: Context) -> None:
     ec2 = context.account.client("ec2")
-    ec2.create_tags(Resources=[found.key], Tags=tag_list(want["tags"]))
+    keys = found.key if isinstance(found.key, list) else [found.key]
+    ec2.create_tags(Resources=keys, Tags=tag_list(want["tags"]))
     surplus = surplus_tags(found, want)
     if surplus:
-        ec2.delete_tags(Resources=[found.key], Tags=[{"Key": key} for key in surplus])
+        ec2.delete_tags(Resources=keys, Tags=[{"Key": key} for key in surplus])
 
 
 _SOURCES = ("sourceGroupId", "cidrIp", "cidrIpv6")
@@ -198,13 +199,12 @@ _PORTS = ("ipProtocol", "fromPort", "toPort")
 
 
 class IngressRuleHandler(Handler):
-    """Rules of our security groups: a rule is what it says, so only its description can change.
+    """Rules of our security groups: a rule is what it says, so only its description and tags can change.
 
     A rule for IPv4 and IPv6 addresses is two in AWS, and one here: its key has the ids of both.
     """
 
     kind = aws.IngressRule
-    taggable = False
     missing = frozenset(
         {"InvalidSecurityGroupRuleId.NotFound", "InvalidPermission.NotFound", "InvalidGroup.NotFound"}
     )
@@ -244,7 +244,7 @@ class IngressRuleHandler(Handler):
     def create(self, want: Json, context: Context) -> Found:
         """Let somebody in."""
         answer = context.account.client("ec2").authorize_security_group_ingress(
-            GroupId=want["groupId"], IpPermissions=[_permission(want)]
+            GroupId=want["groupId"], IpPermissions=[_permission(want)], TagSpecifications=_rule_tags(want)
         )
         ids = [rule["SecurityGroupRuleId"] for rule in answer.get("SecurityGroupRules", [])]
         return Found((want["groupId"], *ids), {}, want, None)
@@ -256,8 +256,12 @@ class IngressRuleHandler(Handler):
         if added:
             kept = {member: value for member, value in want.items() if member not in _SOURCES}
             ec2.authorize_security_group_ingress(
-                GroupId=want["groupId"], IpPermissions=[_permission({**kept, **added})]
+                GroupId=want["groupId"],
+                IpPermissions=[_permission({**kept, **added})],
+                TagSpecifications=_rule_tags(want),
             )
+        if "tags" in changed:
+            _tag_ec2(found._replace(key=list(found.key[1:]), tags=found.state.get("tags", {})), want, context)
         if "description" in changed:
             ec2.update_security_group_rule_descriptions_ingress(
                 GroupId=want["groupId"], IpPermissions=[_permission(want)]
@@ -293,11 +297,16 @@ def _found_rule(rule: Json) -> Found:
             "cidrIp": rule.get("CidrIpv4"),
             "cidrIpv6": rule.get("CidrIpv6"),
             "description": rule.get("Description"),
+            "tags": shown_tags(tags_from(rule.get("Tags"))),
         }
     )
     source = next((state[member] for member in _SOURCES if member in state), "")
     name = f"{source} to {state['groupId']} {state['ipProtocol']} {state.get('fromPort', '')}".rstrip()
     return Found((rule["GroupId"], rule["SecurityGroupRuleId"]), {}, state, None, name=name)
+
+
+def _rule_tags(want: Json) -> list[Json]:
+    return [{"ResourceType": "security-group-rule", "Tags": tag_list(want["tags"])}]
 
 
 def _permission(want: Json) -> Json:
