@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from hashlib import sha256
+from http.client import HTTPException
 from importlib.util import find_spec
 from typing import Any, Final, NamedTuple
 from urllib.error import URLError
@@ -109,7 +110,7 @@ def call(session: Session, what: str, body: Any = None) -> Any:
     try:
         with urlopen(request, timeout=10) as answer:  # noqa: S310
             return json.load(answer)
-    except URLError as error:
+    except (URLError, HTTPException) as error:
         raise OSError(str(error)) from None
 
 

@@ -366,5 +366,6 @@ def serve(sandbox: Sandbox, port: int) -> Any:
             raise
 
     server = make_server("127.0.0.1", port, application, threaded=True, request_handler=MotoRequestHandler)
-    sandbox.on_stop = lambda: threading.Thread(target=server.shutdown, daemon=True).start()
+    # A moment later, so that the call that asks for it is answered.
+    sandbox.on_stop = lambda: threading.Timer(0.2, server.shutdown).start()
     return server

@@ -1,0 +1,131 @@
+"""Fifty services, with 50 ms on every call: a run takes little more than its longest chain of steps."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from compose2fargate.apply import executor, planner
+from compose2fargate.apply.account import RATES, Account, Bucket, Rate
+from compose2fargate.apply.handlers.core import Context, Owner
+from compose2fargate.apply.observe import observe, order
+from compose2fargate.apply.sandbox.wire import Sandbox
+from compose2fargate.aws.resources import Resource
+from compose2fargate.aws.stack import Stack
+from compose2fargate.sample_stack import sample_stack
+
+LATENCY = 0.05
+COUNT = 50
+
+
+def many(count: int) -> Stack:
+    """A stack of services of one kind, each with a log group, a role, a task definition."""
+    sample = sample_stack("many").resources
+    shared = ("account", "network", "cluster", "security-group/default")
+    resources: dict[str, Resource] = {node: sample[node] for node in shared}
+    definition: Any = sample["task-definition/web"]
+    service: Any = sample["service/db"]
+    log_group: Any = sample["log-group/web"]
+    role: Any = sample["infrastructure-role"]
+    for number in range(count):
+        name = f"s{number}"
+        resources[f"log-group/{name}"] = log_group._replace(log_group_name=f"/ecs/many/{name}")
+        resources[f"task-role/{name}"] = role._replace(role_name=f"many-{name}", managed_policy_arns=())
+        container = definition.container_definitions[0]._replace(name="app", essential=True)
+        resources[f"task-definition/{name}"] = definition._replace(
+            family=f"many-{name}",
+            container_definitions=(container,),
+            execution_role_arn=_ref(f"task-role/{name}", "arn"),
+            volumes=(),
+        )
+        resources[f"service/{name}"] = service._replace(
+            service_name=name,
+            task_definition=_ref(f"task-definition/{name}", "family"),
+            load_balancers=(),
+            service_registries=(),
+            service_connect_configuration=None,
+            volume_configurations=(),
+        )
+    return Stack("many", resources, {}, {})
+
+
+def _ref(node: str, attribute: str) -> Any:
+    from compose2fargate.aws.values import Ref
+
+    return Ref(node, attribute)
+
+
+def longest_chain(stack: Stack, result: executor.Result) -> float:
+    """Add up the seconds of the steps along the links; the largest sum is what no number of workers goes below."""
+    seconds = {outcome.action.logical_id: outcome.seconds for outcome in result.outcomes}
+    edges, sums = order(stack), {}
+
+    def total(node: str) -> float:
+        if node not in sums:
+            sums[node] = seconds.get(node, 0.0) + max((total(other) for other in edges[node]), default=0.0)
+        return sums[node]
+
+    return max(map(total, edges))
+
+
+@pytest.mark.benchmark
+def test_fifty_services_take_little_more_than_the_longest_chain(
+    sandbox: Sandbox, one_account: Account
+) -> None:
+    stack = many(COUNT)
+    context = Context(one_account, Owner("many", "", "many"))
+    planned = planner.plan(stack, observe(stack, context), context)
+    sandbox.clear()
+    sandbox.fault(latency=LATENCY, times=10**9)
+    began = time.monotonic()
+    result = executor.execute(stack, planned, context, executor.Options(workers=256))
+    took = time.monotonic() - began
+    calls = len(sandbox.calls)
+    sandbox.clear()
+    assert result.exit_code == 0, result.diagnostics
+    chain = longest_chain(stack, result)
+    print(
+        f"\n{COUNT} services, {calls} calls of {LATENCY * 1000:.0f} ms: {took:.2f} s; one by one {calls * LATENCY:.1f} s;"
+        f" longest chain {chain:.2f} s; ratio {took / chain:.2f}"
+    )
+    assert took <= 1.3 * chain
+
+
+def test_a_bucket_gives_its_burst_at_once_and_then_its_rate() -> None:
+    now, waits = [0.0], []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        now[0] += seconds
+
+    bucket = Bucket(Rate(20, 1.0), clock=lambda: now[0], sleep=sleep)
+    for _ in range(25):
+        bucket.take()
+    assert waits == pytest.approx([1.0] * 5)
+    now[0] += 100
+    for _ in range(20):
+        bucket.take()
+    assert len(waits) == 5
+
+
+def test_registrations_keep_to_the_rate_of_ecs(sandbox: Sandbox, session: Any) -> None:
+    """A throttling proxy: what comes too fast is refused; the bucket keeps below it, so nothing is."""
+    assert RATES["RegisterTaskDefinition"] is RATES["DeregisterTaskDefinition"]
+    fast = {"RegisterTaskDefinition": Rate(3, 20.0)}
+    account = Account(session, rates=fast, pause=0.01)
+    ecs = account.client("ecs")
+    began = time.monotonic()
+    for number in range(9):
+        ecs.register_task_definition(
+            family=f"f{number}", cpu="256", memory="512", networkMode="awsvpc", requiresCompatibilities=["FARGATE"],
+            containerDefinitions=[{"name": "app", "image": "nginx"}],
+        )  # fmt: skip
+    assert time.monotonic() - began >= 6 / 20.0 * 0.9
+
+
+def test_what_is_throttled_all_the_same_is_tried_again(sandbox: Sandbox, account: Account) -> None:
+    sandbox.fault(service="ecs", operation="ListClusters", code="ThrottlingException", times=2)
+    assert account.client("ecs").list_clusters()["clusterArns"] == []
+    assert [call.faulted for call in sandbox.calls] == [True, True, False]
