@@ -106,7 +106,7 @@ class Account:
         client = self.session.client(
             service,
             endpoint_url=self._endpoint or None,
-            config=Config(retries=retries, max_pool_connections=64, connect_timeout=10, read_timeout=60),
+            config=Config(retries=retries, max_pool_connections=128, connect_timeout=10, read_timeout=60),
         )
         if service == "ecs":
             client.meta.events.register("before-call.ecs", self._limit)

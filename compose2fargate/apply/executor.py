@@ -34,7 +34,7 @@ from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.values import Ref
 from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
 
-WORKERS: Final = 48
+WORKERS: Final = 128
 _WAIT, _DELETE, _BARRIER = "wait:", "delete:", "barrier:"
 
 DONE, FAILED, SKIPPED = "done", "failed", "not done"

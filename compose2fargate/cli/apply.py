@@ -12,9 +12,9 @@ import click
 from compose2fargate.cli.console import Console, standard_input, write
 from compose2fargate.cli.deploy_options import (
     CHOICE_OPTIONS,
+    EXECUTION_OPTIONS,
     FORMAT_OPTION,
     TARGET_OPTIONS,
-    YES_OPTION,
     choices_of,
     confirm,
     flags_of,
@@ -28,14 +28,6 @@ from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
 from compose2fargate.diagnostics import has_errors
 
 FINDINGS = 1
-
-EXECUTION_OPTIONS = (
-    YES_OPTION,
-    click.Option(["--wait/--no-wait"], default=True, help="Wait until services are steady (default)."),
-    click.Option(["--timeout"], type=click.FloatRange(1), default=1200.0, metavar="SECONDS", help="Patience with each service (1200)."),
-    click.Option(["--keep-revisions"], type=click.IntRange(1), metavar="N", help="Keep the newest N revisions only."),
-    click.Option(["--verify-first/--no-verify-first"], default=True, help="Check what the stack needs first (default)."),
-)  # fmt: skip
 
 _OPTIONS = (
     click.Argument(["file"], required=False, metavar="[PLAN]"),

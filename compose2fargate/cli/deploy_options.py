@@ -44,6 +44,15 @@ YES_OPTION: Final = click.Option(
     ["-y", "--yes"], is_flag=True, help="Do not ask; needed where there is no terminal."
 )
 
+EXECUTION_OPTIONS: Final = (
+    YES_OPTION,
+    click.Option(["--wait/--no-wait"], default=True, help="Wait until services are steady (default)."),
+    click.Option(["--timeout"], type=click.FloatRange(1), default=1200.0, metavar="SECONDS", help="Patience with each service (1200)."),
+    click.Option(["--keep-revisions"], type=click.IntRange(1), metavar="N", help="Keep the newest N revisions only."),
+    click.Option(["--verify-first/--no-verify-first"], default=True, help="Check what the stack needs first (default)."),
+)  # fmt: skip
+"""How a plan is carried out."""
+
 BANNER: Final = "SANDBOX: a fake AWS on this machine. No account is touched, nothing runs, nothing costs."
 
 

@@ -80,7 +80,7 @@ def test_fifty_services_take_little_more_than_the_longest_chain(
     sandbox.clear()
     sandbox.fault(latency=LATENCY, times=10**9)
     began = time.monotonic()
-    result = executor.execute(stack, planned, context, executor.Options(workers=256))
+    result = executor.execute(stack, planned, context)
     took = time.monotonic() - began
     calls = len(sandbox.calls)
     sandbox.clear()

@@ -216,3 +216,12 @@ def test_verify_checks_and_changes_nothing(project: Project) -> None:
     assert "C2F472" in done.stderr
     assert "/not/there" in done.stderr
     assert "+ create    cluster" in project.run("plan", *project.settings).stdout
+
+
+def test_convert_can_deploy_too(project: Project) -> None:
+    project.with_security_group()
+    done = project.run("convert", "-o", "out", "--apply", "--yes", *project.settings)
+    assert done.returncode == 0, done.stderr
+    assert (project.folder / "out" / "task-definitions" / "web.json").is_file()
+    assert "service/web: done" in done.stderr
+    assert project.run("plan", *project.settings, "--exit-code").returncode == 0
