@@ -356,7 +356,7 @@ def serve(sandbox: Sandbox, port: int) -> Any:
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import make_server
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)  # a lost connection is told otherwise
 
     def application(environ: Environ, start: StartResponse) -> Iterable[bytes]:
         try:
