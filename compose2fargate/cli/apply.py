@@ -80,7 +80,7 @@ def deploy(ctx: click.Context, prepared: Any, values: dict[str, Any]) -> None:
     console, choices = Console.of(ctx), choices_of(values)
     if values.get("verify_only") or values["verify_first"]:
         found = deploying.check_first(prepared)
-        console.report(found)
+        console.report(found if values.get("verify_only") else worth_saying(found))
         if has_errors(found):
             ctx.exit(FINDINGS)
     if values.get("verify_only"):
