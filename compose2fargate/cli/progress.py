@@ -70,8 +70,10 @@ class Live(Progress):
             self._done += 1
             del self._rows[logical_id]
         if self._live is not None:
+            from rich.markup import escape
+
             took = f"{time.monotonic() - began:.1f} s"
-            words = f" ({text})" if text else ""
+            words = f" ({escape(text)})" if text else ""
             self._live.console.print(
                 f"[{_STYLES[state]}]{_SIGNS[state]}[/] {logical_id} [dim]{took}{words}[/]"
             )
