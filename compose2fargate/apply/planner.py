@@ -17,9 +17,11 @@ from compose2fargate.apply.observe import Observed, wanted
 from compose2fargate.aws.resources import (
     Account,
     Existing,
+    LoadBalancer,
     Network,
     RunTask,
     ScalableTarget,
+    ScalingPolicy,
     Schedule,
     TaskDefinition,
 )
@@ -165,6 +167,9 @@ class _Planner:
         want = self.wants[logical_id] = wanted(self.stack, logical_id, resource, self._resolve, self.context)
         if isinstance(resource, RunTask):
             return self._job(about, want)
+        if isinstance(resource, ScalingPolicy) and resource.target_group and self._balancer_is_new():
+            metric = want["TargetTrackingScalingPolicyConfiguration"]["PredefinedMetricSpecification"]
+            metric["ResourceLabel"] = Pending("load-balancer", "resource label")
         if found is None:
             self._renewed.add(logical_id)
             return about._replace(kind=CREATE)
@@ -195,6 +200,9 @@ class _Planner:
             self._revised.add(about.logical_id)
             return about._replace(kind=UPDATE, changes=changes, note="a new revision")
         return about._replace(kind=UPDATE, changes=changes)
+
+    def _balancer_is_new(self) -> bool:
+        return any(node in self._renewed for node, _ in self.stack.of_type(LoadBalancer))
 
     def _job(self, about: Action, want: Json) -> Action:
         service = about.logical_id.partition("/")[2]

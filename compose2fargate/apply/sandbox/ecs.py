@@ -125,6 +125,8 @@ class Account:
                 record[member] = request[member]
         if request.get("capacityProviderStrategy"):
             record.pop("launchType", None)
+        elif request.get("capacityProviderStrategy") == []:
+            record["launchType"] = "FARGATE"
         if request.get("taskDefinition"):
             record["taskDefinition"] = self.backend.describe_task_definition(request["taskDefinition"]).arn
         if request.get("desiredCount") is not None:
