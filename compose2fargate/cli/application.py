@@ -22,6 +22,15 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "plan": ("compose2fargate.cli.plan:command", "Say what apply would do, and do nothing."),
     "apply": ("compose2fargate.cli.apply:command", "Bring the stack to AWS, and wait until it runs."),
     "destroy": ("compose2fargate.cli.destroy:command", "Delete what was made for the stack."),
+    "run": (
+        "compose2fargate.cli.run:command",
+        "Run a job, or a service's task with another command, and wait for its end.",
+    ),
+    "status": ("compose2fargate.cli.status:command", "Show how services, jobs and schedules are."),
+    "logs": (
+        "compose2fargate.cli.logs:command",
+        "Show what services and jobs write, interleaved by time.",
+    ),
     "sandbox": (
         "compose2fargate.cli.sandbox:command",
         "Look at the fake AWS that --sandbox uses, or end it.",

@@ -1,0 +1,100 @@
+"""Day two as functions: how a stack is, its logs, one-off tasks, going back, commands inside, secrets.
+
+prepared = deploying.prepare(options, flags, target, strict=False)
+for service in operating.status(prepared).services:
+    print(service.service, service.running)
+
+What is asked of AWS is in `apply/`; here it is put together with the translation.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from compose2fargate.apply import logs as _logs
+from compose2fargate.apply import places as _places
+from compose2fargate.apply import status as _status
+from compose2fargate.apply import tasks as _tasks
+from compose2fargate.apply.logs import Line
+from compose2fargate.apply.status import JobStatus, ServiceStatus, Status
+from compose2fargate.apply.tasks import Ended, Order, Started
+from compose2fargate.deploying import Prepared
+
+__all__ = [
+    "Ended",
+    "JobStatus",
+    "Line",
+    "Log",
+    "Order",
+    "ServiceStatus",
+    "Started",
+    "Status",
+    "start",
+    "status",
+    "stop",
+    "watch",
+]
+
+
+def status(prepared: Prepared) -> Status:
+    """Read how the services, jobs and schedules of a stack are."""
+    return _status.look(prepared.deployment)
+
+
+class Log:
+    """The logs of some services, or of all; reads on from where it was."""
+
+    def __init__(self, prepared: Prepared, services: Iterable[str] = ()) -> None:
+        self._account = prepared.deployment.account
+        self._sources = _logs.choose(prepared.deployment.stack, services)
+        self._follower: _logs.Follower | None = None
+
+    @property
+    def services(self) -> list[str]:
+        """Whose logs these are."""
+        return [source.service for source in self._sources]
+
+    def tail(self, count: int, since: int = 0) -> list[Line]:
+        """Read the last lines of each service."""
+        lines = _logs.tail(self._account, self._sources, count, since)
+        self._follower = _logs.Follower(self._account, self._sources, since or int(time.time() * 1000))
+        self._follower.skip(lines)
+        return lines
+
+    def poll(self, since: int = 0) -> list[Line]:
+        """Read what is new; the first time, what was written since then (milliseconds since 1970)."""
+        self._follower = self._follower or _logs.Follower(self._account, self._sources, since)
+        return self._follower.poll()
+
+
+# -- one-off tasks
+
+
+def start(prepared: Prepared, service: str, order: Order = Order()) -> Started:  # noqa: B008 - frozen
+    """Start the task of a job, or of any service with another command.
+
+    Raises:
+        UsageError: There is no such service.
+        FindingError: It is not deployed.
+        AwsError: AWS refuses.
+    """
+    place = _places.choose(prepared.deployment.stack, [service])[0]
+    return _tasks.start(prepared.deployment, place, order)
+
+
+def watch(
+    prepared: Prepared,
+    started: Started,
+    *,
+    timeout: float = 3600.0,
+    tell: Callable[[str], None] = lambda _: None,
+    show: Callable[[Iterable[Line]], None] = lambda _: None,
+) -> Ended:
+    """Wait until a task has ended; `tell` gets its state, `show` the lines that it writes."""
+    return _tasks.watch(prepared.deployment, started, timeout=timeout, tell=tell, show=show)
+
+
+def stop(prepared: Prepared, started: Started) -> None:
+    """Stop a task."""
+    _tasks.stop(prepared.deployment, started)
