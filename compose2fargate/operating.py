@@ -14,14 +14,20 @@ from collections.abc import Callable, Iterable
 
 from compose2fargate.apply import logs as _logs
 from compose2fargate.apply import places as _places
+from compose2fargate.apply import rollback as _rollback
 from compose2fargate.apply import status as _status
 from compose2fargate.apply import tasks as _tasks
+from compose2fargate.apply.differences import shown
 from compose2fargate.apply.logs import Line
+from compose2fargate.apply.rollback import Back, Step
 from compose2fargate.apply.status import JobStatus, ServiceStatus, Status
 from compose2fargate.apply.tasks import Ended, Order, Started
+from compose2fargate.apply.waiting import Failure
 from compose2fargate.deploying import Prepared
+from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
 
 __all__ = [
+    "Back",
     "Ended",
     "JobStatus",
     "Line",
@@ -30,6 +36,10 @@ __all__ = [
     "ServiceStatus",
     "Started",
     "Status",
+    "Step",
+    "as_text",
+    "go_back",
+    "plan_back",
     "start",
     "status",
     "stop",
@@ -98,3 +108,50 @@ def watch(
 def stop(prepared: Prepared, started: Started) -> None:
     """Stop a task."""
     _tasks.stop(prepared.deployment, started)
+
+
+# -- going back
+
+
+def plan_back(prepared: Prepared, service: str = "", to: int = 0, *, every: bool = False) -> Back:
+    """Find out what a service goes back to: its newest earlier revision that differs, or revision `to`.
+
+    Args:
+        prepared: The project.
+        service: The service; "" where there is only one, or with `every`.
+        to: The revision; 0 for the one before.
+        every: All services, each to its revision before.
+
+    Raises:
+        UsageError: There is no such service, or several and none is named.
+        FindingError: It is not deployed.
+        AwsError: AWS cannot be asked.
+    """
+    chosen = _places.choose(prepared.deployment.stack, [service] if service else [], jobs=False)
+    if not service and not every and len(chosen) != 1:
+        names = ", ".join(place.service for place in chosen) or "none"
+        message = f"which service is to go back? There are: {names}"
+        raise UsageError(Diagnostic("C2F480", Severity.ERROR, message, hint="rollback SERVICE, or --all"))
+    return _rollback.prepare(prepared.deployment, chosen, to)
+
+
+def as_text(back: Back) -> str:
+    """Write what goes back to what, and what changes with it; values that look like secrets are hidden."""
+    lines = []
+    for step in back.steps:
+        lines.append(f"~ {step}")
+        for change in step.changes:
+            before, after = (shown(change.member, value) for value in (change.before, change.after))
+            lines.append(f"      {change.member}: {before} -> {after}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def go_back(
+    prepared: Prepared,
+    back: Back,
+    *,
+    timeout: float = 1200.0,
+    report: Callable[[str, str], None] = lambda *_: None,
+) -> list[Failure]:
+    """Let the earlier revisions serve, and wait until they do; `report` gets a service and how far it is."""
+    return _rollback.go(prepared.deployment, back.steps, timeout=timeout, report=report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -16,14 +17,14 @@ from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
 READERS = 16
 
 
-def together(works: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
-    """Call everything at once and give the results by name.
+def together(works: Mapping[str, Callable[[], Any]], stop: threading.Event | None = None) -> dict[str, Any]:
+    """Call everything at once and give the results by name; `stop` is set on an interrupt.
 
     Raises:
         AwsError: Something was refused; with every problem.
         KeyboardInterrupt: The user stopped it.
     """
-    run = graph.run(dict.fromkeys(works, ()), lambda name: works[name](), workers=READERS)
+    run = graph.run(dict.fromkeys(works, ()), lambda name: works[name](), workers=READERS, stop=stop)
     if run.interrupted:
         raise KeyboardInterrupt
     if run.failed:

@@ -26,6 +26,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "compose2fargate.cli.run:command",
         "Run a job, or a service's task with another command, and wait for its end.",
     ),
+    "rollback": (
+        "compose2fargate.cli.rollback:command",
+        "Let an earlier revision of a service serve again, and wait until it does.",
+    ),
     "status": ("compose2fargate.cli.status:command", "Show how services, jobs and schedules are."),
     "logs": (
         "compose2fargate.cli.logs:command",
