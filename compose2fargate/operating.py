@@ -10,11 +10,12 @@ What is asked of AWS is in `apply/`; here it is put together with the translatio
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from compose2fargate.apply import logs as _logs
 from compose2fargate.apply import places as _places
 from compose2fargate.apply import rollback as _rollback
+from compose2fargate.apply import shell as _shell
 from compose2fargate.apply import status as _status
 from compose2fargate.apply import tasks as _tasks
 from compose2fargate.apply.differences import shown
@@ -38,6 +39,7 @@ __all__ = [
     "Status",
     "Step",
     "as_text",
+    "execute",
     "go_back",
     "plan_back",
     "start",
@@ -155,3 +157,25 @@ def go_back(
 ) -> list[Failure]:
     """Let the earlier revisions serve, and wait until they do; `report` gets a service and how far it is."""
     return _rollback.go(prepared.deployment, back.steps, timeout=timeout, report=report)
+
+
+# -- commands inside
+
+
+def execute(
+    prepared: Prepared, service: str, command: Sequence[str], *, task: str = "", container: str = ""
+) -> int:
+    """Execute a command in a running container, on this terminal, and give the exit code of the session.
+
+    The session manager protocol does not carry the command's own exit code.
+
+    Raises:
+        UsageError: There is no such service, or no session manager plugin.
+        FindingError: No task runs, or it was started without ECS Exec.
+        AwsError: AWS refuses.
+    """
+    place, own = _places.inside(prepared.deployment.stack, service)
+    plugin = "" if prepared.deployment.sandbox else _shell.find_plugin()
+    inside = _shell.find(prepared.deployment, place, container or own, task)
+    session = _shell.open_session(prepared.deployment, inside, command, prepared.target.profile)
+    return _shell.run_plugin(plugin, session)

@@ -248,3 +248,19 @@ def _address(stack: Stack, listener: Listener, conditions: Iterable[Any]) -> Ite
     path = values.get("path-pattern", "").rstrip("*")
     host = values.get("host-header", "")
     yield Address(balancer.name, listener.protocol.lower(), host, listener.port, path if path != "/" else "")
+
+
+def inside(stack: Stack, name: str) -> tuple[Place, str]:
+    """Give where a container of the service `name` runs: its own task, or the one that it shares.
+
+    Raises:
+        UsageError: There is no such service.
+    """
+    known = places(stack)
+    if name in known:
+        return known[name], known[name].container
+    containers = [source.container for source in sources(stack) if source.service == name] or [name]
+    for place in known.values():
+        if _holds(stack, place, containers[0]):
+            return place, containers[0]
+    raise UsageError(no_such(name, known, stack))

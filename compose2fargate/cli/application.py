@@ -26,6 +26,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "compose2fargate.cli.run:command",
         "Run a job, or a service's task with another command, and wait for its end.",
     ),
+    "exec": (
+        "compose2fargate.cli.exec:command",
+        "Execute a command in a running container, on this terminal.",
+    ),
     "rollback": (
         "compose2fargate.cli.rollback:command",
         "Let an earlier revision of a service serve again, and wait until it does.",
