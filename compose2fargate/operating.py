@@ -9,18 +9,22 @@ What is asked of AWS is in `apply/`; here it is put together with the translatio
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from compose2fargate.apply import logs as _logs
 from compose2fargate.apply import places as _places
 from compose2fargate.apply import rollback as _rollback
+from compose2fargate.apply import secret_store as _secret_store
 from compose2fargate.apply import shell as _shell
 from compose2fargate.apply import status as _status
 from compose2fargate.apply import tasks as _tasks
 from compose2fargate.apply.differences import shown
 from compose2fargate.apply.logs import Line
 from compose2fargate.apply.rollback import Back, Step
+from compose2fargate.apply.secret_store import Pushed
 from compose2fargate.apply.status import JobStatus, ServiceStatus, Status
 from compose2fargate.apply.tasks import Ended, Order, Started
 from compose2fargate.apply.waiting import Failure
@@ -34,6 +38,8 @@ __all__ = [
     "Line",
     "Log",
     "Order",
+    "Pushed",
+    "SecretState",
     "ServiceStatus",
     "Started",
     "Status",
@@ -42,6 +48,8 @@ __all__ = [
     "execute",
     "go_back",
     "plan_back",
+    "push_secrets",
+    "secrets",
     "start",
     "status",
     "stop",
@@ -179,3 +187,105 @@ def execute(
     inside = _shell.find(prepared.deployment, place, container or own, task)
     session = _shell.open_session(prepared.deployment, inside, command, prepared.target.profile)
     return _shell.run_plugin(plugin, session)
+
+
+# -- secrets
+
+
+class SecretState(NamedTuple):
+    """A secret that the stack reads: where from, where its value comes from, and whether it is there; never its value.
+
+    Attributes:
+        name: Its name or ARN in AWS.
+        store: `ssm` or `secretsmanager`.
+        source: Where its value comes from, in words.
+        known: Whether the value can be read here; None where the compose file does not say where it is.
+        exists: Whether it is in AWS; None where that may not be asked.
+        owner: `ours`, `other`, or "" where nothing is known.
+    """
+
+    name: str
+    store: str
+    source: str
+    known: bool | None
+    exists: bool | None
+    owner: str = ""
+
+
+def secrets(prepared: Prepared) -> list[SecretState]:
+    """Say of each secret that the stack reads where its value comes from and whether it exists.
+
+    Raises:
+        AwsError: AWS cannot be asked.
+    """
+    read = prepared.translated.translation.secrets
+    there = _secret_store.look(prepared.deployment, map(_named, read))
+    return [
+        SecretState(
+            one.name,
+            one.store,
+            _WORDS[one.kind].format(source=one.source),
+            _KNOWN[one.kind](one.source, prepared),
+            there[one.name].exists,
+            there[one.name].owner,
+        )
+        for one in read
+    ]
+
+
+def _named(secret: Any) -> _secret_store.Named:
+    return _secret_store.Named(secret.name, secret.store, secret.logical_id)
+
+
+_WORDS: Mapping[str, str] = {
+    "file": "file {source}",
+    "environment": "variable {source} of your environment",
+    "variable": "environment: of the compose file ({source})",
+    "external": "you make it yourself",
+}
+
+
+def _file_is_there(source: str, prepared: Prepared) -> bool | None:
+    return os.path.isfile(os.path.join(prepared.translated.loaded.working_dir, source))
+
+
+def _variable_is_set(source: str, prepared: Prepared) -> bool | None:
+    return source in prepared.options.environment
+
+
+_KNOWN: Mapping[str, Callable[[str, Prepared], bool | None]] = {
+    "file": _file_is_there,
+    "environment": _variable_is_set,
+    "variable": lambda _, __: True,
+    "external": lambda _, __: None,
+}
+
+
+def push_secrets(prepared: Prepared, names: Iterable[str] = (), *, overwrite: bool = False) -> list[Pushed]:
+    """Write the values that the compose file names to AWS; what has a value keeps it unless `overwrite`.
+
+    Args:
+        prepared: The project.
+        names: Names in AWS, or what they end with; none for all that the compose file names.
+        overwrite: Write over what is there.
+
+    Raises:
+        UsageError: There is no such secret, or the compose file does not name its value.
+        AwsError: AWS refuses; the text does not hold a value.
+    """
+    read = {one.name: one for one in prepared.translated.translation.secrets}
+    chosen = [_secret(read, name) for name in names] or [one for one in read.values() if one.logical_id]
+    return _secret_store.push(prepared.deployment, map(_named, dict.fromkeys(chosen)), overwrite=overwrite)
+
+
+def _secret(read: Mapping[str, Any], name: str) -> Any:
+    matching = [one for full, one in read.items() if full == name or full.endswith(f"/{name.lstrip('/')}")]
+    if len(matching) != 1:
+        known = ", ".join(one.name for one in matching or read.values()) or "none"
+        what = f"{name} could be several secrets" if matching else f"the stack reads no secret {name}"
+        raise UsageError(Diagnostic("C2F480", Severity.ERROR, what, hint=f"there are: {known}"))
+    if not matching[0].logical_id:
+        message = f"the compose file does not say where the value of {matching[0].name} is"
+        hint = "write it in AWS yourself, or give it a file: or environment: under secrets:"
+        raise UsageError(Diagnostic("C2F488", Severity.ERROR, message, hint=hint))
+    return matching[0]

@@ -26,6 +26,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "compose2fargate.cli.run:command",
         "Run a job, or a service's task with another command, and wait for its end.",
     ),
+    "secrets": (
+        "compose2fargate.cli.secrets:command",
+        "Show which secrets the stack reads, and whether they exist.",
+    ),
     "exec": (
         "compose2fargate.cli.exec:command",
         "Execute a command in a running container, on this terminal.",

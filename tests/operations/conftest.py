@@ -77,13 +77,15 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def operate(account: Account, program: Program, folder: Path) -> Operate:
-    """Run a command on the project, in the sandbox."""
+    """Run a command on the project, in the sandbox; options follow a subcommand."""
 
     groups = account.client("ec2").describe_security_groups()["SecurityGroups"]
     own = {"COMPOSE2FARGATE_SECURITY_GROUPS": groups[0]["GroupId"]}
 
     def run(command: str, *arguments: str, **environment: str) -> Result:
-        return program(command, "--sandbox", *arguments, cwd=folder, env={**own, **environment})
+        words = [command, *arguments]
+        at = words.index("--") if "--" in words else len(words)
+        return program(*words[:at], "--sandbox", *words[at:], cwd=folder, env={**own, **environment})
 
     return run
 
