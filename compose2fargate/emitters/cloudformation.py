@@ -482,6 +482,13 @@ class _Template:
             self._declare_network(network)
         if self._parametrised:
             self._declare_counts_and_tags()
+        for _, existing in self.stack.of_type(Existing):
+            if _is_named_balancer(existing):
+                self.parameters["LoadBalancerArn"] = {
+                    "Type": "String",
+                    "AllowedPattern": "arn:.+:loadbalancer/app/.+",
+                    "Description": f"ARN of the load balancer {existing.identifier}",
+                }
         if self.certificate:
             self.parameters["CertificateArn"] = {
                 "Type": "String",
@@ -671,6 +678,10 @@ class _Template:
 
     def _existing(self, resource: Existing, attribute: str) -> Any:
         name = resource.identifier
+        if _is_named_balancer(resource):
+            arn = Tagged("!Ref", "LoadBalancerArn")
+            halves = Tagged("!Split", [":loadbalancer/", arn])
+            return Tagged("!Select", [1, halves]) if attribute == "full" else arn
         if attribute == "arn" and not name.startswith("arn:"):
             return self._arn(resource.kind, name)
         if attribute == "uri":
@@ -826,6 +837,11 @@ def _split(kind: Kind, resource: Any) -> Iterator[tuple[str, Any]]:
     for index, field in enumerate(given):
         others = {other: None for other in given if other != field}
         yield pascal(field) if index else "", resource._replace(**others)
+
+
+def _is_named_balancer(resource: Existing) -> bool:
+    """Whether it is a load balancer of which only the name is known: its ARN holds an id that only AWS knows."""
+    return resource.kind == "LoadBalancer" and not resource.identifier.startswith("arn:")
 
 
 def _with_default(parameter: dict[str, Any], default: str) -> dict[str, Any]:

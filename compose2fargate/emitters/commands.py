@@ -97,7 +97,7 @@ class Script(NamedTuple):
             return quote(value)
         resource = self.stack.get(value)
         if isinstance(resource, Existing):
-            return quote(str(self.resolve(value)))
+            return _looked_up(resource) or quote(str(self.resolve(value)))
         if isinstance(resource, Network):
             return {"vpc_id": '"$vpc"', "subnet_ids": "$subnets"}.get(
                 value.attribute, "$load_balancer_subnets"
@@ -151,6 +151,16 @@ def script(stack: Stack, resolve: Resolve, texts: Mapping[str, str], region: str
         if calls:
             lines += ["", f"# {title}", *calls]
     return "\n".join(lines) + "\n"
+
+
+def _looked_up(resource: Existing) -> str:
+    """Give the ARN of a load balancer that the user named, which holds an id that only AWS knows; "" of anything else."""
+    if resource.kind != "LoadBalancer" or resource.identifier.startswith("arn:"):
+        return ""
+    return (
+        f'"$(aws elbv2 describe-load-balancers --names {quote(resource.identifier)} '
+        "--query 'LoadBalancers[0].LoadBalancerArn' --output text)\""
+    )
 
 
 _IDENTIFIED = (

@@ -211,6 +211,16 @@ def test_a_load_balancer_of_the_users_is_its_arn() -> None:
     assert policy["PredefinedMetricSpecification"]["ResourceLabel"] == label
 
 
+def test_of_a_load_balancer_with_a_name_the_arn_is_a_parameter() -> None:
+    stack = sample_stack()
+    made = template(
+        stack._replace(resources={**stack.resources, "load-balancer": Existing("LoadBalancer", "shared")})
+    )
+    assert made["Resources"]["Listener443"]["Properties"]["LoadBalancerArn"] == {"Ref": "LoadBalancerArn"}
+    assert "Default" not in made["Parameters"]["LoadBalancerArn"]
+    assert "loadbalancer/" in str(made["Resources"]["ScalingPolicyWebRequests"])
+
+
 def test_the_template_is_yaml_that_any_reader_reads_the_same(tmp_path: Path) -> None:
     text = EMITTER.emit(
         with_containers(container("yes"), container("0o17"), container("1e3"), container("~")), Settings()

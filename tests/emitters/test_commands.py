@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from compose2fargate.aws.resources import Existing
 from compose2fargate.emitters.commands import PLACEHOLDER
+from compose2fargate.emitters.json import JsonEmitter
+from compose2fargate.sample_stack import sample_stack
+from compose2fargate.settings import Settings
 from tests.conftest import ROOT
 
 SCRIPTS = sorted(ROOT.glob("fixtures/*/expected/json/commands.sh"))
@@ -54,3 +58,10 @@ def test_every_variable_is_set_before_it_is_used(path: Path) -> None:
             used = set(re.findall(r"\$\{?([a-z0-9_@]+)", line)) - known
             assert used <= known | loops, line
         known |= set(re.findall(r"^([a-z0-9_]+)=", line))
+
+
+def test_a_load_balancer_with_a_name_is_looked_up() -> None:
+    stack = sample_stack()
+    named = stack._replace(resources={**stack.resources, "load-balancer": Existing("LoadBalancer", "shared")})
+    script = JsonEmitter().emit(named, Settings())["commands.sh"]
+    assert '--load-balancer-arn "$(aws elbv2 describe-load-balancers --names shared' in script
