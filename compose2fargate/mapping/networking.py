@@ -233,7 +233,7 @@ def find_aliases(project: Project, report: list[Diagnostic]) -> Mapping[str, tup
                     CONNECT_URL,
                 )
             )
-        elif alias != owner and alias not in found[owner]:
+        elif dns_name(alias) not in map(dns_name, (owner, *found[owner])):
             found[owner].append(alias)
     return {name: tuple(aliases) for name, aliases in found.items() if aliases}
 
