@@ -12,9 +12,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
+from compose2fargate.api import LoadOptions, translate
 from compose2fargate.apply import logs as _logs
+from compose2fargate.apply import permissions as _permissions
 from compose2fargate.apply import places as _places
 from compose2fargate.apply import rollback as _rollback
 from compose2fargate.apply import secret_store as _secret_store
@@ -30,23 +32,28 @@ from compose2fargate.apply.tasks import Ended, Order, Started
 from compose2fargate.apply.waiting import Failure
 from compose2fargate.deploying import Prepared
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
+from compose2fargate.emitters.hcl import Attribute, Block, Call, block_text
 
 __all__ = [
+    "COMMANDS",
     "Back",
     "Ended",
     "JobStatus",
     "Line",
     "Log",
     "Order",
+    "Permissions",
     "Pushed",
     "SecretState",
     "ServiceStatus",
     "Started",
     "Status",
     "Step",
+    "as_terraform",
     "as_text",
     "execute",
     "go_back",
+    "permissions",
     "plan_back",
     "push_secrets",
     "secrets",
@@ -289,3 +296,66 @@ def _secret(read: Mapping[str, Any], name: str) -> Any:
         hint = "write it in AWS yourself, or give it a file: or environment: under secrets:"
         raise UsageError(Diagnostic("C2F488", Severity.ERROR, message, hint=hint))
     return matching[0]
+
+
+# -- permissions
+
+COMMANDS = _permissions.COMMANDS
+"""What permissions can be asked for."""
+
+
+class Permissions(NamedTuple):
+    """Policies that allow some commands on one stack.
+
+    Attributes:
+        name: What to call the policy.
+        documents: The policy, or its parts.
+        diagnostics: What there is to say about it.
+    """
+
+    name: str
+    documents: tuple[dict[str, Any], ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def permissions(
+    options: LoadOptions,
+    flags: Mapping[str, Any] | None = None,
+    commands: Iterable[str] = ("apply",),
+    *,
+    cut: bool = False,
+    stdin: TextIO | None = None,
+) -> Permissions:
+    """Give the least that whoever runs `commands` on a project has to be allowed; nothing is asked of AWS.
+
+    Args:
+        options: Which files to read, and how.
+        flags: Settings by name.
+        commands: Of `COMMANDS`.
+        cut: Cut the policy into parts of which each can be a managed policy.
+        stdin: What the file `-` reads.
+
+    Raises:
+        InputError: The project cannot be read.
+    """
+    made = translate(options, flags or {}, stdin=stdin)
+    settings, stack = made.settings, made.translation.stack
+    document = _permissions.policy(stack, made.project.name, commands, settings.region, settings.account)
+    if cut:
+        return Permissions(f"{stack.name}-deploy", tuple(_permissions.parts(document)), ())
+    large = _permissions.too_large(document)
+    return Permissions(f"{stack.name}-deploy", (document,), (large,) if large else ())
+
+
+def as_terraform(made: Permissions) -> str:
+    """Write policies as Terraform resources."""
+    blocks = []
+    for number, document in enumerate(made.documents, 1):
+        name = made.name if len(made.documents) == 1 else f"{made.name}-{number}"
+        body = (
+            Attribute("name", name),
+            Attribute("description", "What compose2fargate needs to deploy this stack"),
+            Attribute("policy", Call("jsonencode", (document,))),
+        )
+        blocks.append(block_text(Block("resource", ("aws_iam_policy", name), body)))
+    return "\n\n".join(blocks) + "\n"

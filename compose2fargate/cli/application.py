@@ -30,6 +30,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "compose2fargate.cli.secrets:command",
         "Show which secrets the stack reads, and whether they exist.",
     ),
+    "permissions": (
+        "compose2fargate.cli.permissions:command",
+        "Print the least IAM policy that deploying the stack needs.",
+    ),
     "exec": (
         "compose2fargate.cli.exec:command",
         "Execute a command in a running container, on this terminal.",
