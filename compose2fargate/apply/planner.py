@@ -283,7 +283,9 @@ class _Planner:
             return about
         if HANDLERS[kind].keeps_data and not self._may_go(kind):
             return about._replace(note=f"holds data; {_FLAGS[kind.__name__]} deletes it too")
-        return about._replace(kind=DELETE, note="no longer in the compose file")
+        return about._replace(
+            kind=DELETE, note="no longer in the compose file" if self.stack.resources else ""
+        )
 
     def _may_go(self, kind: type[Any]) -> bool:
         return bool(getattr(self.choices, _DATA[kind.__name__]))
