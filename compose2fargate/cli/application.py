@@ -19,9 +19,15 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "check": ("compose2fargate.cli.check:command", "Compare generated files with their compose files."),
     "explain": ("compose2fargate.cli.explain:command", "Say what becomes of each key of a compose file."),
     "push": ("compose2fargate.cli.push:command", "Build images and push them to ECR."),
-    "plan": ("compose2fargate.cli.plan:command", "Say what apply would do, and do nothing."),
-    "apply": ("compose2fargate.cli.apply:command", "Bring the stack to AWS, and wait until it runs."),
-    "destroy": ("compose2fargate.cli.destroy:command", "Delete what was made for the stack."),
+    "plan": ("compose2fargate.cli.plan:command", "Say what apply would create, change and delete."),
+    "apply": (
+        "compose2fargate.cli.apply:command",
+        "Bring the stack to AWS: plan, ask, create and change, wait.",
+    ),
+    "destroy": (
+        "compose2fargate.cli.destroy:command",
+        "Delete everything that was made for the stack, in whatever state it is.",
+    ),
     "run": (
         "compose2fargate.cli.run:command",
         "Run a job, or a service's task with another command, and wait for its end.",
