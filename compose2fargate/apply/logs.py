@@ -26,12 +26,14 @@ class Line(NamedTuple):
         service: The service of the compose file.
         task: The task's id.
         text: What was written.
+        container: The container that wrote it; helpers of a service write to its log, too.
     """
 
     at: int
     service: str
     task: str
     text: str
+    container: str = ""
 
 
 def by_time(lines: Iterable[Line]) -> list[Line]:
@@ -102,8 +104,8 @@ class Follower:
 
     def skip(self, lines: Iterable[Line]) -> None:
         """Take lines as given already."""
-        last = {line.service: line.at + 1 for line in by_time(lines)}
-        self._since = {source: max(at, last.get(source.service, at)) for source, at in self._since.items()}
+        last = {(line.service, line.container): line.at + 1 for line in by_time(lines)}
+        self._since = {s: max(at, last.get((s.service, s.container), at)) for s, at in self._since.items()}
 
     def poll(self) -> list[Line]:
         """Read what is new, the oldest first."""
@@ -143,7 +145,9 @@ def _events(account: Account, source: Source, since: int, streams: str) -> Itera
 def _lines(source: Source, event: Any, stream: str) -> list[Line]:
     task = stream.rpartition("/")[2]
     texts = str(event["message"]).rstrip("\n").split("\n")
-    return [Line(event["timestamp"], source.service, task, text.rstrip("\r")) for text in texts]
+    return [
+        Line(event["timestamp"], source.service, task, text.rstrip("\r"), source.container) for text in texts
+    ]
 
 
 def tail(account: Account, chosen: Iterable[Source], count: int, since: int = 0) -> list[Line]:

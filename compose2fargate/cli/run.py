@@ -60,7 +60,7 @@ def _await(console: Console, prepared: Any, started: Any, values: dict[str, Any]
     job = started.place.service
 
     def show(lines: Any) -> None:
-        text = "".join(f"{_prefix(line, job)}{line.text}\n" for line in lines)
+        text = "".join(f"{_prefix(line, started)}{line.text}\n" for line in lines)
         if text:
             write(text)
 
@@ -83,8 +83,9 @@ def _await(console: Console, prepared: Any, started: Any, values: dict[str, Any]
     return _exit_code(ended)
 
 
-def _prefix(line: Any, job: str) -> str:
-    return "" if line.service == job else f"{line.service}  | "
+def _prefix(line: Any, started: Any) -> str:
+    """Tell the output of sidecars and helpers from that of the container that was asked for."""
+    return "" if line.container in ("", started.place.container) else f"{line.container}  | "
 
 
 def _exit_code(ended: Any) -> int:

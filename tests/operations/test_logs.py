@@ -25,7 +25,7 @@ WEB, WORKER = (
 )
 
 
-def put(account: Account, source: Source, *lines: tuple[int, str], task: str = "1") -> None:
+def put(account: Account, source: Source, *lines: tuple[int, str], task: str = "1", now: int = NOW) -> None:
     """Write lines as a task would, some seconds ago."""
     logs = account.client("logs")
     name = f"{source.streams}{task}"
@@ -35,7 +35,7 @@ def put(account: Account, source: Source, *lines: tuple[int, str], task: str = "
     streams = logs.describe_log_streams(logGroupName=source.group)["logStreams"]
     if name not in {s["logStreamName"] for s in streams}:
         logs.create_log_stream(logGroupName=source.group, logStreamName=name)
-    events = [{"timestamp": NOW - ago * 1000, "message": text} for ago, text in lines]
+    events = [{"timestamp": now - ago * 1000, "message": text} for ago, text in lines]
     logs.put_log_events(logGroupName=source.group, logStreamName=name, logEvents=events)
 
 
@@ -91,7 +91,7 @@ def test_following_goes_on_until_it_is_interrupted(
         text = next(polls)
         if not text:
             raise KeyboardInterrupt
-        put(account, WEB, (1, text))
+        put(account, WEB, (0, text), now=int(time.time() * 1000))
 
     monkeypatch.setattr(cli_logs, "time", SimpleNamespace(sleep=sleep))
     done = shop("logs", "-f", "web")

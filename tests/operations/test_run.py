@@ -152,3 +152,21 @@ def test_a_service_that_was_rolled_back_runs_what_serves(
     assert shop("apply", "--yes", "--no-verify-first").status == 1
     sandbox.clear()
     assert "of shop-web:1" in shop("run", "web", "--", "true").err
+
+
+def test_what_helpers_write_is_told_from_the_jobs_own_output(
+    shop: Operate, folder: Any, account: Account
+) -> None:
+    change(folder, 'command: ["work"]', 'command: ["work"]\n    expose: ["9000"]')
+    assert shop("apply", "--yes", "--no-verify-first").status == 0
+    definition = account.client("ecs").describe_task_definition(taskDefinition="shop-migrate")[
+        "taskDefinition"
+    ]
+    helpers = {c["name"] for c in definition["containerDefinitions"]} - {"migrate"}
+    assert helpers, "a job that can reach a service has a container that finds its name"
+    lines = [line for line in shop("run", "migrate").out.splitlines() if "would start now" in line]
+    prefixes = {line.partition("  | ")[0] for line in lines if "  | " in line}
+    assert prefixes == helpers
+    assert [line for line in lines if "  | " not in line] == [
+        "migrate would start now: this is a sandbox, nothing runs"
+    ]
