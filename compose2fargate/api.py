@@ -256,7 +256,7 @@ def convert(
     artifacts = _artifacts(emitter, translated, os.path.join(options.cwd, folder))
     text = manifest(_manifest(translated, options, target, folder), artifacts)
     notes = getattr(emitter, "notes", None)  # a target may have something of its own to say
-    own = tuple(notes(artifacts)) if notes else ()
+    own = tuple(notes(artifacts, translated.settings)) if notes else ()
     diagnostics = (
         tuple(sorted((*translated.diagnostics, *own), key=sort_key)) if own else translated.diagnostics
     )

@@ -31,7 +31,6 @@ READ_BEFORE = {
     "x-aws-cluster",
     "x-aws-logs_retention",
     "services.*.profiles",
-    "services.*.build.*",
 }
 """Keys that count before the mapping begins: names, settings, and what is inside the image."""
 
@@ -204,16 +203,9 @@ ORDERED = (
     "command",
     "entrypoint",
     "test",
-    "tmpfs",
-    "dns",
-    "args",
     "post_start",
     "pre_stop",
     "volumes_from",
-    "ports",
-    "volumes",
-    "secrets",
-    "configs",
 )
 
 

@@ -19,7 +19,7 @@ GROUP = "compose2fargate.emitters"
 class Emitter(Protocol):
     """What a target is: a name, a sentence about it, and `emit`.
 
-    An emitter may also have `notes(artifacts)`, which yields the diagnostics that concern its files alone.
+    An emitter may also have `notes(artifacts, settings)`, which yields the diagnostics that concern its files alone.
     """
 
     name: str

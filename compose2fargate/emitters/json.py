@@ -32,10 +32,13 @@ from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.values import Ref, Resolve, camel, pascal, to_api
 from compose2fargate.diagnostics import Diagnostic, Severity
 from compose2fargate.emitters import Artifacts
-from compose2fargate.emitters.commands import PLACEHOLDER, script
+from compose2fargate.emitters.commands import ACCOUNT, PLACEHOLDER, script
 from compose2fargate.emitters.json_roles import role_documents
 from compose2fargate.emitters.json_scaling import scaling_documents
 from compose2fargate.settings import Settings
+
+DEFAULT_REGION = "us-east-1"
+"""Stands in the files where no region is set; the other targets leave it to who runs them."""
 
 # Resource type to folder and to the spelling of the API that takes it.
 _FILES: tuple[tuple[type[Any], str, Callable[[str], str]], ...] = (
@@ -71,12 +74,27 @@ class JsonEmitter:
                 files[f"{folder}/{stack.files[logical_id]}.json"] = text
         for path, extra in {**role_documents(stack, resolve), **scaling_documents(stack)}.items():
             files[path] = _text(extra) + "\n"
-        commands = script(stack, resolve, files, settings.region or "us-east-1")
+        commands = script(stack, resolve, files, settings.region or DEFAULT_REGION)
         return {**dict(sorted(files.items())), "commands.sh": commands}
 
-    def notes(self, artifacts: Artifacts) -> Iterator[Diagnostic]:
+    def notes(self, artifacts: Artifacts, settings: Settings) -> Iterator[Diagnostic]:
         """Say what stands in the files that only the user or AWS knows, and how to supply it."""
         texts = [text for path, text in artifacts.items() if path != "commands.sh"]
+        if not settings.region:
+            yield Diagnostic(
+                "C2F290",
+                Severity.WARNING,
+                f"no region is set: {DEFAULT_REGION} stands in the files",
+                hint="--region REGION, or AWS_REGION",
+            )
+        lines = (line for text in texts for line in text.splitlines())
+        if any(ACCOUNT in line and PLACEHOLDER not in line for line in lines):
+            yield Diagnostic(
+                "C2F292",
+                Severity.WARNING,
+                f"no account is set: {ACCOUNT} stands in image addresses and ARNs, until commands.sh fills it in",
+                hint="--account 123456789012, or --registry URI",
+            )
         kinds = [name for name, part in _SHOWN_PLACEHOLDERS.items() if any(part in text for text in texts)]
         if kinds:
             options = {"subnets": "--subnet subnet-…", "security groups": "--security-group sg-…"}
@@ -250,12 +268,12 @@ _PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
 
 def _account(settings: Settings) -> dict[str, str]:
-    region = settings.region or "us-east-1"
+    region = settings.region or DEFAULT_REGION
     partition = next((p for prefix, p in _PARTITIONS.items() if region.startswith(prefix)), "aws")
     suffix = ".cn" if partition == "aws-cn" else ""
     return {
         "region": region,
-        "id": settings.account or "ACCOUNT_ID",
+        "id": settings.account or ACCOUNT,
         "partition": partition,
         "suffix": suffix,
     }

@@ -19,6 +19,7 @@ from compose2fargate.diagnostics import Severity
 from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.coverage import Outcome, Row
 from compose2fargate.mapping.disk import MISSING, Found, relative
+from compose2fargate.mapping.names import ecs_name
 from compose2fargate.mapping.sizing import repository
 
 STORAGE_URL = f"{DOCS}/fargate-task-storage.html"
@@ -155,7 +156,7 @@ def _clock(bind: Bind) -> Verdict | None:
     return None
 
 
-_OF_THE_HOST = (
+_SYSTEM_PATHS = (
     "bin",
     "boot",
     "dev",
@@ -195,7 +196,7 @@ def _system(bind: Bind) -> Verdict | None:
             "an empty file in its place is not possible on Fargate", "empty it in the image", loss=True
         )
     host = next(
-        (each for each in (*_OF_THE_HOST, "var/lib/docker") if f"{path}/".startswith(f"{each}/")), None
+        (each for each in (*_SYSTEM_PATHS, "var/lib/docker") if f"{path}/".startswith(f"{each}/")), None
     )
     if host is None and path:
         return None
@@ -268,6 +269,8 @@ def _data(bind: Bind) -> Verdict | None:
     if mount.read_only and not known and not _is_filled_by_another(bind):
         return None
     empty = "which starts empty: copy over what is there"
+    if not inside and not known and "C2F267" not in bind.ctx.settings.allow:
+        return _of_the_host(bind)
     if not inside:
         what = f"the host's {mount.source} becomes a directory on EFS, {empty}"
         return Verdict(DATA, Row(Outcome.APPROXIMATED, what, _NAMED, Severity.WARNING, "C2F267", EFS_URL))
@@ -276,6 +279,21 @@ def _data(bind: Bind) -> Verdict | None:
     else:
         what = f"{bind.shown} holds data that the service writes: it becomes a directory on EFS, {empty}"
     return Verdict(DATA, Row(Outcome.APPROXIMATED, what, _NAMED, Severity.INFO, "C2F267", EFS_URL))
+
+
+def _of_the_host(bind: Bind) -> Verdict:
+    """A folder of the host that nothing shows to be the service's own store: what is in it would be missed."""
+    mount = bind.mount
+    name = ecs_name(posixpath.basename(posixpath.normpath(mount.source)))
+    hint = (
+        f"use a named volume, which is kept on EFS: volumes: [{name}:{mount.target}], and {name}: under the top-level "
+        f"volumes:; or leave the service out: --without {bind.service.name}; or let the folder become a directory on EFS, "
+        "which starts empty: --allow C2F267"
+    )
+    what = (
+        f"the host's {mount.source} is not part of the project, and a Fargate task has no host to find it on"
+    )
+    return Verdict(DATA, Row(Outcome.REFUSED, what, hint, Severity.ERROR, "C2F267", EFS_URL))
 
 
 def _is_filled_by_another(bind: Bind) -> bool:

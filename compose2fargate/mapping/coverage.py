@@ -120,9 +120,6 @@ ROWS: Mapping[str, Row] = {
     "services.*.build.ssh": _mapped("told to the builder by `push`"),
     "services.*.build.tags": _mapped("pushed under these names, too"),
     "services.*.build.ulimits": _mapped("told to the builder by `push`"),
-    "services.*.build.*": _harmless(
-        "concerns building the image, which docker compose build or docker buildx does"
-    ),
     "services.*.cap_add": _mapped(
         "linuxParameters.capabilities.add; SYS_PTRACE is the only one Fargate adds"
     ),
@@ -390,7 +387,7 @@ ROWS: Mapping[str, Row] = {
     "networks.*.internal": _near(
         "no load balancer opens its services unasked; they still reach the internet, from where images come",
         "give the tasks subnets without a route to it, and VPC endpoints: --subnet subnet-…",
-        say=Severity.INFO,
+        say=Severity.WARNING,
         url=f"{DOCS}/fargate-task-networking.html",
     ),
     "networks.*.ipam": _harmless("the VPC and its subnets decide the addresses"),
@@ -623,10 +620,10 @@ def findings(accounted: Accounted) -> Diagnostic | None:
 
 def _ways_out(path: Path, row: Row) -> str:
     """What to do, and for a refusal always how to go on without it."""
-    if row.outcome is not Outcome.REFUSED:
+    if row.outcome is not Outcome.REFUSED or "--allow" in row.hint:
         return row.hint
-    without = f", leave the service out with --without {path[1]}" if path[0] == "services" else ""
-    return f"{row.hint}{without}, or go on without this key: --allow {row.code}"
+    without = f"; or leave the service out: --without {path[1]}" if path[0] == "services" else ""
+    return f"{row.hint}{without}; or go on without this key: --allow {row.code}"
 
 
 def _key(path: Path) -> str:

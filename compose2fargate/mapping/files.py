@@ -148,8 +148,17 @@ def plan(ctx: Context, service: Service) -> Plan:
             elif judged.fate == COPIED:
                 files.append(_bound(ctx, service, mount, path))
     files.extend(_configs(ctx, service))
-    written, copied = _ways(ctx, service, files)
-    return Plan((*_secrets(ctx, service), *written), tuple(copied), data)
+    written, copied = _ways(ctx, service, sorted(files, key=_by_target))
+    return Plan(
+        tuple(sorted((*_secrets(ctx, service), *written), key=_by_target)),
+        tuple(copied),
+        data,
+    )
+
+
+def _by_target(file: File) -> str:
+    """Where a file goes: the order in which the compose file lists them means nothing."""
+    return file.target
 
 
 def kept_as(ctx: Context, mount: Mount) -> tuple[str, str]:

@@ -70,7 +70,7 @@ def _replaced(ctx: Context, service: Service, driver: str) -> None:
         ("services", service.name, "logging", "driver"),
         f"logging driver {driver} is replaced by CloudWatch Logs: {reason}",
         hint=f"give {driver}-address with a name the VPC can resolve, or leave the driver out to agree"
-        if driver in _OUTPUTS
+        if driver in _OUTPUTS and ctx.settings.logs != "awslogs"
         else "leave the driver out to agree",
         url=LOGS_URL,
     )
@@ -99,14 +99,7 @@ def _own_awslogs(ctx: Context, service: Service) -> dict[str, str]:
         return {}
     path: Path = ("services", service.name, "logging", "options")
     if given.driver != "awslogs" and not any(name in AWSLOGS_OPTIONS for name in given.options):
-        names = ", ".join(sorted(given.options))
-        ctx.info(
-            "C2F259",
-            path,
-            f"{names}: nothing is rotated on Fargate; CloudWatch Logs keeps everything for {retention(ctx, service)} days",
-            hint="x-fargate: {log_retention: DAYS}, or --log-retention DAYS",
-            url=LOGS_URL,
-        )
+        _report_left_options(ctx, service, path)
         return {}
     for name in sorted(set(given.options) - AWSLOGS_OPTIONS):
         ctx.warn(
@@ -127,6 +120,32 @@ def _own_awslogs(ctx: Context, service: Service) -> dict[str, str]:
         )
         del kept["awslogs-multiline-pattern"]
     return kept
+
+
+_ROTATION = frozenset({"compress", "max-file", "max-size"})
+"""Options of json-file and local, which rotate files on the host's disk."""
+
+
+def _report_left_options(ctx: Context, service: Service, path: Path) -> None:
+    """Say of options of another driver that they are gone, and for those that limit a disk what limits the log group."""
+    given = service.logging.options if service.logging else {}
+    names = ", ".join(sorted(given))
+    if set(given) <= _ROTATION:
+        ctx.info(
+            "C2F259",
+            path,
+            f"{names}: nothing is rotated on Fargate; CloudWatch Logs keeps everything for {retention(ctx, service)} days",
+            hint="x-fargate: {log_retention: DAYS}, or --log-retention DAYS",
+            url=LOGS_URL,
+        )
+        return
+    ctx.info(
+        "C2F259",
+        path,
+        f"{names}: CloudWatch Logs has no such options, and keeps everything for {retention(ctx, service)} days",
+        hint="x-fargate: {log_retention: DAYS}, or --log-retention DAYS",
+        url=LOGS_URL,
+    )
 
 
 def log_group_name(ctx: Context, service: Service) -> str:

@@ -77,10 +77,13 @@ def port_mappings(ctx: Context, service: Service) -> tuple[PortMapping, ...]:
     security group lets it in.
     """
     by_number: dict[int, _Listed] = {}
-    for listed in _listed(ctx, service):
+    every = tuple(_listed(ctx, service))
+    tcp = {listed.number: listed for listed in every if listed.protocol == "tcp"}
+    for listed in every:
         if len(by_number) > MAX_EXPANDED_PORTS:
             return _too_many(ctx, service, by_number)
-        first = by_number.setdefault(listed.number, listed)
+        # Of two protocols TCP is the one that Service Connect carries, whichever the file names first.
+        first = by_number.setdefault(listed.number, tcp.get(listed.number, listed))
         if first.protocol != listed.protocol:
             ctx.warn(
                 "C2F221",
@@ -203,10 +206,21 @@ def _offers(ctx: Context, service: str, ports: tuple[PortMapping, ...]) -> Itera
         for port in tcp:
             yield ServiceConnectService(
                 port_name=port.name or "",
-                # Discovery names are unique in a namespace, so only a name's first port can have the plain one.
-                discovery_name=port_name(name if port is tcp[0] else f"{name}-{port.container_port}"),
+                discovery_name=_discovery_name(ctx, name, None if port is tcp[0] else port.container_port),
                 client_aliases=(ServiceConnectClientAlias(port.container_port, dns_name(name)),),
             )
+
+
+def _discovery_name(ctx: Context, name: str, port: int | None) -> str:
+    """Give the name under which Cloud Map knows a port; it is unique in a namespace, so a name's first port has the plain one.
+
+    `api` with a second port 9229 and a service called `api-9229` would meet: digits of the hash keep them apart.
+    """
+    if port is None:
+        return port_name(name)
+    plain = port_name(f"{name}-{port}")
+    names = (*ctx.project.services, *(alias for found in ctx.aliases.values() for alias in found))
+    return port_name(f"{name}:{port}") if plain in map(port_name, names) else plain
 
 
 def find_aliases(project: Project, report: list[Diagnostic]) -> Mapping[str, tuple[str, ...]]:
@@ -275,7 +289,7 @@ def report_placement(ctx: Context) -> None:
     vpc = ctx.settings.vpc
     where = f"the subnets of {vpc}" if vpc else "the default VPC's subnets"
     address = (
-        "with public addresses, without which they could not pull their images there; nothing is let in by them"
+        "with public addresses, without which they could not pull their images there; their security groups let nothing in from outside"
         if has_public_address(ctx)
         else "without public addresses: they need a NAT gateway or VPC endpoints to pull their images"
     )

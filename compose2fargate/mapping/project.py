@@ -206,13 +206,6 @@ def _context(
 def _report_settings(ctx: Context) -> None:
     """Say once what only the user or AWS knows, and how to supply it."""
     settings = ctx.settings
-    if not settings.region:
-        ctx.warn(
-            "C2F290",
-            (),
-            f"no region is set: {DEFAULT_REGION} is assumed",
-            hint="--region REGION, or AWS_REGION",
-        )
     report_placement(ctx)
     if settings.listener and settings.load_balancer:
         ctx.refuse(
@@ -230,17 +223,6 @@ def _report_settings(ctx: Context) -> None:
                 f"--network {name}=…: no service uses such a network",
                 hint=f"networks: {', '.join(ctx.project.networks)}",
             )
-    pushed = any(repository_name(ctx, s) for s in ctx.project.services.values())
-    needs_account = pushed and not settings.registry
-    if not settings.account and (
-        needs_account or any(options_of(s).get("schedule") for s in ctx.project.services.values())
-    ):
-        ctx.warn(
-            "C2F292",
-            (),
-            "no account is set: ACCOUNT_ID stands in image addresses and ARNs",
-            hint="--account 123456789012, or --registry URI",
-        )
     if settings.log_retention not in LOG_RETENTION_DAYS:
         allowed = ", ".join(map(str, LOG_RETENTION_DAYS))
         ctx.refuse(

@@ -83,7 +83,13 @@ def storage(ctx: Context, service: Service) -> Storage:
             name = ecs_name(f"files-{service.name}{file.target}")
             volumes[name] = TaskVolume(name)
             mounts.append(MountPoint(name, file.target, service.mounts[int(file.path[3])].read_only))
-    return Storage(tuple(volumes.values()), tuple(mounts), tuple(tmpfs))
+    # Docker mounts by the depth of the path, whatever the order in the file: https://docs.docker.com/engine/storage/volumes/ .
+    # In an order of their own, lines that change places make no new revision.
+    return Storage(
+        tuple(volumes[name] for name in sorted(volumes)),
+        tuple(sorted(mounts, key=lambda mount: mount.container_path)),
+        tuple(sorted(tmpfs, key=lambda memory: memory.container_path)),
+    )
 
 
 def _options(volume: Volume) -> Any:
@@ -94,7 +100,7 @@ def _task_volume(ctx: Context, service: Service, mount: Mount, index: int) -> Ta
     path: Path = ("services", service.name, "volumes", index)
     kept = kept_on_efs(ctx, service, index, mount)
     if kept:
-        return _lasting(ctx, mount, *kept, path)
+        return _lasting(ctx, service, mount, *kept, path)
     if mount.type != "volume":
         return None
     if not mount.source:
@@ -105,15 +111,17 @@ def _task_volume(ctx: Context, service: Service, mount: Mount, index: int) -> Ta
     return _block(ctx, service, volume, path)
 
 
-def _lasting(ctx: Context, mount: Mount, key: str, subpath: str, path: Path) -> TaskVolume:
+def _lasting(ctx: Context, service: Service, mount: Mount, key: str, subpath: str, path: Path) -> TaskVolume:
     at = place(ctx, key, subpath)
     seeded = mount.type == "volume" and mount.options.get("nocopy") is not True and not mount.read_only
-    if seeded and isinstance(at.access_point, Ref):
+    # A database fills an empty directory itself, so there is nothing to say of it.
+    store = _writes_alone(ctx, service) and is_data_path(mount.target)
+    if seeded and not store and isinstance(at.access_point, Ref):
         ctx.info(
             "C2F263",
             path,
             f"an EFS volume starts empty: what the image has at {mount.target} is not copied into {key}",
-            hint="nothing to do for databases, which fill an empty directory themselves",
+            hint="nothing to do where the service fills an empty directory itself; else copy the files there once",
             url=EFS_URL,
         )
     if subpath and at.access_point and not isinstance(at.access_point, Ref):
@@ -149,7 +157,8 @@ def _scratch(ctx: Context, service: Service, mount: Mount, path: Path) -> TaskVo
             "C2F279",
             path,
             f"{mount.source} is shared by the containers of one task only, and not with {', '.join(others)}",
-            hint=f"take ephemeral: true out, which keeps it on EFS, or join the tasks: x-fargate: {{sidecar_of: {service.name}}}",
+            hint="take ephemeral: true out, which keeps it on EFS, or join the tasks: "
+            f"under {others[0]}, x-fargate: {{sidecar_of: {leader}}}",
             url=STORAGE_URL,
         )
     return TaskVolume(ecs_name(mount.source))

@@ -127,7 +127,9 @@ def test_a_story_in_markdown_has_a_heading_a_table_and_a_list(program: Program, 
 @pytest.mark.parametrize("form", ["text", "markdown"])
 def test_the_whole_list_ends_with_what_the_stack_costs(form: str, program: Program, story: Path) -> None:
     last = program("explain", "--format", form, cwd=story).out.splitlines()[-1]
-    assert "the whole stack, 2 services with 2 tasks, costs about" in last.replace("The whole", "the whole")
+    assert "the whole stack, 2 services with 2 tasks and 1 load balancer, costs about" in last.replace(
+        "The whole", "the whole"
+    )
 
 
 def test_a_project_that_is_refused_can_be_explained_nevertheless(program: Program, project: Path) -> None:

@@ -86,7 +86,8 @@ def test_source_code_is_in_the_image_where_the_dockerfile_works(
 @pytest.mark.parametrize(
     ("volume", "exists", "code"),
     [("./data:/var/lib/postgresql/data", True, "C2F267"), ("./state:/srv/state", True, "C2F267"),
-     ("./uploads:/uploads", False, "C2F267"), ("/srv/files:/files", False, "C2F267"), ("./logs:/var/log/app", False, "C2F268"),
+     ("./uploads:/uploads", False, "C2F267"), ("/srv/pg:/var/lib/postgresql/data", False, "C2F267"),
+     ("./logs:/var/log/app", False, "C2F268"),
      ("./absent:/conf:ro", False, "C2F273"), ("./absent.yaml:/conf/a.yaml", False, "C2F273"), ("./conf:/conf", True, "C2F275"),
      ("./conf:/conf:ro", True, "C2F274")],
 )  # fmt: skip
@@ -144,3 +145,21 @@ def test_mounts_of_other_systems_are_refused(kind: str, translated: Translate) -
         f"services: {{app: {{image: a, volumes: [{{type: {kind}, source: x, target: /x}}]}}}}\nvolumes: {{x: {{}}}}"
     )
     assert "C2F266" in codes(made, Severity.ERROR)
+
+
+def test_a_folder_of_the_host_is_refused_unless_it_may_become_a_directory_on_efs(
+    translated: Translate,
+) -> None:
+    text = "services: {app: {image: a, volumes: ['/srv/media:/media']}}"
+    (found,) = [d for d in translated(text).diagnostics if d.severity is Severity.ERROR]
+    assert found.code == "C2F267"
+    assert "volumes: [media:/media]" in found.hint
+    assert "--without app" in found.hint
+    assert "--allow C2F267" in found.hint
+
+    allowed = translated(text, allow=["C2F267"])
+    assert not codes(allowed, Severity.ERROR)
+    (said,) = [d.message for d in allowed.diagnostics if d.code == "C2F267"]
+    assert "becomes a directory on EFS, which starts empty" in said
+    (point,) = [point for _, point in allowed.translation.stack.of_type(AccessPoint)]
+    assert point.root_directory.path == "/shop/srv-media"

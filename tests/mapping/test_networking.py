@@ -74,3 +74,31 @@ def test_too_many_ports_are_refused_at_once_and_not_one_by_one(key: str, transla
     assert "C2F222" in codes(made, Severity.ERROR)
     assert len(container(made, "db").port_mappings) == 100
     assert len(made.diagnostics) < 20
+
+
+def test_a_container_name_that_differs_in_case_only_is_no_second_name(translated: Translate) -> None:
+    made = translated("services: {db: {image: postgres, container_name: Db}}")
+    assert [(discovery, dns) for discovery, dns, _ in names(made)] == [("db", "db")]
+
+
+def test_a_second_port_does_not_take_the_name_of_another_service(translated: Translate) -> None:
+    made = translated(
+        "services: {db: {image: a, expose: ['1', '9229']}, db-9229: {image: b, expose: ['9229']}}"
+    )
+    other = ecs_service(made, "db-9229").service_connect_configuration
+    assert other is not None
+    found = [*(discovery for discovery, _, _ in names(made)), *(s.discovery_name for s in other.services)]
+    assert len(set(found)) == len(found) == 3
+
+
+@pytest.mark.parametrize("ports", ["['53:53/tcp', '53:53/udp']", "['53:53/udp', '53:53/tcp']"])
+def test_of_two_protocols_on_a_port_tcp_is_kept(ports: str, translated: Translate) -> None:
+    made = translated(f"services: {{db: {{image: a, ports: {ports}}}}}")
+    assert [(p.container_port, p.protocol) for p in container(made, "db").port_mappings] == [(53, "tcp")]
+    (found,) = [d for d in made.diagnostics if d.code == "C2F221"]
+    assert found.path[-1] == ports.split("'")[1::2].index("53:53/udp")
+
+
+def test_an_internal_network_still_reaches_the_internet_and_that_is_a_warning(translated: Translate) -> None:
+    made = translated("services: {db: {image: a, networks: [back]}}\nnetworks: {back: {internal: true}}")
+    assert "C2F202" in codes(made, Severity.WARNING)

@@ -263,3 +263,23 @@ def test_more_shared_memory_than_the_task_has_is_warned_about(translated: Transl
     fits = translated(text % "64m")
     assert codes(fits, Severity.WARNING) == set()
     assert next(a.row.outcome for a in fits.accounted if a.path[-1] == "shm_size") is Outcome.IGNORED
+
+
+@pytest.mark.parametrize(("image", "said"), [("postgres:16", False), ("registry.example.com/app", True)])
+def test_that_a_volume_starts_empty_is_no_news_for_a_database(
+    image: str, said: bool, translated: Translate
+) -> None:
+    made = translated(
+        f"services: {{db: {{image: '{image}', volumes: ['data:/var/lib/postgresql/data']}}}}\nvolumes: {{data: {{}}}}"
+    )
+    assert ("C2F263" in codes(made)) is said
+
+
+def test_the_way_to_share_scratch_names_the_service_to_change(translated: Translate) -> None:
+    made = translated(
+        "services: {app: {image: a, volumes: ['work:/w']}, other: {image: b, volumes: ['work:/w']}}\n"
+        "volumes: {work: {x-fargate: {ephemeral: true}}}"
+    )
+    hints = {d.path[1]: d.hint for d in made.diagnostics if d.code == "C2F279"}
+    assert "under other, x-fargate: {sidecar_of: app}" in hints["app"]
+    assert "under app, x-fargate: {sidecar_of: other}" in hints["other"]
