@@ -169,7 +169,7 @@ def _write(deployment: Deployment, secret: Named, there: There, value: str) -> N
             context: Context = deployment.context._replace(secret_value=lambda _: value)
             handler.create(want, context)
     except account.client_error as error:
-        _hide(error.response, value)
+        hide(error.response, value)
         diagnostic = diagnose(error, f"writing {secret.name}")
         assert diagnostic is not None  # noqa: S101 - it is an error of AWS
         raise AwsError(diagnostic) from None
@@ -190,7 +190,8 @@ def _overwrite(deployment: Deployment, secret: Named, found: Found, value: str) 
     account.client("ssm").put_parameter(Name=secret.name, Value=value, Type="SecureString", Overwrite=True)
 
 
-def _hide(response: Mapping[str, Any], value: str) -> None:
+def hide(response: Mapping[str, Any], value: str) -> None:
+    """Hide a value in an answer of AWS that refuses."""
     error = response.get("Error", {})
     if "Message" in error:
         error["Message"] = masked(str(error["Message"]), value)

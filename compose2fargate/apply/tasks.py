@@ -13,6 +13,7 @@ from compose2fargate.apply.handlers.ecs import STARTED_BY, TaskDefinitionHandler
 from compose2fargate.apply.logs import Follower, Line
 from compose2fargate.apply.observe import known, observe, references, wanted
 from compose2fargate.apply.places import FindingError, Place, sources
+from compose2fargate.apply.secret_store import hide
 from compose2fargate.apply.waiting import Failure, Waiter, advice, explain_job
 from compose2fargate.aws.resources import EcsService, RunTask
 from compose2fargate.aws.stack import Stack
@@ -89,7 +90,8 @@ def start(deployment: Deployment, place: Place, order: Order) -> Started:
         overrides = _overrides(place, order)
         if overrides:
             request["overrides"] = {"containerOverrides": [overrides]}
-        answer = account.client("ecs").run_task(**request, taskDefinition=revision, startedBy=RUN_BY, count=1)
+        request |= {"taskDefinition": revision, "startedBy": RUN_BY, "count": 1}
+        answer = _unquoted(account, lambda: account.client("ecs").run_task(**request), order)
     if not answer["tasks"]:
         reason = str((answer.get("failures") or [{}])[0].get("reason") or "no reason was given")
         raise AwsError(
@@ -101,6 +103,16 @@ def start(deployment: Deployment, place: Place, order: Order) -> Started:
             )
         )
     return Started(place, answer["tasks"][0]["taskArn"], short(revision))
+
+
+def _unquoted(account: Account, call: Callable[[], Any], order: Order) -> Any:
+    """Call, and see to it that a refusal quotes no value of a variable: it may be a secret."""
+    try:
+        return call()
+    except account.client_error as error:
+        for value in order.environment.values():
+            hide(error.response, value)
+        raise
 
 
 def _revision(deployment: Deployment, place: Place) -> str:

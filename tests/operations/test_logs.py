@@ -176,3 +176,18 @@ def test_the_sample_stack_writes_where_its_groups_are() -> None:
     for source in sources(sample_stack()):
         assert source.group.startswith("/")
         assert source.streams.count("/") == 2
+
+
+def test_f_is_the_file_before_the_command_and_follows_after_it(
+    shop: Operate, program: Any, folder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "compose.yaml").rename(folder / "other.yaml")
+    assert program("-f", "other.yaml", "logs", "--sandbox", "web", cwd=folder).out.startswith("web  | ")
+    assert program("logs", "--file", "other.yaml", "--sandbox", "web", cwd=folder).out.startswith("web  | ")
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli_logs, "time", SimpleNamespace(sleep=interrupted))
+    done = program("--file", "other.yaml", "logs", "-f", "--sandbox", "web", cwd=folder)
+    assert (done.status, done.out[:4]) == (130, "web ")

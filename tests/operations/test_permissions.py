@@ -130,6 +130,24 @@ def test_a_failure_may_be_explained(shop: Operate, sandbox: Sandbox) -> None:
     assert not_allowed(sandbox, document) == set()
 
 
+def test_a_command_may_be_executed_in_the_clusters_tasks(shop: Operate, sandbox: Sandbox) -> None:
+    document = json.loads(shop("permissions", "--include", "exec", "--only").out)
+    sandbox.calls.clear()
+    shop("exec", "worker", "--", "ls")  # finds the task, and ends there: it is a sandbox
+    assert called(sandbox) >= {"ecs:DescribeServices", "ecs:ListTasks", "ecs:DescribeTasks"}
+    assert not_allowed(sandbox, document) == set()
+    (execute,) = statement(document, "ecs:ExecuteCommand")
+    assert [arn.split(":")[-1] for arn in execute["Resource"]] == ["cluster/shop", "task/shop/*"]
+
+
+def test_push_may_do_what_its_code_calls() -> None:
+    text = (ROOT / "compose2fargate" / "apply" / "ecr.py").read_text("utf-8")
+    document = policy(sample_stack(), "shop", ["push"])
+    for call in re.findall(r"\.((?:create|describe|get|put)_[a-z_]+)\(", text):
+        action = "".join(word.capitalize() for word in call.split("_"))
+        assert action == "GetPaginator" or allows(document, f"ecr:{action}") or f"sts:{action}" in FREE, call
+
+
 SECRETS = """\
 name: shop
 x-fargate: {secret_files: init}

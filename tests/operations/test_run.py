@@ -170,3 +170,16 @@ def test_what_helpers_write_is_told_from_the_jobs_own_output(
     assert [line for line in lines if "  | " not in line] == [
         "migrate would start now: this is a sandbox, nothing runs"
     ]
+
+
+def test_a_refusal_quotes_no_value(shop: Operate, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    from botocore.exceptions import ClientError
+
+    def refuse(**given: Any) -> None:
+        raise ClientError({"Error": {"Code": "InvalidParameterException", "Message": str(given)}}, "RunTask")
+
+    monkeypatch.setattr(account.client("ecs"), "run_task", refuse)
+    done = shop("run", "migrate", "-e", "TOKEN", "--debug", TOKEN="canary-of-a-token")
+    assert done.status == 3
+    assert "RunTask" in done.err
+    assert "canary" not in done.out + done.err

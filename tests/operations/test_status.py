@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +13,7 @@ from compose2fargate.apply.account import Account
 from compose2fargate.apply.places import addresses, places
 from compose2fargate.apply.sandbox.wire import Sandbox
 from compose2fargate.apply.status import health_of, state_of
+from compose2fargate.cli import status as cli_status
 from compose2fargate.cli.status import ago
 from compose2fargate.sample_stack import sample_stack
 from tests.operations.conftest import Operate, change
@@ -75,6 +77,25 @@ def test_the_addresses_of_a_service_are_those_of_its_listeners() -> None:
     assert urls
     assert {url.partition("://")[0] for url in urls} <= {"http", "https", "tcp", "tls"}
     assert not [url for url in urls if "http://lb.example.com:80/" in url or "*" in url]
+
+
+def test_watching_shows_it_again_until_it_is_interrupted(
+    shop: Operate, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        account.client("ecs").update_service(cluster="shop", service="web", desiredCount=3)
+        if len(pauses) > 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli_status, "time", SimpleNamespace(sleep=sleep))
+    done = shop("status", "--watch", "--interval", "2")
+    assert (done.status, pauses) == (130, [2.0, 2.0])
+    counts = [line.split()[1:3] for line in done.out.splitlines() if line.startswith("web  ")]
+    assert counts == [["1", "1"], ["3", "3"]]
+    assert "\x1b" not in done.out
 
 
 @pytest.mark.parametrize(
