@@ -110,8 +110,9 @@ def _arns(
 
 
 def _clusters(where: Where) -> list[str]:
-    resources = [r for kind in (aws.EcsService, aws.RunTask) for _, r in where.stack.of_type(kind)]
-    used = {name_of(where.stack, resource.cluster) for resource in resources}
+    clusters = [service.cluster for _, service in where.stack.of_type(aws.EcsService)]
+    clusters += [job.cluster for _, job in where.stack.of_type(aws.RunTask)]
+    used = {name_of(where.stack, cluster) for cluster in clusters}
     own = {cluster.cluster_name for _, cluster in where.stack.of_type(aws.Cluster)}
     return sorted(used | own | {where.stack.name})
 

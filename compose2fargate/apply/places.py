@@ -220,7 +220,7 @@ def addresses(stack: Stack, service: str) -> list[Address]:
         for balancer in resource.load_balancers
     }
     nodes = {group.logical_id for group in groups if isinstance(group, Ref)}
-    found = []
+    found: list[Address] = []
     for node, listener in stack.of_type(Listener):
         if _forwards(listener.default_actions, nodes):
             found += _address(stack, listener, ())

@@ -62,7 +62,9 @@ def prepare(deployment: Deployment, places: Iterable[Place], to: int = 0) -> Bac
         for service in chosen:
             if service not in live:
                 raise not_deployed(deployment.stack, service)
-        serving = {s: primary(one).get("taskDefinition", one["taskDefinition"]) for s, one in live.items()}
+        serving = {
+            s: str(primary(one).get("taskDefinition", one["taskDefinition"])) for s, one in live.items()
+        }
         found = together({s: partial(_step, deployment, p, serving[s], to) for s, p in chosen.items()})
     results = [found[service] for service in chosen]
     steps = tuple(one for one in results if isinstance(one, Step))

@@ -215,7 +215,7 @@ def _takes_variable(plugin: str) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     found = re.fullmatch(r"\d+(?:\.\d+){0,3}", done.stdout.strip())
-    return bool(found) and tuple(map(int, found[0].split("."))) > _LAST_WITHOUT_VARIABLE
+    return found is not None and tuple(map(int, found[0].split("."))) > _LAST_WITHOUT_VARIABLE
 
 
 @contextmanager

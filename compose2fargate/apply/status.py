@@ -169,7 +169,7 @@ def _service(stack: Stack, place: Place, live: Json | None, read: Mapping[str, A
     if live is None:
         return ServiceStatus(place.service, place.name)
     deployment = primary(live)
-    revision = short(deployment.get("taskDefinition", live["taskDefinition"]))
+    revision = short(str(deployment.get("taskDefinition", live["taskDefinition"])))
     latest = read[f"latest {place.service}"]
     newest = latest.name if latest else revision
     events = live.get("events") or [{}]

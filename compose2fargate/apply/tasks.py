@@ -215,7 +215,8 @@ def watch(
     """
     account, place = deployment.account, started.place
     follower = Follower(account, _own(deployment.stack, place), 0, started.id)
-    state, last = [""], [{}]
+    state = [""]
+    last: list[Json] = [{}]
 
     def look() -> Json | None:
         tasks = account.client("ecs").describe_tasks(cluster=place.cluster, tasks=[started.arn])["tasks"]
