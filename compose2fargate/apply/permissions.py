@@ -75,12 +75,15 @@ def _everything(_: Where) -> list[str]:
 def _narrow(names: Iterable[str], stack: str) -> list[str]:
     """List a few names; of many give what they have in common, if that is the stack's alone."""
     names = sorted(set(names))
-    if len(names) <= FEW:
+    if len(names) < 2:
         return names
     common = names[0]
     while not names[-1].startswith(common):  # what the first and the last share, all between them do
         common = common[:-1]
-    return names if stack not in common else [f"{common}*"]
+    few = (
+        1 if common.endswith(f"/{stack}/") else FEW
+    )  # a folder of its own holds nothing of `shop-production`
+    return names if stack not in common or len(names) <= few else [f"{common}*"]
 
 
 def _of(kind: type[Any], member: str, *existing: str) -> Callable[[Where], list[str]]:
@@ -327,10 +330,10 @@ _APPLY: Final = (
     Rule("NewRevisions", ("ecs:RegisterTaskDefinition",), _everything, _new, (aws.TaskDefinition,)),
     Rule("OldRevisions", ("ecs:DeregisterTaskDefinition",), _everything, kinds=(aws.TaskDefinition,)),
     Rule("Revisions", ("ecs:TagResource", "ecs:UntagResource"), _DEFINITIONS, kinds=(aws.TaskDefinition,)),
-    Rule("SeeServices", ("ecs:DescribeServices",), _SERVICES),
+    Rule("Services", ("ecs:DescribeServices",), _SERVICES),
     Rule("Services", ("ecs:CreateService", "ecs:DeleteService", "ecs:TagResource", "ecs:UntagResource",
                       "ecs:UpdateService"), _SERVICES, kinds=(aws.EcsService,)),
-    Rule("SeeTasks", ("ecs:DescribeTasks",), _TASKS),
+    Rule("Tasks", ("ecs:DescribeTasks",), _TASKS),
     Rule("RunJobs", ("ecs:RunTask",), _DEFINITIONS, _in_clusters, (aws.RunTask,)),
     Rule("TagTasks", ("ecs:TagResource",), _TASKS, kinds=(aws.RunTask,)),
     _PASS,
@@ -418,9 +421,9 @@ _APPLY: Final = (
 
 _SEE_REVISIONS = Rule("SeeRevisions", ("ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"), _everything)
 _SEE = (
-    Rule("SeeServices", ("ecs:DescribeServices",), _SERVICES),
+    Rule("Services", ("ecs:DescribeServices",), _SERVICES),
     Rule("ListTasks", ("ecs:ListTasks",), _everything, _in_clusters),
-    Rule("SeeTasks", ("ecs:DescribeTasks",), _TASKS),
+    Rule("Tasks", ("ecs:DescribeTasks",), _TASKS),
     _SEE_REVISIONS,
 )
 _FAILURES = (
@@ -498,8 +501,15 @@ def policy(stack: Stack, project: str, commands: Iterable[str], region: str = ""
     return {"Version": VERSION, "Statement": list(_statements(rules, where))}
 
 
+def _uncovered(resources: Iterable[str]) -> list[str]:
+    """Leave out what a pattern of the same list holds already."""
+    every = list(dict.fromkeys(resources))
+    patterns = [one for one in every if one.endswith("*")]
+    return [one for one in every if not any(one != p and one.startswith(p[:-1]) for p in patterns)]
+
+
 def _only_reads(rule: Rule) -> bool:
-    """Tell whether a rule only reads: whoever looks a policy through wants that apart."""
+    """Tell whether a rule only reads: whoever looks a policy through wants what may write anywhere apart."""
     return all(action.partition(":")[2].startswith(("Describe", "Get", "List")) for action in rule.actions)
 
 
@@ -508,11 +518,12 @@ def _statements(rules: Iterable[Rule], where: Where) -> Iterator[Json]:
     kinds = {type(resource) for resource in where.stack.resources.values()}
     merged: dict[str, tuple[str, set[str], Json, list[str]]] = {}
     for rule in rules:
-        resources = list(dict.fromkeys(rule.on(where)))
+        resources = _uncovered(rule.on(where))
         if not resources or (rule.kinds and not kinds & set(rule.kinds)):
             continue
         condition = rule.condition(where)
-        key = json.dumps([sorted(resources), condition, _only_reads(rule)], sort_keys=True)
+        apart = [] if resources != ["*"] or condition else [_only_reads(rule) or rule.sid]
+        key = json.dumps([sorted(resources), condition, apart], sort_keys=True)
         merged.setdefault(key, (rule.sid, set(), condition, resources))[1].update(rule.actions)
     taken: set[str] = set()
     for sid, actions, condition, resources in merged.values():
@@ -538,7 +549,8 @@ def too_large(document: Json) -> Diagnostic | None:
     if length <= MANAGED_POLICY_CHARACTERS:
         return None
     message = f"the policy has {length} characters, and a managed policy may have {MANAGED_POLICY_CHARACTERS}"
-    hint = "--parts prints several; or write it into a role: aws iam put-role-policy takes 10240"
+    count = len(parts(document))
+    hint = f"--parts prints {count} that fit, of which a role or user takes ten; aws iam put-role-policy takes 10240 characters"
     return Diagnostic("C2F490", Severity.WARNING, message, hint=hint, url=QUOTAS_URL)
 
 

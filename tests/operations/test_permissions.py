@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import re
 from pathlib import Path
@@ -209,6 +210,29 @@ def test_writing_is_limited_to_the_names_or_the_tag_of_the_stack() -> None:
     assert update["Resource"] == "arn:aws:ecs:eu-central-1:123456789012:service/shop/*"
     (group,) = statement(document, "ec2:DeleteSecurityGroup")
     assert group["Condition"] == {"StringEquals": {"aws:ResourceTag/compose2fargate:project": "shop"}}
+
+
+def test_names_of_another_environment_are_not_allowed() -> None:
+    document = policy(sample_stack(), "shop", ["apply", "run", "logs"], "eu-central-1", "123456789012")
+    for one in document["Statement"]:
+        resources = one["Resource"] if isinstance(one["Resource"], list) else [one["Resource"]]
+        writing = [
+            a for a in one["Action"] if not a.split(":")[1].startswith(("Describe", "Get", "List", "Filter"))
+        ]
+        for other in (
+            "cluster/shop-production",
+            "role/shop-production-web-task",
+            "log-group:/ecs/shop-production/web",
+        ):
+            assert (
+                not writing
+                or "Condition" in one
+                or not [r for r in resources if r != "*" and covers(r, other)]
+            ), one
+
+
+def covers(pattern: str, name: str) -> bool:
+    return fnmatch.fnmatchcase(name, pattern.split(":", 5)[5])
 
 
 def test_roles_can_be_passed_to_tasks_and_schedules_only() -> None:
