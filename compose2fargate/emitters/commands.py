@@ -72,6 +72,18 @@ fill() {{ sed -f "$ids"{account} "$1"; }}
 """
 
 
+_WAITING = r"""# Waits until the tasks of a job (after its cluster and its container) have ended, ten minutes at most, and ended well.
+ended() {
+  cluster=$1 container=$2
+  shift 2
+  aws ecs wait tasks-stopped --cluster "$cluster" --tasks "$@" || exit 1
+  query="tasks[].containers[?name=='$container'].exitCode[]"
+  codes=$(aws ecs describe-tasks --cluster "$cluster" --tasks "$@" --query "$query" --output text) || exit 1
+  for code in ${codes:-unknown}; do [ "$code" = 0 ] || { echo "$container did not end well: $code" >&2; exit 1; }; done
+}
+"""
+
+
 class Script(NamedTuple):
     """What the lines of a resource need to know.
 
@@ -146,6 +158,8 @@ def script(stack: Stack, resolve: Resolve, texts: Mapping[str, str], region: str
         ).splitlines()
     if needs_account:
         lines.append("account=$(aws sts get-caller-identity --query Account --output text) || exit 1")
+    if _awaited(stack):
+        lines += _WAITING.splitlines()
     for title, render in SECTIONS:
         calls = render(work)
         if calls:
@@ -489,12 +503,45 @@ def _task_definition(work: Script, logical_id: str, _: TaskDefinition) -> list[s
     return [f"aws ecs register-task-definition {work.input(path)}"]
 
 
-def _run_task(work: Script, logical_id: str, _: RunTask) -> list[str]:
-    """Run a job; one that has a schedule is not run by hand."""
+def _awaited(stack: Stack) -> frozenset[str]:
+    """The jobs that something waits for."""
+    after = {entry.logical_id for entries in stack.after.values() for entry in entries}
+    return frozenset(logical_id for logical_id, _ in stack.of_type(RunTask) if logical_id in after)
+
+
+def _run_task(work: Script, logical_id: str, job: RunTask) -> list[str]:
+    """Run a job when the services that it needs are there, and wait for it where others do.
+
+    One that has a schedule is not run by hand.
+    """
     name = work.stack.files[logical_id]
     if name in work.scheduled:
         return []
-    return [f"aws ecs run-task {work.input(f'run-tasks/{name}.json')}"]
+    call = f"aws ecs run-task {work.input(f'run-tasks/{name}.json')}"
+    cluster = work.value(job.cluster)
+    needed = [
+        service.service_name
+        for entry in work.stack.after.get(logical_id, ())
+        if isinstance(service := work.stack.resources.get(entry.logical_id), EcsService)
+    ]
+    lines = []
+    if needed:
+        names = " ".join(map(quote, needed))
+        lines.append(f"aws ecs wait services-stable --cluster {cluster} --services {names} || exit 1")
+    if logical_id not in _awaited(work.stack):
+        return [*lines, call]
+    return [
+        *lines,
+        f"make {call} --query 'tasks[].taskArn'",
+        f"ended {cluster} {quote(_container(work, job))} $found",
+    ]
+
+
+def _container(work: Script, job: RunTask) -> str:
+    """The container whose end is the job's end."""
+    definition = work.stack.get(job.task_definition) if isinstance(job.task_definition, Ref) else None
+    containers = definition.container_definitions if isinstance(definition, TaskDefinition) else ()
+    return next((container.name for container in containers if container.essential), "")
 
 
 def _service(work: Script, logical_id: str, service: EcsService) -> list[str]:
