@@ -71,7 +71,9 @@ def command(
     console = Console.of(ctx)
     console.report(conversion.diagnostics)
     if strict and conversion.losses:
-        console.say(f"--strict: {', '.join(conversion.losses)}; nothing is written")
+        console.say(
+            f"--strict: {', '.join(conversion.losses)}; nothing is written (--allow CODE agrees to one)"
+        )
         ctx.exit(FINDINGS)
     if folder == "-":
         write(_one_document(conversion.artifacts))

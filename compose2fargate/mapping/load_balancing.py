@@ -113,7 +113,17 @@ class Entrance(NamedTuple):
             return int(chosen)
         if self.protocol != "udp":
             return self.port
-        return next((p.target for p in self.service.ports if p.protocol == "tcp"), None)
+        published = (p.target for p in self.service.ports if p.protocol == "tcp")
+        return next(iter((*published, *_exposed_tcp(self.service))), None)
+
+
+def _exposed_tcp(service: Service) -> Iterator[int]:
+    """Yield the first port of each entry of `expose` that is TCP; what is no port is reported by `networking.py`."""
+    for text in service.expose:
+        numbers, _, protocol = text.partition("/")
+        first = numbers.partition("-")[0]
+        if protocol in ("", "tcp") and first.isdecimal():
+            yield int(first)
 
 
 class Fronts(NamedTuple):
@@ -336,7 +346,7 @@ def _problems(ctx: Context, entrance: Entrance, kind: str) -> Iterator[_Kept]:
     if protocol == "udp" and entrance.health_port is None:
         yield _Kept(
             "a health check cannot be UDP, and no TCP port of the service is known",
-            "health_port: with a TCP port that the service listens on",
+            f"name one: {{port: {entrance.port}, protocol: udp, health_port: 8080}}",
             url=NETWORK_URL,
         )
 

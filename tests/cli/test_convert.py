@@ -185,7 +185,7 @@ def test_strict_does_not_let_an_approximation_pass_unless_it_is_allowed(
     )
     result = program(*options, cwd=tmp_path)
     assert result.status == 1
-    assert "--strict: C2F202; nothing is written" in result.err
+    assert "--strict: C2F202; nothing is written (--allow CODE agrees to one)" in result.err
     assert not (tmp_path / "fargate").exists()
     assert program(*options, "--allow", "C2F202", cwd=tmp_path).status == 0
 

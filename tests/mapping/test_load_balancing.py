@@ -409,3 +409,20 @@ def test_every_resource_of_the_network_is_tagged(translated: Translate) -> None:
     for kind in kinds:
         for resource in all_of(made, kind).values():
             assert dict(resource.tags)["compose2fargate:environment"] == "staging"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("listens", "port"),
+    [
+        ("ports: ['53:53/udp', '8053:8053']", "8053"),
+        ("ports: ['53:53/udp'], expose: ['9053/udp', '8080-8081']", "8080"),
+    ],
+)
+def test_a_udp_port_is_checked_at_a_tcp_port_that_is_published_or_exposed(
+    listens: str, port: str, translated: Translate
+) -> None:
+    ingress = "x-fargate: {ingress: [{port: 53, protocol: udp, load_balancer: network}]}"
+    made = translated(f"services: {{dns: {{image: app, {listens}, {ingress}}}}}")
+    assert not codes(made, Severity.ERROR)
+    group = one(made, TargetGroup, "target-group/dns-53-network")
+    assert (group.protocol, group.health_check_protocol, group.health_check_port) == ("UDP", "TCP", port)
