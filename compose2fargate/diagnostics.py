@@ -285,6 +285,7 @@ CODES: Mapping[str, str] = {
     "C2F292": "The account is missing",
     "C2F293": "The log retention is not one of CloudWatch's",
     "C2F294": "Fargate would refuse the result",
+    "C2F295": "A service for the Docker host is left out",
     "C2F296": "Security groups are coarser than the networks",
     "C2F297": "A container sets the search domain of a job",
     "C2F298": "Placeholders stand in the files",
@@ -372,6 +373,8 @@ CODES: Mapping[str, str] = {
     "C2F505": "A service cannot be scaled by requests",
     "C2F506": "Tasks would wait for each other",
     "C2F507": "A container is awaited longer than ECS waits",
+    "C2F508": "A route of Traefik becomes a rule of the load balancer",
+    "C2F509": "A route of Traefik is not opened",
     # C2F320-C2F339: checking generated files (sync/, checking.py)
     "C2F320": "The compose file changed since the files were written",
     "C2F321": "A generated file was edited by hand",

@@ -59,6 +59,7 @@ class Settings(NamedTuple):
     secret_files: str = ""
     secrets: str = ""
     secrets_store: str = ""
+    without_host_tools: bool = False
 
 
 class Option(NamedTuple):
@@ -175,6 +176,10 @@ OPTIONS: tuple[Option, ...] = (
     Option("tags", "--resource-tag", "pairs", "KEY=VALUE", "Tag of everything that is made; repeatable."),
     Option("prices", "--prices", "numbers", "FILE", "JSON file with prices in place of the built-in table."),
     Option("without", "--without", "list", "SERVICE", "Leave a service out; repeatable.", in_file=False),
+    Option(
+        "without_host_tools", "--without-host-tools", "flag", "",
+        "Leave out services that are there for the Docker host: proxies and monitors that read its socket, and the like.",
+    ),
     Option("allow", "--allow", "list", "CODE", "Go on without what CODE refuses; repeatable.", in_file=False),
 )  # fmt: skip
 

@@ -19,8 +19,9 @@ from compose2fargate.diagnostics import Severity
 from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.coverage import Outcome, Row
 from compose2fargate.mapping.disk import MISSING, Found, relative
+from compose2fargate.mapping.host_paths import CLOCKS, host_folder, is_engine
+from compose2fargate.mapping.host_tools import TOOLS, image_name
 from compose2fargate.mapping.names import ecs_name
-from compose2fargate.mapping.sizing import repository
 
 STORAGE_URL = f"{DOCS}/fargate-task-storage.html"
 EFS_URL = f"{DOCS}/efs-volumes.html"
@@ -76,79 +77,52 @@ def _refused(code: str, what: str, hint: str, url: str = STORAGE_URL) -> Verdict
 
 # -- the host's own ------------------------------------------------------------------------------------------
 
-_ENGINES = re.compile(r"(^|/)(docker|containerd|crio|podman)[^/]*\.sock$")
-
-# What to do instead, by the name of the image's repository.
+# What to do instead, by the name of the image's repository; the host's own tools are in `host_tools.TOOLS`.
 _INSTEAD = {
-    "traefik": "the load balancer routes by host and path. Or give it file providers in place of the Docker one",
-    "nginx-proxy": "the load balancer routes by host and path",
-    "docker-gen": "the load balancer routes by host and path",
-    "acme-companion": "AWS Certificate Manager renews the load balancer's certificate",
-    "caddy-docker-proxy": "the load balancer routes by host and path",
-    "portainer": "the ECS console, or compose2fargate status and logs, show what runs",
-    "portainer-ce": "the ECS console, or compose2fargate status and logs, show what runs",
-    "visualizer": "the ECS console shows what runs",
-    "dozzle": "CloudWatch Logs, or compose2fargate logs -f, show the output",
-    "watchtower": "a deployment with a new image tag updates a service",
-    "autoheal": "ECS replaces tasks whose health check fails",
-    "docker-autoheal": "ECS replaces tasks whose health check fails",
-    "ofelia": "x-fargate.schedule runs a service by the clock",
-    "promtail": "logging: {driver: awsfirelens} or CloudWatch Logs take the output",
-    "fluent-bit": "logging: {driver: fluentd} gives each task a log router",
-    "fluentd": "logging: {driver: fluentd} gives each task a log router",
-    "vector": "logging: {driver: fluentd} gives each task a log router",
-    "filebeat": "logging: {driver: fluentd} gives each task a log router",
-    "cadvisor": "CloudWatch Container Insights measures tasks and containers",
-    "node-exporter": "there is no host to measure; CloudWatch Container Insights measures tasks",
-    "netdata": "CloudWatch Container Insights measures tasks and containers",
-    "glances": "CloudWatch Container Insights measures tasks and containers",
-    "agent": "run it as a sidecar (x-fargate.sidecar_of), with the agent's own settings for ECS on Fargate",
     "datadog-agent": "run it as a sidecar (x-fargate.sidecar_of), with DD_ECS_FARGATE=true",
     "gitlab-runner": "use the runner's Fargate executor, or run it on ECS with EC2",
     "act_runner": "run it on ECS with EC2, or on AWS CodeBuild",
     "drone-runner-docker": "run it on ECS with EC2, or on AWS CodeBuild",
+    "elastic-agent": "run it as a sidecar (x-fargate.sidecar_of), with the agent's own settings for ECS on Fargate",
     "localstack": "use the AWS services themselves",
 }  # fmt: skip
 _MEASURE = "CloudWatch Container Insights measures tasks and containers"
 
 
-def _name(bind: Bind) -> str:
-    return repository((bind.service.image or "").lower())
+def _instead(bind: Bind) -> str:
+    name = image_name(bind.service)
+    return TOOLS[name].instead if name in TOOLS else _INSTEAD.get(name, "")
 
 
 def _socket(bind: Bind) -> Verdict | None:
     """The engine's socket, or its folders."""
-    source = bind.mount.source
-    if not (_ENGINES.search(source) or _ENGINES.search(bind.mount.target)):
+    if not is_engine(bind.mount):
         return None
     what = "there is no Docker engine behind a Fargate task, so its socket cannot be mounted"
-    if _name(bind) in _WORKS_WITHOUT:
+    name = image_name(bind.service)
+    if name in _WORKS_WITHOUT:
         row = Row(
             Outcome.IGNORED,
-            f"{what}; {_name(bind)} runs without it",
-            _WORKS_WITHOUT[_name(bind)],
+            f"{what}; {name} runs without it",
+            _WORKS_WITHOUT[name],
             Severity.WARNING,
         )
         return Verdict(LEFT, row._replace(code="C2F211", url=ROLE_URL))
-    return _refused(
-        "C2F211", what, _INSTEAD.get(_name(bind), "use the ECS API with a task role instead"), ROLE_URL
-    )
+    return _refused("C2F211", what, _instead(bind) or "use the ECS API with a task role instead", ROLE_URL)
 
 
 _WORKS_WITHOUT = {
     "kafka": "set the broker's advertised listeners yourself, which the image else asks Docker for",
     "jenkins": "let agents build elsewhere: the ECS plugin starts them as Fargate tasks",
     "kestra": "use task runners for AWS in place of the Docker one",
+    "queue-master": "nothing: it once started a container for each order, and since then handles orders itself",
     "telegraf": "take the docker input out of its configuration; the ecs input reads a task's figures",
 }
 """Images that use the socket for something beside their purpose, and what to do about that."""
 
 
-_CLOCKS = frozenset({"/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo"})
-
-
 def _clock(bind: Bind) -> Verdict | None:
-    if bind.mount.source in _CLOCKS or bind.mount.target in _CLOCKS:
+    if bind.mount.source in CLOCKS or bind.mount.target in CLOCKS:
         return _ignored(
             "a Fargate task runs in UTC, and has no host to take another time zone from",
             "environment: {TZ: Europe/Berlin} sets it, where the image has the time zone data",
@@ -156,21 +130,6 @@ def _clock(bind: Bind) -> Verdict | None:
     return None
 
 
-_SYSTEM_PATHS = (
-    "bin",
-    "boot",
-    "dev",
-    "etc",
-    "lib",
-    "lib64",
-    "proc",
-    "run",
-    "sbin",
-    "sys",
-    "usr",
-    "var/log",
-    "var/run",
-)
 _WAYS = {
     "proc": _MEASURE,
     "sys": _MEASURE,
@@ -178,33 +137,30 @@ _WAYS = {
     "dev": "run this service on ECS with EC2 or Managed Instances",
     "lib": "run this service on ECS with EC2 or Managed Instances",
     "var/log": "containers write their logs to stdout, and ECS sends them to CloudWatch Logs",
+    "cgroup": _MEASURE,
     "var/lib/docker": "containers write their logs to stdout, and ECS sends them to CloudWatch Logs",
-    "etc": "put the files into the project, beside the compose file: they are then copied into the image",
+    "etc": "put the files into the project, beside the compose file: they are then copied into the image; "
+    "or use a named volume for what the service writes",
     "usr": "install what is needed in the image",
 }  # fmt: skip
 
 
 def _system(bind: Bind) -> Verdict | None:
     """A path that belongs to the operating system of the host."""
-    if relative(bind.ctx.project, bind.mount.source):
-        return None
     path = bind.mount.source.strip("/")
+    host = host_folder(bind.ctx.project, bind.mount.source)
+    if host is None:
+        return None
     if path == "dev/shm":
         return _ignored("every container has a /dev/shm of its own, which may grow to the task's memory")
     if path == "dev/null":
         return _ignored(
             "an empty file in its place is not possible on Fargate", "empty it in the image", loss=True
         )
-    host = next(
-        (each for each in (*_SYSTEM_PATHS, "var/lib/docker") if f"{path}/".startswith(f"{each}/")), None
-    )
-    if host is None and path:
-        return None
-    instead = _INSTEAD.get(_name(bind)) or _WAYS.get(host or "", "install what is needed in the image")
     return _refused(
         "C2F266",
         f"there is no host behind a Fargate task whose {bind.mount.source} could be mounted",
-        instead,
+        _instead(bind) or _WAYS.get(host, "install what is needed in the image"),
     )
 
 

@@ -16,6 +16,7 @@ from compose2fargate.aws.resources import (
     ServiceConnectService,
 )
 from compose2fargate.aws.values import Ref
+from compose2fargate.compose.dockerfile import ImageConfig
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Diagnostic, Path, Severity
 from compose2fargate.mapping.context import Context, options_of
@@ -30,27 +31,42 @@ MAX_EXPANDED_PORTS = 100
 
 
 KNOWN_PORTS: Mapping[str, int] = {
+    "adminer": 8080,
+    "authelia": 9091,
     "clickhouse-server": 8123,
     "elasticsearch": 9200,
+    "ghost": 2368,
+    "gitea": 3000,
+    "grafana": 3000,
     "httpd": 80,
     "kafka": 9092,
+    "keycloak": 8080,
     "keydb": 6379,
     "mailhog": 1025,
+    "mailpit": 8025,
     "mariadb": 3306,
     "memcached": 11211,
     "minio": 9000,
     "mongo": 27017,
     "mysql": 3306,
+    "n8n": 5678,
     "nats": 4222,
+    "nextcloud": 80,
     "nginx": 80,
     "opensearch": 9200,
+    "phpmyadmin": 80,
     "postgis": 5432,
     "postgres": 5432,
     "postgresql": 5432,
+    "prometheus": 9090,
     "rabbitmq": 5672,
     "redis": 6379,
     "timescaledb": 5432,
+    "uptime-kuma": 3001,
     "valkey": 6379,
+    "vaultwarden": 80,
+    "whoami": 80,
+    "wordpress": 80,
     "zookeeper": 2181,
 }
 """Where well-known images listen. Compose lets services reach each other on any port; Service Connect has to be told."""
@@ -150,6 +166,15 @@ def _listed(ctx: Context, service: Service) -> Iterator[_Listed]:
             url=CONNECT_URL,
         )
         yield _Listed(known, "tcp", path)
+
+
+def image_ports(service: Service, images: Mapping[str, ImageConfig]) -> tuple[int, ...]:
+    """Give the TCP ports on which the image of a service is known to listen: its Dockerfile's, or those of a well-known one."""
+    built = images.get(service.name)
+    if service.build:
+        return tuple(number for number, protocol in built.exposed if protocol == "tcp") if built else ()
+    known = KNOWN_PORTS.get(repository(service.image or ""))
+    return (known,) if known else ()
 
 
 def _exposed(ctx: Context, text: str, path: Path) -> Iterator[_Listed]:

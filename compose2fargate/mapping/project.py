@@ -28,7 +28,7 @@ from compose2fargate.aws.values import Ref
 from compose2fargate.compose.dockerfile import ImageConfig
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Diagnostic, Severity
-from compose2fargate.mapping import filesystem, jobs, names, secrets, x_aws
+from compose2fargate.mapping import filesystem, host_tools, jobs, names, secrets, x_aws
 from compose2fargate.mapping.builds import image_builds
 from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.cost import report_cost
@@ -53,6 +53,7 @@ from compose2fargate.mapping.logs import log_group_name, retention
 from compose2fargate.mapping.networking import (
     CONNECT_URL,
     find_aliases,
+    image_ports,
     network_configuration,
     report_placement,
     service_connect,
@@ -71,6 +72,7 @@ from compose2fargate.mapping.secrets import StackSecret, stack_secrets
 from compose2fargate.mapping.security import secure
 from compose2fargate.mapping.storage import judge_volumes, updated_alone, volume_configurations
 from compose2fargate.mapping.tasks import Task, label_tags, tags, task
+from compose2fargate.mapping.traefik import with_routes
 from compose2fargate.settings import Settings
 
 ILLEGAL = "C2F294"
@@ -107,7 +109,10 @@ def map_project(
         The stack with all findings, errors included: the caller decides what an error stops.
     """
     report: list[Diagnostic] = []
-    kept = x_aws.with_protocols(_without(project, settings, report))
+    kept = _without(project, settings, report)
+    if len(kept.services) < len(project.services):
+        kept = with_routes(project, kept, lambda s: image_ports(s, images), settings.certificate, report)
+    kept = x_aws.with_protocols(kept)
     ctx = _context(kept, settings, images, disk or {}, report)._replace(pushed=pushed or {})
     stack = _stack(ctx)
     builds = image_builds(ctx)
@@ -124,7 +129,7 @@ def map_project(
     )
     return Translation(
         stack,
-        tuple(_allowed(report, settings.allow)),
+        tuple(host_tools.as_one(kept, _allowed(report, settings.allow))),
         (*accounted, *left_out),
         builds,
         stack_secrets(ctx),
@@ -149,6 +154,10 @@ def _without(project: Project, settings: Settings, report: list[Diagnostic]) -> 
         for name, service in project.services.items()
         if name in settings.without or options_of(service).get("skip") is True
     }
+    if settings.without_host_tools:
+        tools = [name for name in host_tools.tools(project) if name not in left_out]
+        report.extend(host_tools.left_out(project, tools))
+        left_out.update(tools)
     if not left_out:
         return project
     services = {
