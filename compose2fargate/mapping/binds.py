@@ -79,6 +79,7 @@ def _refused(code: str, what: str, hint: str, url: str = STORAGE_URL) -> Verdict
 
 # What to do instead, by the name of the image's repository; the host's own tools are in `host_tools.TOOLS`.
 _INSTEAD = {
+    "agent": "run it as a sidecar (x-fargate.sidecar_of), with the agent's own settings for ECS on Fargate",
     "datadog-agent": "run it as a sidecar (x-fargate.sidecar_of), with DD_ECS_FARGATE=true",
     "gitlab-runner": "use the runner's Fargate executor, or run it on ECS with EC2",
     "act_runner": "run it on ECS with EC2, or on AWS CodeBuild",

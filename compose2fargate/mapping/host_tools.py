@@ -66,7 +66,7 @@ TOOLS: Mapping[str, Tool] = {
     "acme-companion": _CERTIFICATES, "letsencrypt-nginx-proxy-companion": _CERTIFICATES,
     "docker-letsencrypt-nginx-proxy-companion": _CERTIFICATES,
     "portainer": _SHOWS, "portainer-ce": _SHOWS, "portainer-ee": _SHOWS, "visualizer": _SHOWS,
-    "docker-swarm-visualizer": _SHOWS, "dockge": _SHOWS, "yacht": _SHOWS, "lazydocker": _SHOWS, "agent": _SHOWS,
+    "docker-swarm-visualizer": _SHOWS, "dockge": _SHOWS, "yacht": _SHOWS, "lazydocker": _SHOWS,
     "dozzle": _LOGS,
     "promtail": _SHIPS, "fluent-bit": _SHIPS, "fluentd": _SHIPS, "vector": _SHIPS, "filebeat": _SHIPS, "logspout": _SHIPS,
     "watchtower": _UPDATES, "ouroboros": _UPDATES, "diun": _UPDATES,

@@ -19,9 +19,9 @@ import pytest
 import yaml
 
 from compose2fargate.api import Translated, translate
-from compose2fargate.aws.fargate import service_violations, violations
-from compose2fargate.aws.resources import EcsService, TaskDefinition
-from compose2fargate.diagnostics import InputError
+from compose2fargate.aws.rules import dangling, stack_violations
+from compose2fargate.diagnostics import EmitError, InputError, has_errors
+from compose2fargate.emitters import load_emitter
 from tests.conformance.corpus import Case, Staged, cases, staged
 from tests.conftest import ROOT, Result
 from tests.e2e.shapes import OPERATIONS, problems
@@ -215,11 +215,26 @@ def _place(mark: Any) -> Place:
 
 
 def rule_breakers(translated: Translated) -> Iterator[str]:
+    """What AWS would refuse of the stack, by the rules of `aws/fargate.py` and `aws/rules.py`."""
     stack = translated.translation.stack
-    for logical_id, definition in stack.of_type(TaskDefinition):
-        yield from (f"{logical_id}: {found}" for found in violations(definition))
-    for logical_id, service in stack.of_type(EcsService):
-        yield from (f"{logical_id}: {found}" for found in service_violations(service))
+    yield from (f"{logical_id}: {found}" for logical_id, found in stack_violations(stack))
+    yield from (f"{logical_id}: {name} is not there" for logical_id, name in dangling(stack))
+
+
+def emitter_faults(translated: Translated) -> Iterator[str]:
+    """What a target cannot write of a stack, without a reason that it gives itself."""
+    for target in ("json", "terraform", "cloudformation"):
+        try:
+            files = load_emitter(target).emit(translated.translation.stack, translated.settings)
+        except EmitError:  # too large for this target, or a text that it cannot hold: a finding with a way on
+            continue
+        except Exception as error:  # noqa: BLE001 - that there is none is what is tested
+            yield f"{target}: {type(error).__name__}: {error}"
+            continue
+        if target == "json":
+            yield from invalid_files(
+                json.dumps({p: json.loads(t) for p, t in files.items() if p.endswith(".json")})
+            )
 
 
 # -- the run -------------------------------------------------------------------------------------------------
@@ -254,6 +269,11 @@ def accounted(where: Staged, *, may_break_rules: bool) -> Iterator[str]:
     yield from lost_in_the_files(translated, where.cwd)
     if not may_break_rules:
         yield from rule_breakers(translated)
+        yield from emitter_faults(translated)
+    alone = translate(where.options(), {"without_host_tools": True})
+    if not has_errors(alone.diagnostics):
+        yield from rule_breakers(alone)
+        yield from emitter_faults(alone)
 
 
 def refused(where: Staged) -> Verdict:
