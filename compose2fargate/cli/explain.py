@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -66,7 +67,19 @@ def command(ctx: click.Context, /, selection: str | None, format: str, **values:
 
 def _text(accounted: Sequence[api.Accounted], cost: str) -> str:
     rows = [("KEY", "PLACE", "OUTCOME", "ON FARGATE"), *map(_row, accounted)]
-    return table([*rows, ("(stack)", "", "", cost)] if cost else rows)
+    if not cost:
+        return table(rows)
+    ways = "SERVICE.KEY tells more of one, --format markdown what to do about each"
+    return table([*rows, ("(keys)", "", "", f"{_counts(accounted)}; {ways}"), ("(stack)", "", "", cost)])
+
+
+def _counts(accounted: Sequence[api.Accounted]) -> str:
+    """Say how many keys have which outcome."""
+    found = Counter(key.row.outcome.value for key in accounted)
+    return ", ".join(f"{found[each]} {each}" for each in _OUTCOMES if found[each])
+
+
+_OUTCOMES = ("mapped", "approximated", "ignored", "refused")
 
 
 def _row(key: api.Accounted) -> Row:
@@ -75,7 +88,7 @@ def _row(key: api.Accounted) -> Row:
 
 def _markdown(accounted: Sequence[api.Accounted], cost: str) -> str:
     rows = [("key", "outcome", "on Fargate", "what to do"), ("---",) * 4, *map(_markdown_row, accounted)]
-    return _markdown_table(rows) + (f"\n{_sentence(cost)}\n" if cost else "")
+    return _markdown_table(rows) + (f"\n{_counts(accounted)}.\n\n{_sentence(cost)}\n" if cost else "")
 
 
 def _markdown_table(rows: Iterable[tuple[str, ...]]) -> str:

@@ -226,7 +226,7 @@ ROWS: Mapping[str, Row] = {
     ),
     "services.*.entrypoint": _mapped("entryPoint, as an argument array"),
     "services.*.env_file": _mapped("read now; its variables stand in the container's environment"),
-    "services.*.environment": _mapped("environment"),
+    "services.*.environment": _mapped("variables of the container"),
     "services.*.expose": _mapped(
         "portMappings, a Service Connect name, and a rule among the members of its networks"
     ),
@@ -248,7 +248,7 @@ ROWS: Mapping[str, Row] = {
     "services.*.hostname": _lost(
         "the VPC names a task's host", "remove it, or pass the name as an environment variable"
     ),
-    "services.*.image": _mapped("image"),
+    "services.*.image": _mapped("the container's image"),
     "services.*.init": _mapped("linuxParameters.initProcessEnabled"),
     "services.*.ipc": _refused("C2F206", "Fargate containers do not share IPC namespaces", _ELSEWHERE),
     "services.*.isolation": _harmless("every Fargate task is isolated by a virtual machine of its own"),
@@ -434,7 +434,7 @@ EXTENSION = Row(
     Outcome.IGNORED,
     "an extension that this tool does not use; fragments of it count where they are merged in",
 )
-LEFT_OUT = Row(Outcome.IGNORED, "left out, by --without or x-fargate.skip")
+LEFT_OUT = Row(Outcome.IGNORED, "left out, by --without, --without-host-tools or x-fargate.skip")
 _FINE = _mapped("what Fargate does anyway")
 
 

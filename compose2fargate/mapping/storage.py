@@ -78,6 +78,8 @@ def storage(ctx: Context, service: Service) -> Storage:
             if volume:
                 volumes[volume.name] = volume
                 mounts.append(MountPoint(volume.name, mount.target, mount.read_only))
+                if mount.type == "volume":
+                    ctx.outcomes.setdefault(path, _kept_at(mount, volume))
     for file in ctx.plans[service.name].copied:
         if file.mounted:
             name = ecs_name(f"files-{service.name}{file.target}")
@@ -90,6 +92,14 @@ def storage(ctx: Context, service: Service) -> Storage:
         tuple(sorted(mounts, key=lambda mount: mount.container_path)),
         tuple(sorted(tmpfs, key=lambda memory: memory.container_path)),
     )
+
+
+def _kept_at(mount: Mount, volume: TaskVolume) -> Row:
+    """Say where what is written to a volume is kept, and where it is seen."""
+    lasting = "a directory on EFS" if volume.efs_volume_configuration else "storage of the task"
+    where = "an EBS volume of the task" if volume.configured_at_launch else lasting
+    named = f"{mount.source} is " if mount.source else ""
+    return Row(Outcome.MAPPED, f"{named}{where}, mounted at {mount.target}")
 
 
 def _options(volume: Volume) -> Any:
