@@ -119,7 +119,9 @@ def test_decisions_below_a_key_belong_to_its_story(program: Program, story: Path
 
 def test_a_story_in_markdown_has_a_heading_a_table_and_a_list(program: Program, story: Path) -> None:
     out = program("explain", "db.image", "--format", "markdown", cwd=story).out
-    assert out.startswith("### `services.db.image` (compose.yaml:15:5)\n\n**mapped**: the container's image\n")
+    assert out.startswith(
+        "### `services.db.image` (compose.yaml:15:5)\n\n**mapped**: the container's image\n"
+    )
     assert '| `task-definition/db` cpu | `"512"` |' in out
     assert "\n- info `C2F250`: Runs and is billed as 0.5 vCPU / 1 GB" in out
 
