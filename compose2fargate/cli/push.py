@@ -47,7 +47,15 @@ _OPTIONS: Final = (
     params=[
         *_OPTIONS,
         *settings_options(
-            "region", "account", "environment", "registry", "tag", "lock", "architecture", "without"
+            "region",
+            "account",
+            "environment",
+            "registry",
+            "tag",
+            "lock",
+            "architecture",
+            "without",
+            "without_host_tools",
         ),
         *COMPOSE_OPTIONS,
         *OUTPUT_OPTIONS,

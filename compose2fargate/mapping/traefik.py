@@ -57,6 +57,13 @@ class _Route(NamedTuple):
         return ("services", self.service.name, "labels", f"traefik.http.routers.{self.name}.rule")
 
 
+class _Closed(NamedTuple):
+    """Why a route is not opened, and the entry of `x-fargate.ingress` that would open it."""
+
+    reason: str
+    entry: str
+
+
 class _Read(NamedTuple):
     """What was read of a route: the entries of `x-fargate.ingress`."""
 
@@ -100,22 +107,31 @@ def _read_all(
     certificate: str,
     middlewares: Mapping[str, str],
     guarded: bool,  # noqa: FBT001
-) -> Iterator[tuple[Path, _Read | str]]:
+) -> Iterator[tuple[Path, _Read | _Closed]]:
     """Yield what each route of a service becomes, or why it is not opened."""
     if "ingress" in options_of(service):
         return  # The user has said it already.
     for route in _routes(service, middlewares):
-        yield route.path, _GUARDED if guarded else _outcome(route, ports, certificate)
+        yield route.path, _closed(route, ports, _GUARDED) if guarded else _outcome(route, ports, certificate)
 
 
 _GUARDED = "Traefik's entry points have middlewares, which the load balancer would not ask"
 
 
-def _outcome(route: _Route, ports: Ports, certificate: str) -> _Read | str:
+def _outcome(route: _Route, ports: Ports, certificate: str) -> _Read | _Closed:
     try:
         return _read(route, ports, certificate)
     except _Refused as refused:
-        return str(refused)
+        return _closed(route, ports, str(refused))
+
+
+def _closed(route: _Route, ports: Ports, reason: str) -> _Closed:
+    host = re.search(r"Host\(\s*[`\"]([^`\"]+)", route.labels.get("rule", ""))
+    try:
+        port = str(_port(route.service, _server(route), ports))
+    except _Refused:
+        port = "PORT"
+    return _Closed(reason, f"{{port: {port}, host: {host[1] if host else 'HOST'}}}")
 
 
 def _routes(service: Service, middlewares: Mapping[str, str]) -> Iterator[_Route]:
@@ -266,7 +282,10 @@ def _split(text: str, operator: str) -> list[str]:
 
 
 def _with_entries(
-    project: Project, service: Service, found: Sequence[tuple[Path, _Read | str]], report: list[Diagnostic]
+    project: Project,
+    service: Service,
+    found: Sequence[tuple[Path, _Read | _Closed]],
+    report: list[Diagnostic],
 ) -> Service:
     entries: list[Mapping[str, Any]] = []
     for path, outcome in found:
@@ -276,8 +295,8 @@ def _with_entries(
             hint = "x-fargate: {ingress: […]} under the service says it in other words, x-fargate: {ingress: false} keeps it inside"
             report.append(Diagnostic(READ, Severity.INFO, outcome.message, path, at, hint, URL))
         else:
-            text = f"the route {path[-1]} of Traefik, which is left out, is not opened: {outcome}"
-            hint = f"to open it, write under {service.name}: x-fargate: {{ingress: [{{port: …, host: …}}]}}"
+            text = f"the route {path[-1]} of Traefik, which is left out, is not opened: {outcome.reason}"
+            hint = f"to open it, write under {service.name}: x-fargate: {{ingress: [{outcome.entry}]}}"
             report.append(Diagnostic(NOT_OPENED, Severity.WARNING, text, path, at, hint, URL))
     if not entries:
         return service

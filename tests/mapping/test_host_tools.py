@@ -133,7 +133,11 @@ def test_a_route_that_a_rule_cannot_say_is_not_opened(labels: dict[str, str], tr
 
 def test_a_login_is_never_left_out(translated: Translate) -> None:
     labels = {**rule("Host(`a`)", middlewares="gate"), "traefik.http.middlewares.gate.basicauth.users": "x"}
-    assert conditions(translated(routed(labels), without=("proxy",))) == []
+    closed = translated(routed(labels), without=("proxy",))
+    assert conditions(closed) == []
+    assert "ingress: [{port: 8000, host: a}]" in next(
+        d.hint for d in closed.diagnostics if d.code == "C2F509"
+    )
     redirect = {
         **rule("Host(`a`)", middlewares="gate"),
         "traefik.http.middlewares.gate.redirectscheme.scheme": "https",
