@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 from compose2fargate.__main__ import run
 
 ROOT = Path(__file__).parent.parent
+
+# How long one example takes is the machine's business: a busy one would fail tests of what is right.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

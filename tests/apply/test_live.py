@@ -23,7 +23,7 @@ services:
   web:
     image: nginx:1
     environment: {B: "2", A: "1", DB_PASSWORD: hunter2}
-    ports: ["80:80"]
+    expose: ["80"]
     volumes: [data:/data]
     mem_limit: 512m
     healthcheck: {test: [CMD, "true"]}
@@ -73,6 +73,8 @@ def deployed(aws: Any, tmp_path: Path, program: Program) -> Path:
     for path in services:
         asked = json.loads(path.read_text())
         aws.create_cluster(clusterName=asked["cluster"])
+        namespace = asked["serviceConnectConfiguration"]["namespace"].rpartition("/")[2]
+        boto3.client("servicediscovery", region_name="eu-central-1").create_http_namespace(Name=namespace)
         asked["networkConfiguration"]["awsvpcConfiguration"].pop("securityGroups", None)
         asked["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"] = []
         aws.create_service(**asked)

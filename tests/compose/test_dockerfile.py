@@ -666,9 +666,9 @@ def test_many_wide_port_ranges_are_refused() -> None:
 )
 def test_reading_takes_linear_time(unit: str) -> None:
     text = "FROM a AS s0\n" + "".join(unit.format(n=n + 1, m=n) for n in range(20_000))
-    began = time.perf_counter()
+    began = time.process_time()  # on a busy machine, too
     assert image(text).base == "a"
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 WORDS = st.sampled_from(

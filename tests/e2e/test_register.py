@@ -310,6 +310,7 @@ def open_to_everyone(groups: list[dict[str, Any]]) -> set[int]:
     }
 
 
+@pytest.mark.slow
 def test_cluster_service_and_schedule_are_created_as_they_were_sent(
     fake_aws: FakeAws, program: Program, tmp_path: Path
 ) -> None:

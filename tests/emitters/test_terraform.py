@@ -242,7 +242,13 @@ def test_the_readme_quotes_the_module_of_the_sample(tmp_path: Path) -> None:
     assert quoted[1] in (made / "service_web.tf").read_text("utf-8")
 
 
-@pytest.mark.parametrize("made", [sample_stack, with_what_exists], ids=["everything", "guest"])
+@pytest.mark.parametrize(
+    "made",
+    [
+        pytest.param(sample_stack, id="everything"),
+        pytest.param(with_what_exists, id="guest", marks=pytest.mark.slow),
+    ],
+)
 def test_terraform_formats_and_validates_nothing_away(
     made: object, terraform: Terraform, tmp_path: Path
 ) -> None:
