@@ -126,7 +126,7 @@ def to_api(
         return link(value, resolve)
     if kind is tuple:
         return [to_api(item, resolve, spell, link) for item in value]
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         return {key: to_api(item, resolve, spell, link) for key, item in value.items()}
     return {
         spelled: item if type(item) in _PLAIN else to_api(item, resolve, spell, link)

@@ -94,6 +94,7 @@ class Script(NamedTuple):
         variables: Logical id to the shell variable that holds its id or ARN.
         placeholders: The placeholders that stand in the files.
         scheduled: The files of jobs that a schedule runs.
+        kinds: The types of which the stack has resources: most sections have none to look for.
     """
 
     stack: Stack
@@ -102,6 +103,7 @@ class Script(NamedTuple):
     variables: Mapping[str, str]
     placeholders: frozenset[str]
     scheduled: frozenset[str]
+    kinds: frozenset[type[Any]]
 
     def value(self, value: str | Ref) -> str:
         """Spell a text or a link as a word of the shell."""
@@ -149,7 +151,8 @@ def script(stack: Stack, resolve: Resolve, texts: Mapping[str, str], region: str
         found for text in texts.values() if PLACEHOLDER in text for found in _PLACEHOLDER.findall(text)
     )
     scheduled = frozenset(stack.files[logical_id] for logical_id, _ in stack.of_type(Schedule))
-    work = Script(stack, resolve, texts, _variables(stack), used, scheduled)
+    kinds = frozenset(map(type, stack.resources.values()))
+    work = Script(stack, resolve, texts, _variables(stack), used, scheduled, kinds)
     lines = _HEAD.format(region=quote(region)).splitlines()
     needs_account = any(ACCOUNT in text for text in texts.values())
     if used or needs_account:
@@ -566,6 +569,8 @@ def _each(lines: Mapping[type[Any], Lines]) -> Section:
     """Give the lines of every resource of some types, in the order of the stack."""
 
     def render(work: Script) -> Sequence[str]:
+        if work.kinds.isdisjoint(lines):
+            return []
         return [
             line
             for logical_id, resource in work.stack.resources.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -163,7 +164,10 @@ def _text(value: Any, line: str = "\n") -> str:
         return encode_basestring(value)
     if kind is dict and value:
         inner = line + "  "
-        items = [f"{inner}{encode_basestring(key)}: {_text(item, inner)}" for key, item in value.items()]
+        items = [
+            f"{inner}{encode_basestring(key)}: {encode_basestring(item) if type(item) is str else _text(item, inner)}"
+            for key, item in value.items()
+        ]
         return f"{{{','.join(items)}{line}}}"
     if kind is list and value:
         inner = line + "  "
@@ -174,6 +178,7 @@ def _text(value: Any, line: str = "\n") -> str:
 def resolver(stack: Stack, settings: Settings) -> Resolve:
     """Literals for Refs: names where the API takes names, ARNs built from region and account elsewhere."""
 
+    @cache  # most links lead to what there is one of in a stack
     def resolve(ref: Ref) -> Any:
         if ref.logical_id in _USUAL_ROLES and isinstance(stack.get(ref), Role):
             return _literal(ref, Existing("Role", _USUAL_ROLES[ref.logical_id]), settings)

@@ -243,7 +243,7 @@ def _report_size(ctx: Context, leader: Service, size: Size, said: str) -> None:
 def price_table(settings: Settings) -> prices.Prices:
     """Give the built-in prices with those of the user in their place."""
     own = settings.prices if isinstance(settings.prices, Mapping) else {}
-    return prices.DEFAULT._replace(**own)
+    return prices.DEFAULT._replace(**own) if own else prices.DEFAULT
 
 
 class _Need(NamedTuple):

@@ -146,8 +146,9 @@ def packed(keys: Mapping[Key, str]) -> dict[str, str]:
     lines: dict[str, list[str]] = {}
     for key, digits in sorted(keys.items()):
         depth = _DEPTHS.get(key[0], 0)
-        if not any(" " in part for part in key):
-            lines.setdefault(".".join(key[:depth]), []).append(f"{'.'.join(key[depth:])}={digits}")
+        where, rest = ".".join(key[:depth]), ".".join(key[depth:])
+        if " " not in where and " " not in rest:
+            lines.setdefault(where, []).append(f"{rest}={digits}")
     return {where: " ".join(items) for where, items in lines.items()}
 
 
