@@ -226,7 +226,8 @@ def _data(bind: Bind) -> Verdict | None:
     if mount.read_only and not known and not _is_filled_by_another(bind):
         return None
     empty = "which starts empty: copy over what is there"
-    if not inside and not known and "C2F267" not in bind.ctx.settings.allow:
+    passing = mount.source.startswith("/tmp/")  # the host empties it: nothing in it would be missed
+    if not (inside or known or passing) and "C2F267" not in bind.ctx.settings.allow:
         return _of_the_host(bind)
     if not inside:
         what = f"the host's {mount.source} becomes a directory on EFS, {empty}"

@@ -106,6 +106,13 @@ def test_folders_are_data_logs_or_files(
     assert len(points) == (code == "C2F267")
 
 
+def test_a_folder_below_tmp_of_the_host_is_shared_on_efs(translated: Translate) -> None:
+    made = translated(service("/tmp/exchange:/exchange"))
+    assert codes(made, Severity.ERROR) == set()
+    assert "C2F267" in codes(made, Severity.WARNING)
+    assert "C2F267" in codes(translated(service("/srv/exchange:/exchange")), Severity.ERROR)
+
+
 def test_a_folder_inside_one_that_is_written_to_is_a_path_in_its_volume(translated: Translate) -> None:
     made = translated(
         "services:\n  app: {image: a, volumes: ['./out:/out']}\n  web: {image: b, volumes: ['./out/public/a:/www:ro']}"
