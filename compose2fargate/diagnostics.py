@@ -340,7 +340,6 @@ CODES: Mapping[str, str] = {
     "C2F484": "The session manager plugin is missing",
     "C2F485": "A log is not in CloudWatch Logs",
     "C2F486": "A task was not started",
-    "C2F487": "A task ended without an exit code",
     "C2F488": "A secret cannot be uploaded",
     "C2F489": "A secret has a value already",
     "C2F490": "A policy is too large for one",

@@ -31,6 +31,7 @@ class Context(NamedTuple):
         jobs: Services that run to their end, with the reason.
         groups: Which services share a task.
         aliases: Service to its further names in the namespace.
+        port_names: The names and further names of all services as names of ports.
         disk: What is at the paths that the project mounts, and in the variables (`$NAME`) that it reads.
         plans: Service name to how its files get into its container.
         outcomes: What a mapping function made of a key, where that is not what its row says.
@@ -48,6 +49,7 @@ class Context(NamedTuple):
     jobs: Mapping[str, str]
     groups: Groups
     aliases: Mapping[str, tuple[str, ...]]
+    port_names: frozenset[str]
     disk: Mapping[str, Found]
     plans: dict[str, Plan]
     outcomes: dict[Path, Row]

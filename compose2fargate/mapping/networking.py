@@ -244,8 +244,7 @@ def _discovery_name(ctx: Context, name: str, port: int | None) -> str:
     if port is None:
         return port_name(name)
     plain = port_name(f"{name}-{port}")
-    names = (*ctx.project.services, *(alias for found in ctx.aliases.values() for alias in found))
-    return port_name(f"{name}:{port}") if plain in map(port_name, names) else plain
+    return port_name(f"{name}:{port}") if plain in ctx.port_names else plain
 
 
 def find_aliases(project: Project, report: list[Diagnostic]) -> Mapping[str, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from compose2fargate.aws.builds import ImageBuild, PushedImage
@@ -182,6 +183,7 @@ def _context(
     chosen = "" if settings.cluster.startswith("arn:") else settings.cluster
     stack = names.ecs_name(chosen or "-".join(filter(None, (project.name, settings.environment))))
     groups = find_groups(project, report)
+    aliases = {name: tuple(sorted(found)) for name, found in find_aliases(project, report).items()}
     ctx = Context(
         project=project,
         settings=settings,
@@ -191,7 +193,8 @@ def _context(
         images=images,
         jobs=jobs.find_jobs(project, groups),
         groups=groups,
-        aliases={name: tuple(sorted(found)) for name, found in find_aliases(project, report).items()},
+        aliases=aliases,
+        port_names=frozenset(map(names.port_name, chain(project.services, *aliases.values()))),
         disk=disk,
         plans={},
         outcomes={},
