@@ -42,6 +42,7 @@ SIZES: tuple[tuple[int, tuple[int, ...]], ...] = (
     (16384, _steps(32768, 122880, 8192)),
 )
 """CPU units and the memory sizes in MiB that go with them. Source: `TASK_SIZE_URL`."""
+_MEMORY = dict(SIZES)
 
 
 class Size(NamedTuple):
@@ -196,7 +197,7 @@ def violations(definition: TaskDefinition) -> list[Violation]:
 def _task_rules(definition: TaskDefinition) -> Iterator[Violation]:
     if not NAME.fullmatch(definition.family):
         yield Violation("family", f"{definition.family!r} is not a legal family name", CONTAINER_URL)
-    if int(definition.memory) not in dict(SIZES).get(int(definition.cpu), ()):
+    if int(definition.memory) not in _MEMORY.get(int(definition.cpu), ()):
         yield Violation(
             "memory", f"cpu {definition.cpu} does not go with {definition.memory} MiB", TASK_SIZE_URL
         )

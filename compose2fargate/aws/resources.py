@@ -8,7 +8,8 @@ https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.htm
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 from compose2fargate.aws.values import BuiltImage, KeyValue, Ref, Tag, Text
 
@@ -768,4 +769,11 @@ def name_of(resource: Resource) -> str:
     """Give the name that a resource has in AWS, or "" where it is known by an id or ARN only."""
     if isinstance(resource, Existing):
         return resource.identifier
-    return next((str(getattr(resource, field)) for field in _NAME_FIELDS if field in resource._fields), "")
+    kind: Any = type(resource)
+    field = _name_field(kind)
+    return str(getattr(resource, field)) if field else ""
+
+
+@cache
+def _name_field(kind: Any) -> str:
+    return next((field for field in _NAME_FIELDS if field in kind._fields), "")
