@@ -32,7 +32,16 @@ from compose2fargate.emitters import Artifacts, Emitter, load_emitter
 from compose2fargate.emitters.images import dockerfiles
 from compose2fargate.mapping import x_aws
 from compose2fargate.mapping.coverage import ROWS, Accounted, consumed
-from compose2fargate.mapping.disk import MAX_ENTRIES, MAX_TEXT, MISSING, SKIPPED, Entry, Found, wanted
+from compose2fargate.mapping.disk import (
+    MAX_ENTRIES,
+    MAX_TEXT,
+    MISSING,
+    SKIPPED,
+    Entry,
+    Found,
+    relative,
+    wanted,
+)
 from compose2fargate.mapping.extensions import check_extensions
 from compose2fargate.mapping.project import Translation, map_project
 from compose2fargate.output import MANIFEST, manifest, write
@@ -135,7 +144,9 @@ def translate(
     }
     disk = _Disk(loaded.environment)
     lock_file, pushed = _lock(loaded, settings)
-    translation = map_project(project, settings, configs, disk.look(project), pushed)
+    translation = _placed(
+        map_project(project, settings, configs, disk.look(project), pushed), project, options
+    )
     changed = _changed(translation.builds, pushed, project) if pushed else ()
     found = sorted(
         (*loaded.diagnostics, *_inactive(loaded), *images.report, *translation.diagnostics, *changed),
@@ -143,6 +154,21 @@ def translate(
     )
     inputs = (*loaded.files, *images.files, *disk.files, *price_files, *lock_file)
     return Translated(loaded, project, settings, translation, inputs, tuple(found), given)
+
+
+def _placed(translation: Translation, project: Project, options: LoadOptions) -> Translation:
+    """Name the files that resources come from as seen from the project: comments are the same wherever one stands."""
+    stack = translation.stack
+    places = {place: _from_project(place, project, options.cwd) for place in {*stack.sources.values()}}
+    sources = {logical_id: places[place] for logical_id, place in stack.sources.items()}
+    return translation._replace(stack=stack._replace(sources=sources))
+
+
+def _from_project(place: str, project: Project, cwd: str) -> str:
+    file, _, line = place.rpartition(":")
+    path = os.path.normpath(os.path.join(os.path.abspath(cwd), file))
+    shown = file if file == "<stdin>" else relative(project, path) or os.path.basename(path)
+    return f"{shown}:{line}"
 
 
 def _lock(loaded: Loaded, settings: Settings) -> tuple[tuple[str, ...], Mapping[str, PushedImage]]:

@@ -43,7 +43,8 @@ class Stack(NamedTuple):
         origins: Logical id to the compose service it comes from; project-wide resources are absent.
         files: Logical id to the file name (without suffix) that an artefact about it carries.
         after: Logical id of a service or job to what is to be there first, beyond what its Refs say.
-        sources: Logical id to `file:line` of the compose key that a resource comes from, for comments.
+        sources: Logical id to `file:line` of the compose key that a resource comes from, for comments;
+            as seen from the project's directory.
         extras: Logical id to members (API spelling) that `x-fargate.patch` adds and no field here knows.
     """
 

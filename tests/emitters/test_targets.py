@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -14,11 +15,12 @@ import pytest
 from compose2fargate.emitters.terraform import TerraformEmitter
 from compose2fargate.sample_stack import sample_stack
 from compose2fargate.settings import Settings
+from tests.conftest import Program
 from tests.e2e.shapes import problems
 from tests.emitters.conftest import Terraform, write
 from tests.emitters.facts import differences, of_cloudformation, of_json, of_terraform
 from tests.emitters.mock import provider
-from tests.emitters.projects import CASES, convert
+from tests.emitters.projects import CASES, FIXTURES, convert
 from tests.emitters.stacks import with_what_exists
 from tests.emitters.test_cloudformation import Loader, findings
 
@@ -35,6 +37,26 @@ def template(made: Path) -> Any:
     import yaml
 
     return yaml.load((made / "template.yaml").read_text("utf-8"), Loader)  # noqa: S506 - a SafeLoader with tags
+
+
+@pytest.mark.parametrize("target", ["terraform", "cloudformation"])
+def test_comments_are_the_same_wherever_one_stands(target: str, program: Program, tmp_path: Path) -> None:
+    shutil.copytree(FIXTURES / "sample", tmp_path / "shop" / "app")
+    app, out = tmp_path / "shop" / "app", tmp_path / "out"
+    from_above = ("-f", "app/compose.yaml", "-f", "app/compose.override.yaml")
+    runs = {
+        "inside": ((), app),
+        "above": (from_above, tmp_path / "shop"),
+        "elsewhere": (("-f", str(app / "compose.yaml"), "-f", str(app / "compose.override.yaml")), FIXTURES),
+    }
+    made = {}
+    for name, (files, cwd) in runs.items():
+        done = program(*files, "convert", "-q", "-t", target, "-o", str(out / name), cwd=cwd)
+        assert done.status == 0, done.err
+        paths = (path for path in (out / name).rglob("*") if path.suffix in (".tf", ".yaml"))
+        made[name] = {path.name: path.read_text("utf-8") for path in paths}
+    assert "# compose.yaml:" in made["inside"].get("template.yaml", "# compose.yaml:")
+    assert made["inside"] == made["above"] == made["elsewhere"]
 
 
 @pytest.mark.parametrize("case", CASES)
