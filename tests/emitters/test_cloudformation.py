@@ -13,12 +13,8 @@ from compose2fargate.aws.resources import ContainerDefinition, Existing, TaskDef
 from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.values import KeyValue
 from compose2fargate.diagnostics import EmitError
-from compose2fargate.emitters.cloudformation import (
-    KINDS,
-    MAX_MOUNT_TARGETS,
-    NOT_RESOURCES,
-    CloudFormationEmitter,
-)
+from compose2fargate.emitters.cloudformation import MAX_MOUNT_TARGETS, CloudFormationEmitter
+from compose2fargate.emitters.cloudformation_types import KINDS, NOT_RESOURCES
 from compose2fargate.sample_stack import AWKWARD, sample_stack
 from compose2fargate.settings import Settings
 from compose2fargate.testing import check_emitter, resource_types
