@@ -131,20 +131,53 @@ def _ids(scope: Scope, values: Any) -> Any:
 def _depends_on(scope: Scope, logical_id: str) -> Body:
     """What has to be there first, with the reason where the compose file gives it."""
     needed = list(scope.graph.prerequisites(logical_id))
-    comments: Body = []
+    by_condition: dict[str, list[str]] = {}
     for wait in scope.graph.waits(logical_id):
-        name = scope.stack.origins.get(wait.logical_id, wait.logical_id)
         needed.append(wait.logical_id)
-        comments.append(Comment(_WAITS[wait.condition].format(name=name)))
-    addresses = dict.fromkeys(scope.addresses.address(_with_address(scope, i)) for i in needed)
+        by_condition.setdefault(wait.condition, []).append(
+            scope.stack.origins.get(wait.logical_id, wait.logical_id)
+        )
+    comments = [
+        Comment(_WAITS[condition].format(names=", ".join(names))) for condition, names in by_condition.items()
+    ]
+    addresses = dict.fromkeys(
+        (
+            *_permissions(scope, logical_id),
+            *(scope.addresses.address(_with_address(scope, i)) for i in needed),
+        )
+    )
     return [*comments, Attribute("depends_on", [Expression(a) for a in addresses])] if addresses else []
 
 
 _WAITS = {
-    "started": "{name} is made first.",
-    "healthy": "{name} has to be steady first: it waits for that itself (wait_for_steady_state).",
-    "completed": "{name} is a job that has to have ended well: Terraform runs no tasks, see the output run_task_commands.",
+    "started": "First, by depends_on of the compose file: {names}.",
+    "healthy": "First, and steady (wait_for_steady_state), by depends_on of the compose file: {names}.",
+    "completed": "Jobs that have to have ended well, which Terraform does not run (output run_task_commands): {names}.",
 }
+
+
+def _permissions(scope: Scope, logical_id: str) -> Iterator[str]:
+    """Yield the policies of the roles of a service's tasks.
+
+    A role refers to none of them, and a task that starts before they are attached pulls no image and mounts no volume:
+    the first deployment would fail. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
+    """
+    service = scope.stack.resources[logical_id]
+    link = service.task_definition if isinstance(service, EcsService) else None
+    definition = scope.stack.get(link) if isinstance(link, Ref) else None
+    if not isinstance(definition, TaskDefinition):
+        return
+    for role in (definition.execution_role_arn, definition.task_role_arn):
+        resource = scope.stack.get(role) if isinstance(role, Ref) else None
+        if isinstance(role, Ref) and isinstance(resource, Role):
+            label = scope.addresses.labels[role.logical_id]
+            yield from (f"aws_iam_role_policy.{label}{_numbered(i)}" for i, _ in enumerate(resource.policies))
+            attached = enumerate(resource.managed_policy_arns)
+            yield from (f"aws_iam_role_policy_attachment.{label}{_numbered(i)}" for i, _ in attached)
+
+
+def _numbered(index: int) -> str:
+    return f"_{index + 1}" if index else ""
 
 
 def _with_address(scope: Scope, logical_id: str) -> str:
@@ -530,7 +563,7 @@ def _role(scope: Scope, logical_id: str, role: Role) -> Iterator[Block]:
     yield _resource(scope, logical_id, _attributes(values), _tags(scope, role.tags))
     name = Expression(f"{scope.addresses.address(logical_id)}.name")
     for index, policy in enumerate(role.policies):
-        suffix = f"_{index + 1}" if index else ""
+        suffix = _numbered(index)
         document = scope.addresses.labels[logical_id] + suffix
         yield _document(scope, document, policy)
         json = Expression(f"data.aws_iam_policy_document.{document}.json")
@@ -538,8 +571,7 @@ def _role(scope: Scope, logical_id: str, role: Role) -> Iterator[Block]:
         yield _more(scope, logical_id, "aws_iam_role_policy", inline, suffix=suffix)
     for index, arn in enumerate(role.managed_policy_arns):
         attached = _attributes({"role": name, "policy_arn": scope.addresses.text(arn)})
-        suffix = f"_{index + 1}" if index else ""
-        yield _more(scope, logical_id, "aws_iam_role_policy_attachment", attached, suffix=suffix)
+        yield _more(scope, logical_id, "aws_iam_role_policy_attachment", attached, suffix=_numbered(index))
 
 
 def _document(scope: Scope, name: str, policy: Policy) -> Block:

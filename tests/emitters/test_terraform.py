@@ -110,13 +110,32 @@ def test_task_definitions_survive_and_scaled_counts_are_left_alone(files: dict[s
 
 def test_a_service_waits_for_what_it_needs_and_for_what_the_compose_file_says(files: dict[str, str]) -> None:
     web = block(files["service_web.tf"], 'resource "aws_ecs_service" "web"')
-    assert "# db has to be steady first" in web
-    assert "# migrate is a job" in web
-    waits = "depends_on = [aws_lb_listener_rule.web, aws_ecs_service.db, aws_ecs_task_definition.migrate]"
-    assert waits in re.sub(r",\n *\]", "]", re.sub(r"\[\n *", "[", re.sub(r",\n +(?=aws)", ", ", web)))
+    assert "# First, and steady (wait_for_steady_state), by depends_on of the compose file: db." in web
+    assert "Terraform does not run (output run_task_commands): migrate." in web
+    assert waits_for(web)[-3:] == [
+        "aws_lb_listener_rule.web",
+        "aws_ecs_service.db",
+        "aws_ecs_task_definition.migrate",
+    ]
     db = block(files["service_db.tf"], 'resource "aws_ecs_service" "db"')
-    assert "depends_on = [aws_lb_listener.listener_5432, aws_efs_mount_target.main]" in db
+    assert {"aws_lb_listener.listener_5432", "aws_efs_mount_target.main"} <= {*waits_for(db)}
     assert "wait_for_steady_state" in db
+
+
+def waits_for(text: str) -> list[str]:
+    return re.findall(r"aws_\w+\.\w+", text.partition("depends_on = ")[2])
+
+
+def test_tasks_have_their_permissions_before_they_start(files: dict[str, str]) -> None:
+    for name in ("web", "db"):
+        waits = waits_for(block(files[f"service_{name}.tf"], f'resource "aws_ecs_service" "{name}"'))
+        assert "aws_iam_role_policy.execution" in waits
+    policies = re.findall(
+        r'resource "(aws_iam_role_policy(?:_attachment)?)" "((?:web|db)_task\w*)"', "\n".join(files.values())
+    )
+    everything = "\n".join(files.values())
+    assert policies
+    assert all(f"{kind}.{label}," in everything for kind, label in policies)
 
 
 def test_existing_things_are_looked_up_or_literals() -> None:
