@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -22,42 +20,11 @@ from compose2fargate.aws.values import KeyValue
 from compose2fargate.emitters.terraform import TerraformEmitter
 from compose2fargate.sample_stack import AWKWARD, CERTIFICATE, sample_stack
 from compose2fargate.settings import Settings
-from tests.conftest import ROOT
+from tests.emitters.accounts import REGION, Account, Module
 from tests.emitters.conftest import Terraform, write
 from tests.emitters.stacks import with_what_exists
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-REGION = "us-east-1"
-PROVIDER = """provider "aws" {
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  max_retries                 = 1
-}
-"""
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
-
-
-class Account:
-    """A fake AWS of its own, in a process of its own."""
-
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "compose2fargate.apply.sandbox", "0"]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-        assert self._process.stdout
-        self.url = self._process.stdout.readline().strip()
-        assert self.url.startswith("http://")
-        self.env = {**CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
-
-    def client(self, service: str) -> Any:
-        import boto3
-
-        session = boto3.Session("test", "test", region_name=REGION)
-        return session.client(service, endpoint_url=self.url)
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.communicate()
 
 
 class Life(NamedTuple):
@@ -86,52 +53,6 @@ def emitted(stack: Stack) -> Mapping[str, str]:
     return TerraformEmitter().emit(stack, Settings())
 
 
-class Module:
-    """One module on its way through life."""
-
-    def __init__(
-        self, terraform: Terraform, folder: Path, account: Account, variables: Mapping[str, str]
-    ) -> None:
-        self._terraform = terraform
-        self._folder = folder
-        self._account = account
-        self._variables = [f"-var={name}={value}" for name, value in variables.items()]
-        (folder / "provider_override.tf").write_text(PROVIDER)
-        terraform.init(folder)
-
-    def run(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        plain = (command, "-input=false", "-no-color", *arguments)
-        return self._terraform(*plain, *self._variables, cwd=self._folder, env=self._account.env, timeout=600)
-
-    def apply(self) -> None:
-        done = self.run("apply", "-auto-approve")
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-
-    def outputs(self) -> Any:
-        done = self._terraform("output", "-json", cwd=self._folder, env=self._account.env)
-        return {name: output["value"] for name, output in json.loads(done.stdout).items()}
-
-    def plan(self) -> str:
-        done = self.run("plan", "-detailed-exitcode")
-        return "No changes" if done.returncode == 0 else done.stdout + done.stderr
-
-    def changes(self) -> Mapping[str, list[str]]:
-        done = self.run("plan", "-out=plan.bin")
-        assert done.returncode == 0, done.stderr
-        shown = self._terraform("show", "-json", "plan.bin", cwd=self._folder, env=self._account.env)
-        planned = json.loads(shown.stdout)["resource_changes"]
-        return {
-            c["address"]: c["change"]["actions"]
-            for c in planned
-            if c["change"]["actions"] not in (["no-op"], ["read"])
-        }
-
-    def destroy(self) -> str:
-        done = self.run("destroy", "-auto-approve")
-        complete = re.search(r"Destroy complete! Resources: \d+", done.stdout)
-        return str(complete[0]) if complete else f"not destroyed: {done.stderr}"
-
-
 def live(
     terraform: Terraform, folder: Path, account: Account, stack: Stack, variables: Mapping[str, str]
 ) -> Life:
@@ -154,13 +75,9 @@ def prepared(account: Account) -> None:
 
 def in_the_account(account: Account, stack: Stack) -> tuple[Stack, dict[str, str]]:
     """Put ids of the account in the place of those that are made up."""
-    ec2 = account.client("ec2")
-    found = ec2.describe_subnets()["Subnets"][:2]
-    group = ec2.create_security_group(GroupName="guest", Description="guest")["GroupId"]
+    variables, group = account.network()
     existing = stack.resources["security-group/default"]._replace(identifier=group)  # type: ignore[call-arg]
-    replaced = stack._replace(resources={**stack.resources, "security-group/default": existing})
-    subnets = json.dumps([subnet["SubnetId"] for subnet in found])
-    return replaced, {"vpc_id": found[0]["VpcId"], "subnet_ids": subnets}
+    return stack._replace(resources={**stack.resources, "security-group/default": existing}), variables
 
 
 @pytest.fixture(scope="module")

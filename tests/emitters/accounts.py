@@ -1,0 +1,127 @@
+"""A fake AWS of its own for each module, and a real Terraform that takes the module through its life there."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import ROOT
+from tests.emitters.conftest import Terraform
+
+REGION = "us-east-1"
+PROVIDER = """provider "aws" {
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  max_retries                 = 1
+}
+"""
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
+
+
+class Account:
+    """A fake AWS of its own, in a process of its own."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "compose2fargate.apply.sandbox", "0"]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        assert self._process.stdout
+        self.url = self._process.stdout.readline().strip()
+        assert self.url.startswith("http://")
+        self.env = {**CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
+
+    def client(self, service: str) -> Any:
+        import boto3
+
+        session = boto3.Session("test", "test", region_name=REGION)
+        return session.client(service, endpoint_url=self.url)
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.communicate()
+
+    def network(self) -> tuple[dict[str, str], str]:
+        """Give variables that place a module in the account's default VPC, and a security group there."""
+        ec2 = self.client("ec2")
+        found = ec2.describe_subnets()["Subnets"][:2]
+        group = ec2.create_security_group(GroupName="guest", Description="guest")["GroupId"]
+        subnets = json.dumps([subnet["SubnetId"] for subnet in found])
+        return {"vpc_id": found[0]["VpcId"], "subnet_ids": subnets}, group
+
+    def holds(self) -> frozenset[str]:
+        """Everything that is there, of the types that a module makes."""
+        return frozenset(self._found())
+
+    def _found(self) -> Iterator[str]:
+        ecs = self.client("ecs")
+        clusters = ecs.describe_clusters(clusters=ecs.list_clusters()["clusterArns"] or ["none"])["clusters"]
+        yield from (f"cluster {c['clusterName']}" for c in clusters if c["status"] == "ACTIVE")
+        for service, call, answer, name in _LISTS:
+            for found in getattr(self.client(service), call)()[answer]:
+                yield f"{answer} {found[name] if name else found}"
+
+
+_LISTS = (
+    ("elbv2", "describe_load_balancers", "LoadBalancers", "LoadBalancerName"),
+    ("elbv2", "describe_target_groups", "TargetGroups", "TargetGroupName"),
+    ("logs", "describe_log_groups", "logGroups", "logGroupName"),
+    ("efs", "describe_file_systems", "FileSystems", "FileSystemId"),
+    ("ecr", "describe_repositories", "repositories", "repositoryName"),
+    ("ssm", "describe_parameters", "Parameters", "Name"),
+    ("secretsmanager", "list_secrets", "SecretList", "Name"),
+    ("scheduler", "list_schedules", "Schedules", "Name"),
+    ("servicediscovery", "list_namespaces", "Namespaces", "Name"),
+    ("servicediscovery", "list_services", "Services", "Name"),
+    ("iam", "list_roles", "Roles", "RoleName"),
+    ("ec2", "describe_security_groups", "SecurityGroups", "GroupId"),
+)
+
+
+class Module:
+    """One module on its way through life."""
+
+    def __init__(
+        self, terraform: Terraform, folder: Path, account: Account, variables: Mapping[str, str]
+    ) -> None:
+        self._terraform = terraform
+        self._folder = folder
+        self._account = account
+        self._variables = [f"-var={name}={value}" for name, value in variables.items()]
+        (folder / "provider_override.tf").write_text(PROVIDER)
+        terraform.init(folder)
+
+    def run(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        plain = (command, "-input=false", "-no-color", *arguments)
+        return self._terraform(*plain, *self._variables, cwd=self._folder, env=self._account.env, timeout=600)
+
+    def apply(self) -> None:
+        done = self.run("apply", "-auto-approve")
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+
+    def outputs(self) -> Any:
+        done = self._terraform("output", "-json", cwd=self._folder, env=self._account.env)
+        return {name: output["value"] for name, output in json.loads(done.stdout).items()}
+
+    def plan(self) -> str:
+        done = self.run("plan", "-detailed-exitcode")
+        return "No changes" if done.returncode == 0 else done.stdout + done.stderr
+
+    def changes(self) -> Mapping[str, list[str]]:
+        done = self.run("plan", "-out=plan.bin")
+        assert done.returncode == 0, done.stderr
+        shown = self._terraform("show", "-json", "plan.bin", cwd=self._folder, env=self._account.env)
+        planned = json.loads(shown.stdout)["resource_changes"]
+        return {
+            c["address"]: c["change"]["actions"]
+            for c in planned
+            if c["change"]["actions"] not in (["no-op"], ["read"])
+        }
+
+    def destroy(self) -> str:
+        done = self.run("destroy", "-auto-approve")
+        complete = re.search(r"Destroy complete! Resources: \d+", done.stdout)
+        return str(complete[0]) if complete else f"not destroyed: {done.stderr}"

@@ -1,0 +1,151 @@
+"""The life of a fixture's module: a real Terraform against a fake AWS, from `apply` over a changed compose file to `destroy`.
+
+The fixtures together have every type of resource that any fixture has. Most of the time is waiting inside the provider
+(a minute for each load balancer), so two of them live at a time. `TERRAFORM_LIVES=all` takes every fixture.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.emitters.accounts import Account, Module
+from tests.emitters.conftest import Terraform
+from tests.emitters.projects import CASES, FIXTURES, convert
+
+REPRESENTATIVE = (
+    "sample",
+    "net-network-load-balancer",
+    "net-host-and-path",
+    "autoscaling",
+    "jobs-and-schedules",
+    "spot-and-arm",
+    "secret-files",
+    "ebs",
+)
+
+
+def chosen() -> tuple[str, ...]:
+    named = os.environ.get("TERRAFORM_LIVES", "")
+    return tuple(CASES) if named == "all" else tuple(named.split()) or REPRESENTATIVE
+
+
+class Life(NamedTuple):
+    """What happened to one module, as `terraform` told it."""
+
+    again: str
+    changes: Mapping[str, list[str]]
+    after_change: str
+    destroyed: str
+    left: frozenset[str]
+
+
+def types(folder: Path) -> frozenset[str]:
+    texts = (path.read_text("utf-8") for path in folder.glob("*.tf"))
+    return frozenset(kind for text in texts for kind in re.findall(r'^resource "(\w+)"', text, re.MULTILINE))
+
+
+def test_the_chosen_fixtures_have_every_type_that_any_fixture_has() -> None:
+    made = {case: types(FIXTURES / case / "expected" / "terraform") for case in CASES}
+    covered = frozenset(kind for case in REPRESENTATIVE for kind in made[case])
+    assert frozenset(kind for kinds in made.values() for kind in kinds) - covered == set()
+
+
+def place(made: Path, group: str, subnets: list[str], certificate: str) -> None:
+    """Put a security group, subnets and a certificate of the account in the place of those that a fixture makes up."""
+    for path in made.glob("*.tf"):
+        text = re.sub(r'"sg-\w+"', f'"{group}"', path.read_text("utf-8"))
+        text = re.sub(r'"arn:aws:acm:[^"]+"', f'"{certificate}"', text)
+        for number, name in enumerate(dict.fromkeys(re.findall(r'"subnet-\w+"', text))):
+            text = text.replace(name, f'"{subnets[number % 2]}"')
+        path.write_text(text, "utf-8")
+
+
+def change(folder: Path, made: Path) -> None:
+    """Give one service another variable, as a person would who has a file for it."""
+    import yaml
+
+    text = (made / "variables.tf").read_text("utf-8")
+    found = re.search(r"^  services = (\[.*?\])$", text, re.MULTILINE | re.DOTALL)
+    assert found
+    (service, *_) = re.findall(r'"([^"]+)"', found[1])
+    override = folder / "compose.override.yaml"
+    content = yaml.safe_load(override.read_text("utf-8")) if override.exists() else {"services": {}}
+    content["services"].setdefault(service, {}).setdefault("environment", {})["CHANGED"] = "yes"
+    override.write_text(yaml.safe_dump(content), "utf-8")
+
+
+class Two(NamedTuple):
+    """The module of a fixture, and what it becomes by a change of the compose file."""
+
+    before: Path
+    after: Path
+
+
+def converted(case: str, folder: Path) -> Two | None:
+    """Convert a fixture twice; this changes the process's directory, so it is nothing for a thread."""
+    # Both are called alike: the directory's name is the project's where the file does not say it.
+    first, second = folder / "before" / case, folder / "after" / case
+    for copy in (first, second):
+        shutil.copytree(FIXTURES / case, copy, ignore=shutil.ignore_patterns("expected"))
+    before = convert(case, "terraform", first)
+    if before is None:
+        return None
+    change(second, before)
+    after = convert(case, "terraform", second)
+    assert after
+    return Two(before, after)
+
+
+def live(terraform: Terraform, two: Two) -> Life:
+    account = Account()
+    try:
+        variables, group = account.network()
+        issued = account.client("acm").request_certificate(DomainName="example.com")
+        certificate = issued["CertificateArn"]
+        for made in two:
+            place(made, group, json.loads(variables["subnet_ids"]), certificate)
+        before = account.holds()
+        module = Module(terraform, two.before, account, variables)
+        module.apply()
+        again = module.plan()
+        shutil.copytree(two.after, two.before, dirs_exist_ok=True)
+        changes = module.changes()
+        module.apply()
+        return Life(again, changes, module.plan(), module.destroy(), account.holds() - before)
+    finally:
+        account.close()
+
+
+@pytest.fixture(scope="module")
+def lives(
+    terraform: Terraform, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Future[Life]]]:
+    folder = tmp_path_factory.mktemp("lives")
+    modules = {case: converted(case, folder / case) for case in chosen()}
+    with ThreadPoolExecutor(int(os.environ.get("TERRAFORM_AT_ONCE", "2"))) as pool:
+        yield {case: pool.submit(live, terraform, two) for case, two in modules.items() if two}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("case", chosen())
+def test_a_fixture_lives_from_apply_to_destroy(case: str, lives: Mapping[str, Future[Life]]) -> None:
+    if case not in lives:
+        pytest.skip("refused")
+    life = lives[case].result()
+    assert life.again == "No changes"
+    assert any(address.startswith("aws_ecs_service.") for address in life.changes)
+    replaced = [address for address, actions in life.changes.items() if actions != ["update"]]
+    assert [a for a in replaced if not a.startswith("aws_ecs_task_definition.")] == []
+    assert life.after_change == "No changes"
+    assert re.fullmatch(r"Destroy complete! Resources: [1-9]\d*", life.destroyed), life.destroyed
+    assert life.left == set()
