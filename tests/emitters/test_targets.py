@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from compose2fargate.aws.stack import Stack
+from compose2fargate.emitters.json import JsonEmitter
 from compose2fargate.emitters.terraform import TerraformEmitter
 from compose2fargate.sample_stack import sample_stack
 from compose2fargate.settings import Settings
@@ -20,6 +22,7 @@ from tests.e2e.shapes import problems
 from tests.emitters.conftest import Terraform, write
 from tests.emitters.facts import differences, of_cloudformation, of_json, of_terraform
 from tests.emitters.mock import provider
+from tests.emitters.network_facts import of_module, of_stack, of_template
 from tests.emitters.projects import CASES, FIXTURES, convert
 from tests.emitters.stacks import with_what_exists
 from tests.emitters.test_cloudformation import Loader, findings
@@ -66,6 +69,29 @@ def test_cloudformation_says_what_json_says(case: str, folder: Path) -> None:
     assert (plain is None) == (made is None)
     if plain and made:
         assert list(differences(of_json(plain), of_cloudformation(template(made)))) == []
+
+
+def stack_of(case: str, folder: Path) -> Stack:
+    """Give what a fixture is translated to."""
+    copy = folder / case
+    shutil.copytree(FIXTURES / case, copy, ignore=shutil.ignore_patterns("expected"), dirs_exist_ok=True)
+    found: list[Stack] = []
+    with pytest.MonkeyPatch.context() as patch:
+        emit = JsonEmitter.emit
+        patch.setattr(
+            JsonEmitter,
+            "emit",
+            lambda self, stack, settings: found.append(stack) or emit(self, stack, settings),
+        )
+        convert(case, "json", copy)
+    return found[0]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_cloudformation_says_of_the_network_what_the_stack_says(case: str, folder: Path) -> None:
+    made = convert(case, "cloudformation", folder / "plain" / case)
+    if made:
+        assert of_template(template(made)) == of_stack(stack_of(case, folder / "network"))
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +173,23 @@ def test_terraform_says_what_json_says(states: Mapping[str, list[Mapping[str, An
                 if not difference.endswith(WHAT_TERRAFORM_DOES_ANYWAY)
             ]
     assert found == []
+
+
+@pytest.mark.slow
+def test_terraform_says_of_the_network_what_the_stack_says(
+    modules: Mapping[str, Path], states: Mapping[str, list[Mapping[str, Any]]], folder: Path
+) -> None:
+    found = {}
+    for case in CASES:
+        if case in modules:
+            made = of_module(modules[case], states[case])
+            expected = of_stack(stack_of(case, folder / "network"))
+            found[case] = {
+                "only the stack": sorted({*expected} - {*made}),
+                "only Terraform": sorted({*made} - {*expected}),
+            }
+            assert len(made) == len(expected)
+    assert {case: both for case, both in found.items() if any(both.values())} == {}
 
 
 @pytest.mark.slow
