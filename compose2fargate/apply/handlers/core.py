@@ -14,9 +14,11 @@ from typing import Any, ClassVar, NamedTuple
 
 from compose2fargate.apply.account import Account, error_code
 from compose2fargate.aws.values import Ref, to_api
+from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
 
 Json = dict[str, Any]
 
+_LAGGING_READS = 10
 PROJECT_TAG = "compose2fargate:project"
 ENVIRONMENT_TAG = "compose2fargate:environment"
 RAN_TAG = "compose2fargate:ran"
@@ -162,11 +164,18 @@ class Handler:
         return error_code(error) in self.missing
 
     def finish(self, want: Json, context: Context) -> Found:
-        """Read the resource again after something was done about it."""
-        found = self.find(want, context)
-        if found is None:
-            raise LookupError(f"{self.kind.__name__} is not there after it was made")
-        return found
+        """Read the resource again after something was done about it; a read may lag behind what was written."""
+        for _ in range(_LAGGING_READS):
+            found = self.find(want, context)
+            if found is not None:
+                return found
+            context.account.sleep(1)
+        name = self.kind.__name__
+        raise AwsError(
+            Diagnostic(
+                "C2F407", Severity.ERROR, f"{name} is not there after it was made", hint="run it again"
+            )
+        )
 
 
 def wanted_tags(resource: Any, owner: Owner) -> dict[str, str]:

@@ -423,6 +423,8 @@ class EcsServiceHandler(_Ecs):
             given["capacityProviderStrategy"] = []
         if not given:
             return found
+        if "capacityProviderStrategy" in given:  # ECS refuses to change it otherwise
+            given["forceNewDeployment"] = True
         cluster, name = found.key
         answer = context.account.client("ecs").update_service(cluster=cluster, service=name, **given)
         return self._found({**answer["service"], "tags": lower_tag_list(want["tags"])}, cluster)
