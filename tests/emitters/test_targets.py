@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from compose2fargate.aws.stack import Stack
+from compose2fargate.emitters import Artifacts
 from compose2fargate.emitters.json import JsonEmitter
 from compose2fargate.emitters.terraform import TerraformEmitter
 from compose2fargate.sample_stack import sample_stack
@@ -76,13 +77,14 @@ def stack_of(case: str, folder: Path) -> Stack:
     copy = folder / case
     shutil.copytree(FIXTURES / case, copy, ignore=shutil.ignore_patterns("expected"), dirs_exist_ok=True)
     found: list[Stack] = []
+    emit = JsonEmitter.emit
+
+    def remembered(self: JsonEmitter, stack: Stack, settings: Settings) -> Artifacts:
+        found.append(stack)
+        return emit(self, stack, settings)
+
     with pytest.MonkeyPatch.context() as patch:
-        emit = JsonEmitter.emit
-        patch.setattr(
-            JsonEmitter,
-            "emit",
-            lambda self, stack, settings: found.append(stack) or emit(self, stack, settings),
-        )
+        patch.setattr(JsonEmitter, "emit", remembered)
         convert(case, "json", copy)
     return found[0]
 
