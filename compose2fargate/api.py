@@ -159,16 +159,17 @@ def translate(
 def _placed(translation: Translation, project: Project, options: LoadOptions) -> Translation:
     """Name the files that resources come from as seen from the project: comments are the same wherever one stands."""
     stack = translation.stack
-    places = {place: _from_project(place, project, options.cwd) for place in {*stack.sources.values()}}
-    sources = {logical_id: places[place] for logical_id, place in stack.sources.items()}
+    places = {logical_id: place.rpartition(":") for logical_id, place in stack.sources.items()}
+    shown = {
+        file: _from_project(file, project, options.cwd) for file in {file for file, *_ in places.values()}
+    }
+    sources = {logical_id: f"{shown[file]}:{line}" for logical_id, (file, _, line) in places.items()}
     return translation._replace(stack=stack._replace(sources=sources))
 
 
-def _from_project(place: str, project: Project, cwd: str) -> str:
-    file, _, line = place.rpartition(":")
+def _from_project(file: str, project: Project, cwd: str) -> str:
     path = os.path.normpath(os.path.join(os.path.abspath(cwd), file))
-    shown = file if file == "<stdin>" else relative(project, path) or os.path.basename(path)
-    return f"{shown}:{line}"
+    return file if file == "<stdin>" else relative(project, path) or os.path.basename(path)
 
 
 def _lock(loaded: Loaded, settings: Settings) -> tuple[tuple[str, ...], Mapping[str, PushedImage]]:

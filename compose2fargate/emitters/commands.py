@@ -95,6 +95,7 @@ class Script(NamedTuple):
         placeholders: The placeholders that stand in the files.
         scheduled: The files of jobs that a schedule runs.
         kinds: The types of which the stack has resources: most sections have none to look for.
+        awaited: The jobs that something waits for.
     """
 
     stack: Stack
@@ -104,6 +105,7 @@ class Script(NamedTuple):
     placeholders: frozenset[str]
     scheduled: frozenset[str]
     kinds: frozenset[type[Any]]
+    awaited: frozenset[str]
 
     def value(self, value: str | Ref) -> str:
         """Spell a text or a link as a word of the shell."""
@@ -152,7 +154,7 @@ def script(stack: Stack, resolve: Resolve, texts: Mapping[str, str], region: str
     )
     scheduled = frozenset(stack.files[logical_id] for logical_id, _ in stack.of_type(Schedule))
     kinds = frozenset(map(type, stack.resources.values()))
-    work = Script(stack, resolve, texts, _variables(stack), used, scheduled, kinds)
+    work = Script(stack, resolve, texts, _variables(stack), used, scheduled, kinds, _awaited(stack))
     lines = _HEAD.format(region=quote(region)).splitlines()
     needs_account = any(ACCOUNT in text for text in texts.values())
     if used or needs_account:
@@ -531,7 +533,7 @@ def _run_task(work: Script, logical_id: str, job: RunTask) -> list[str]:
     if needed:
         names = " ".join(map(quote, needed))
         lines.append(f"aws ecs wait services-stable --cluster {cluster} --services {names} || exit 1")
-    if logical_id not in _awaited(work.stack):
+    if logical_id not in work.awaited:
         return [*lines, call]
     return [
         *lines,

@@ -88,7 +88,7 @@ class JsonEmitter:
                 f"no region is set: {DEFAULT_REGION} stands in the files",
                 hint="--region REGION, or AWS_REGION",
             )
-        lines = (line for text in texts for line in text.splitlines())
+        lines = (line for text in texts if ACCOUNT in text for line in text.splitlines())
         if any(ACCOUNT in line and PLACEHOLDER not in line for line in lines):
             yield Diagnostic(
                 "C2F292",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -87,7 +88,8 @@ def key_fingerprints(tree: Mapping[str, Any], working_dir: str) -> dict[Key, str
         tree: The canonical tree.
         working_dir: The project's directory, which is not the same in another checkout and so does not count.
     """
-    return {key: _digits(_text(value, working_dir)) for key, value in _keys(tree)}
+    digits = cache(_digits)  # services say the same things: seven values of eight come again
+    return {key: digits(_text(value, working_dir)) for key, value in _keys(tree)}
 
 
 _DEEP: Final = frozenset({"build", "deploy", "healthcheck", "logging", "x-fargate"})
