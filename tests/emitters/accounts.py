@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,12 @@ class Module:
 
     def run(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         plain = (command, "-input=false", "-no-color", *arguments)
-        return self._terraform(*plain, *self._variables, cwd=self._folder, env=self._account.env, timeout=600)
+        call = partial(
+            self._terraform, *plain, *self._variables, cwd=self._folder, env=self._account.env, timeout=600
+        )
+        done = call()
+        # The provider is a process of its own, which a starved machine may fail to answer in time; what it says of the module is no such thing.
+        return call() if done.returncode == 1 and "plugin" in done.stderr.lower() else done
 
     def apply(self) -> None:
         done = self.run("apply", "-auto-approve")
