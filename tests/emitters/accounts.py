@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,13 +95,17 @@ class Module:
         terraform.init(folder)
 
     def run(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        plain = (command, "-input=false", "-no-color", *arguments)
-        call = partial(
-            self._terraform, *plain, *self._variables, cwd=self._folder, env=self._account.env, timeout=600
+        done = self._once(command, *arguments)
+        # The provider is a process of its own, which a starved machine may let answer too late.
+        return (
+            self._once(command, *arguments)
+            if done.returncode == 1 and "plugin" in done.stderr.lower()
+            else done
         )
-        done = call()
-        # The provider is a process of its own, which a starved machine may fail to answer in time; what it says of the module is no such thing.
-        return call() if done.returncode == 1 and "plugin" in done.stderr.lower() else done
+
+    def _once(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        plain = (command, "-input=false", "-no-color", *arguments)
+        return self._terraform(*plain, *self._variables, cwd=self._folder, env=self._account.env, timeout=600)
 
     def apply(self) -> None:
         done = self.run("apply", "-auto-approve")
