@@ -133,10 +133,10 @@ def test_the_socket_of_the_project_is_no_file_to_copy(translated: Translate, tmp
 def test_a_path_beside_the_project_belongs_to_it_but_not_one_of_the_machine(
     translated: Translate, tmp_path: Path
 ) -> None:
-    (tmp_path.parent / "shared.conf").write_text("x", encoding="utf-8")
-    made = translated(service("../shared.conf:/etc/shared.conf:ro"))
+    (tmp_path.parent / "common.conf").write_text("x", encoding="utf-8")
+    made = translated(service("../common.conf:/etc/common.conf:ro"))
     (build,) = made.translation.builds
-    assert [file.path for file in build.files] == ["shared.conf"]
+    assert [file.path for file in build.files] == ["common.conf"]
     assert "C2F266" in codes(translated(service("/nowhere.conf:/x.conf:ro")), Severity.ERROR)
 
 
