@@ -254,6 +254,9 @@ _FREE: Final = frozenset({".tf", ".tfvars", ".hcl"})
 _FIELD: Final = re.compile(
     r"""^(?:-\s+)?["']?(?P<key>[\w.$/:-]+?)["']?\s*(?:=(?!=)|:(?=\s|$))\s*(?P<value>.*?),?$"""
 )
+_TOKENS: Final = re.compile(r'"(?:\\.|[^"\\])*(?:"|$)|#|//')
+"""The strings of a line, and what begins a comment outside of them."""
+
 _HEREDOC: Final = re.compile(r"<<-?\s*\"?(\w+)\"?\s*$")
 
 
@@ -365,14 +368,12 @@ def _without_comment(line: str, marks: tuple[str, ...], *, whole: bool) -> str:
     """Take a comment off a line; where quotes are nested (`"${f("x")}"`), only one that is the whole line."""
     if line.lstrip().startswith(marks):
         return ""
-    if whole or "${" in line:
+    if whole or "${" in line or "%{" in line:
         return line
-    starts = [i for mark in marks for i in _positions(line, mark) if line.count('"', 0, i) % 2 == 0]
-    return line[: min(starts)].rstrip() if starts else line
-
-
-def _positions(line: str, mark: str) -> list[int]:
-    return [found.start() for found in re.finditer(re.escape(mark), line)]
+    for token in _TOKENS.finditer(line):
+        if token[0] in marks:
+            return line[: token.start()].rstrip()
+    return line
 
 
 def _even(body: str) -> str:

@@ -213,6 +213,20 @@ def test_names_of_services_are_taken_once(account: Account) -> None:
         account.service()
 
 
+def test_a_name_of_cloud_map_is_taken_once_in_each_namespace(account: Account) -> None:
+    from botocore.exceptions import ClientError
+
+    discovery = account.session.client("servicediscovery")
+    for name in ("shop-staging", "shop-production"):
+        discovery.create_http_namespace(Name=name)
+    first, second = (one["Id"] for one in discovery.list_namespaces()["Namespaces"])
+    records = [{"Type": "A", "TTL": 10}]
+    discovery.create_service(Name="db", NamespaceId=first)
+    discovery.create_service(Name="db", DnsConfig={"NamespaceId": second, "DnsRecords": records})
+    with pytest.raises(ClientError, match="ServiceAlreadyExists"):
+        discovery.create_service(Name="db", DnsConfig={"NamespaceId": first, "DnsRecords": records})
+
+
 def test_things_in_use_are_not_deleted(account: Account) -> None:
     from botocore.exceptions import ClientError
 

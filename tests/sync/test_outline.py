@@ -58,6 +58,7 @@ OTHER = {
     ),
     "terraform number": ("main.tf", TERRAFORM, TERRAFORM.replace("= 512", "= 1024"), "memory"),
     "terraform nested": ("main.tf", 'a = "${f("x # y")}"\n', 'a = "${f("x # z")}"\n', "a"),
+    "terraform escaped quote": ("main.tf", r'a = "\"b # c"' + "\n", r'a = "\"b # d"' + "\n", "a"),
     "yaml number": ("template.yaml", YAML, YAML.replace("512", "1024"), "memory"),
     "yaml type": ("template.yaml", YAML, YAML.replace("512", '"512"'), "memory"),
     "yaml tag": ("template.yaml", YAML, YAML.replace("!Ref Cluster", "Cluster"), "cluster"),

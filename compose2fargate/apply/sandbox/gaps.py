@@ -146,8 +146,16 @@ def _same_namespace(kind: str, backend: Any, given: Json) -> bool:
 
 
 def _same_service(backend: Any, given: Json) -> bool:
-    wanted = (given["namespace_id"], given["name"])
-    return any((one.namespace_id, one.name) == wanted for one in backend.services.values())
+    wanted = (_namespace(given["namespace_id"], given["dns_config"]), given["name"])
+    return any(
+        (_namespace(one.namespace_id, one.dns_config), one.name) == wanted
+        for one in backend.services.values()
+    )
+
+
+def _namespace(named: str | None, dns: Json | None) -> str | None:
+    """Give the namespace of a service; older callers name it within the DNS settings alone."""
+    return named or (dns or {}).get("NamespaceId")
 
 
 def _target_health() -> None:
