@@ -1,4 +1,4 @@
-"""A real build and push: podman or buildah, a real registry with a login, and repositories and tokens of a fake ECR."""
+"""A real build and push: docker, podman or buildah, a real registry with a login, and repositories and tokens of a fake ECR."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.measured import PROGRAM
 PASSWORD = f"{ACCOUNT}-auth-token"
 """What moto gives as the password of the user AWS."""
 CANARY = "k4n4rienv0gel"
-BUILDERS = ("podman", "buildah")
+BUILDERS = ("docker", "podman", "buildah")
 NEEDED = ("docker-registry", "htpasswd", "gcc")
 
 pytestmark = [
@@ -45,6 +45,7 @@ services:
       context: web
       args: {API_TOKEN: k4n4rienv0gel-arg}
       secrets: [npm, key]
+      network: host
   task:
     platform: linux/arm64
     build: {context: web, dockerfile_inline: "FROM scratch\\nCOPY hello /task\\n"}
@@ -161,11 +162,11 @@ class Machine(NamedTuple):
     registry: Registry
     aws: FakeAws
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*PROGRAM, *arguments],
             cwd=self.project,
-            env=self.environment,
+            env={**self.environment, **more},
             capture_output=True,
             text=True,
             timeout=240,
@@ -173,7 +174,8 @@ class Machine(NamedTuple):
 
     def push(self, builder: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         where = ["--registry", self.registry.host, "--login", "ecr", "--insecure-registry"]
-        return self.run("push", "--builder", builder, *where, *arguments)
+        engine = {name: os.environ[name] for name in ("DOCKER_HOST", "DOCKER_CONFIG") if name in os.environ}
+        return self.run("push", "--builder", builder, *where, *arguments, **engine if builder == "docker" else {})
 
     @property
     def environment(self) -> dict[str, str]:
@@ -229,10 +231,16 @@ class ProcessList(Thread):
             self.found.update(f"{text!r} in {words!r}" for text in self.texts if text in held)
 
 
+def usable(builder: str) -> bool:
+    """Tell whether the builder is there; docker needs its plugin and a running engine besides."""
+    asked = {"docker": ("buildx", "inspect")}.get(builder, ("--version",))
+    return bool(shutil.which(builder)) and not subprocess.run([builder, *asked], capture_output=True).returncode
+
+
 @pytest.mark.parametrize("builder", BUILDERS)
 def test_what_a_real_builder_pushes_is_what_the_task_definition_names(builder: str, machine: Machine) -> None:
-    if not shutil.which(builder):
-        pytest.skip(f"{builder} is not installed (apt-get install {builder})")
+    if not usable(builder):
+        pytest.skip(f"{builder} is not installed (apt-get install {builder}), or has no engine")
     token = b64encode(f"AWS:{PASSWORD}".encode()).decode()
     watch = ProcessList(PASSWORD, token, f"{CANARY}-file", f"{CANARY}-variable")
     watch.start()
@@ -295,8 +303,8 @@ def test_what_a_real_builder_pushes_is_what_the_task_definition_names(builder: s
 
 @pytest.mark.parametrize("builder", BUILDERS)
 def test_a_real_build_that_fails_shows_why_and_leaves_the_lock_file(builder: str, machine: Machine) -> None:
-    if not shutil.which(builder):
-        pytest.skip(f"{builder} is not installed (apt-get install {builder})")
+    if not usable(builder):
+        pytest.skip(f"{builder} is not installed (apt-get install {builder}), or has no engine")
     (machine.project / "web" / "Dockerfile").write_text("FROM scratch\nCOPY nothing /\n")
     done = machine.push(builder)
     assert done.returncode == 1
