@@ -360,6 +360,13 @@ def test_no_builder_at_all_is_explained(push: Push, project: Project) -> None:
     assert "docker is installed, but not its plugin buildx" in done.err
 
 
+def test_nothing_is_made_where_nothing_can_be_built(push: Push, project: Project, fake_ecr: str) -> None:
+    project("name: shop\nservices: {web: {build: web}}\n")
+    done = push("--login", "ecr", **aws(fake_ecr), PATH="/nowhere")
+    assert done.status == 2
+    assert "created the repository" not in done.err
+
+
 def test_every_missing_context_is_named_before_anything_is_built(push: Push, project: Project) -> None:
     project("name: shop\nservices: {a: {build: nowhere}, b: {build: web}, c: {build: neither}}\n")
     done = push()
