@@ -125,7 +125,9 @@ def push(
     if options.dry_run:
         return _dry_run(wanted, {} if options.rebuild else lock, lock_file)
     if options.rebuild or any(image.key not in lock for image in wanted):
-        find_builder(options.builder)  # something is sure to be built: know that it can be before anything is made
+        find_builder(
+            options.builder
+        )  # something is sure to be built: know that it can be before anything is made
     run = _Run(options, load_options.environment, tell, report)
     access, mutable = _access(translated, wanted, run)
     # What somebody asked for by name is done; a tag that is only the commit does not move to an unchanged image.

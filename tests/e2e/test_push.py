@@ -175,7 +175,9 @@ class Machine(NamedTuple):
     def push(self, builder: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         where = ["--registry", self.registry.host, "--login", "ecr", "--insecure-registry"]
         engine = {name: os.environ[name] for name in ("DOCKER_HOST", "DOCKER_CONFIG") if name in os.environ}
-        return self.run("push", "--builder", builder, *where, *arguments, **engine if builder == "docker" else {})
+        return self.run(
+            "push", "--builder", builder, *where, *arguments, **engine if builder == "docker" else {}
+        )
 
     @property
     def environment(self) -> dict[str, str]:
@@ -234,7 +236,9 @@ class ProcessList(Thread):
 def usable(builder: str) -> bool:
     """Tell whether the builder is there; docker needs its plugin and a running engine besides."""
     asked = {"docker": ("buildx", "inspect")}.get(builder, ("--version",))
-    return bool(shutil.which(builder)) and not subprocess.run([builder, *asked], capture_output=True).returncode
+    return (
+        bool(shutil.which(builder)) and not subprocess.run([builder, *asked], capture_output=True).returncode
+    )
 
 
 @pytest.mark.parametrize("builder", BUILDERS)
