@@ -1,14 +1,16 @@
 """The life of a module: a real Terraform against a fake AWS, from `apply` to `destroy`.
 
-Most of the time is waiting inside the provider (a minute for each load balancer), so everything runs side by side.
+Most of the time is waiting inside the provider (a minute for each load balancer), so two environments live side by side.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,10 +29,15 @@ from tests.emitters.stacks import with_what_exists
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
+@pytest.fixture
+def account() -> Iterator[Account]:
+    with closing(Account()) as made:
+        yield made
+
+
 class Life(NamedTuple):
     """What happened to one module, as `terraform` told it."""
 
-    account: Account
     made: Any
     again: str
     changes: Mapping[str, list[str]]
@@ -63,7 +70,7 @@ def live(
     write(emitted(changed(stack)), folder)
     changes = module.changes()
     module.apply()
-    return Life(account, made, again, changes, module.plan(), module.destroy())
+    return Life(made, again, changes, module.plan(), module.destroy())
 
 
 def prepared(account: Account) -> None:
@@ -80,86 +87,55 @@ def in_the_account(account: Account, stack: Stack) -> tuple[Stack, dict[str, str
     return stack._replace(resources={**stack.resources, "security-group/default": existing}), variables
 
 
-@pytest.fixture(scope="module")
-def lives(
-    terraform: Terraform, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Mapping[str, Future[Life]]]:
-    folder = tmp_path_factory.mktemp("lives")
-    shared, guest_account = Account(), Account()
-    prepared(guest_account)
-    certificate = shared.client("acm").request_certificate(DomainName="example.com")["CertificateArn"]
-    variables = {"certificate_arn": certificate}
-    guest, of_guest = in_the_account(guest_account, with_what_exists())
-    with ThreadPoolExecutor(4) as pool:
-        yield {
-            "production": pool.submit(
-                live, terraform, folder / "production", shared, sample_stack("shop-production"), variables
-            ),
-            "staging": pool.submit(
-                live, terraform, folder / "staging", shared, sample_stack("shop-staging"), variables
-            ),
-            "guest": pool.submit(live, terraform, folder / "guest", guest_account, guest, of_guest),
-        }
-    shared.close()
-    guest_account.close()
-
-
-STACKS = ("production", "staging", "guest")
-
-
-@pytest.mark.parametrize("name", STACKS)
-def test_a_second_plan_has_no_changes(name: str, lives: Mapping[str, Future[Life]]) -> None:
-    assert lives[name].result().again == "No changes"
-
-
-@pytest.mark.parametrize("name", STACKS)
-def test_a_changed_value_is_an_update_in_place(name: str, lives: Mapping[str, Future[Life]]) -> None:
-    life = lives[name].result()
+def assert_lived(life: Life) -> None:
+    """Check that nothing is left to do after an apply, that a change is one in place, and that all of it goes away."""
+    assert life.again == "No changes"
     replaced = {a: actions for a, actions in life.changes.items() if actions != ["update"]}
     assert len(replaced) == 1
     assert all(address.startswith("aws_ecs_task_definition.") for address in replaced)
     assert any(address.startswith("aws_ecs_service.") for address in life.changes)
     assert life.after_change == "No changes"
+    assert re.fullmatch(r"Destroy complete! Resources: [1-9]\d*", life.destroyed), life.destroyed
 
 
-@pytest.mark.parametrize("name", STACKS)
-def test_destroying_leaves_nothing(name: str, lives: Mapping[str, Future[Life]]) -> None:
-    destroyed = lives[name].result().destroyed
-    assert re.fullmatch(r"Destroy complete! Resources: [1-9]\d*", destroyed), destroyed
+# One test for each account: what a fixture does is done once in each worker that runs the tests, and a life is long.
 
 
-def test_two_environments_leave_the_account_as_it_was(lives: Mapping[str, Future[Life]]) -> None:
-    account = lives["production"].result().account
-    assert lives["staging"].result().account is account
-    ecs = account.client("ecs")
-    clusters = ecs.describe_clusters(clusters=ecs.list_clusters()["clusterArns"] or ["none"])["clusters"]
-    assert [cluster["clusterName"] for cluster in clusters if cluster["status"] == "ACTIVE"] == []
-    assert account.client("elbv2").describe_load_balancers()["LoadBalancers"] == []
-    assert account.client("logs").describe_log_groups()["logGroups"] == []
-    assert account.client("efs").describe_file_systems()["FileSystems"] == []
-    assert account.client("ecr").describe_repositories()["repositories"] == []
-    assert account.client("ssm").describe_parameters()["Parameters"] == []
-    assert account.client("scheduler").list_schedules()["Schedules"] == []
-    groups = account.client("ec2").describe_security_groups()["SecurityGroups"]
-    assert {group["GroupName"] for group in groups} == {"default"}
-
-
-def test_old_revisions_stay_and_hold_the_texts_as_they_were(lives: Mapping[str, Future[Life]]) -> None:
-    ecs = lives["production"].result().account.client("ecs")
-    for revision in ("1",):
-        found = ecs.describe_task_definition(taskDefinition=f"shop-production-web:{revision}")[
-            "taskDefinition"
+def test_two_environments_live_side_by_side(terraform: Terraform, tmp_path: Path, account: Account) -> None:
+    certificate = account.client("acm").request_certificate(DomainName="example.com")["CertificateArn"]
+    variables = {"certificate_arn": certificate}
+    before, names = account.holds(), ("shop-production", "shop-staging")
+    with ThreadPoolExecutor(len(names)) as pool:
+        started = [
+            pool.submit(live, terraform, tmp_path / name, account, sample_stack(name), variables)
+            for name in names
         ]
-        assert found["status"] == "ACTIVE"
-        web = next(c for c in found["containerDefinitions"] if c["name"] == "web")
-        assert {"name": "AWKWARD", "value": AWKWARD} in web["environment"]
-        assert web["entryPoint"] == ["/entry", AWKWARD]
+    production, staging = (future.result() for future in started)
+    assert_lived(production)
+    assert_lived(staging)
+    assert account.holds() == before
+    assert_old_revisions_hold_the_texts(account)
+    assert_outputs_are_commands_for_the_shell(production.made)
 
 
-def test_the_outputs_are_commands_that_the_shell_takes(lives: Mapping[str, Future[Life]]) -> None:
-    import shlex
+def test_a_module_beside_what_exists_lives(terraform: Terraform, tmp_path: Path, account: Account) -> None:
+    prepared(account)
+    stack, variables = in_the_account(account, with_what_exists())
+    before = account.holds()
+    assert_lived(live(terraform, tmp_path / "guest", account, stack, variables))
+    assert account.holds() == before
 
-    made = lives["production"].result().made
+
+def assert_old_revisions_hold_the_texts(account: Account) -> None:
+    ecs = account.client("ecs")
+    found = ecs.describe_task_definition(taskDefinition="shop-production-web:1")["taskDefinition"]
+    assert found["status"] == "ACTIVE"
+    web = next(c for c in found["containerDefinitions"] if c["name"] == "web")
+    assert {"name": "AWKWARD", "value": AWKWARD} in web["environment"]
+    assert web["entryPoint"] == ["/entry", AWKWARD]
+
+
+def assert_outputs_are_commands_for_the_shell(made: Any) -> None:
     words = shlex.split(made["run_task_commands"]["migrate"])
     assert words[:5] == ["aws", "ecs", "run-task", "--region", REGION]
     request = json.loads(words[-1])

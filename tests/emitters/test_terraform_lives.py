@@ -1,7 +1,7 @@
 """The life of a fixture's module: a real Terraform against a fake AWS, from `apply` over a changed compose file to `destroy`.
 
-The fixtures together have every type of resource that any fixture has. Most of the time is waiting inside the provider
-(a minute for each load balancer), so two of them live at a time. `TERRAFORM_LIVES=all` takes every fixture.
+The fixtures together have every type of resource that any fixture has; `TERRAFORM_LIVES=all` takes every fixture. Most
+of the time is waiting inside the provider (a minute for each load balancer), so more workers (`-n 4`) save time.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,7 +91,7 @@ class Two(NamedTuple):
 
 
 def converted(case: str, folder: Path) -> Two | None:
-    """Convert a fixture twice; this changes the process's directory, so it is nothing for a thread."""
+    """Convert a fixture twice."""
     # Both are called alike: the directory's name is the project's where the file does not say it.
     first, second = folder / "before" / case, folder / "after" / case
     for copy in (first, second):
@@ -106,8 +106,7 @@ def converted(case: str, folder: Path) -> Two | None:
 
 
 def live(terraform: Terraform, two: Two) -> Life:
-    account = Account()
-    try:
+    with closing(Account()) as account:
         variables, group = account.network()
         issued = account.client("acm").request_certificate(DomainName="example.com")
         certificate = issued["CertificateArn"]
@@ -121,27 +120,16 @@ def live(terraform: Terraform, two: Two) -> Life:
         changes = module.changes()
         module.apply()
         return Life(again, changes, module.plan(), module.destroy(), account.holds() - before)
-    finally:
-        account.close()
-
-
-@pytest.fixture(scope="module")
-def lives(
-    terraform: Terraform, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Mapping[str, Future[Life]]]:
-    folder = tmp_path_factory.mktemp("lives")
-    modules = {case: converted(case, folder / case) for case in chosen()}
-    with ThreadPoolExecutor(int(os.environ.get("TERRAFORM_AT_ONCE", "2"))) as pool:
-        yield {case: pool.submit(live, terraform, two) for case, two in modules.items() if two}
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("case", chosen())
-def test_a_fixture_lives_from_apply_to_destroy(case: str, lives: Mapping[str, Future[Life]]) -> None:
-    if case not in lives:
+def test_a_fixture_lives_from_apply_to_destroy(case: str, terraform: Terraform, tmp_path: Path) -> None:
+    two = converted(case, tmp_path)
+    if two is None:
         pytest.skip("refused")
-    life = lives[case].result()
+    life = live(terraform, two)
     assert life.again == "No changes"
     assert any(address.startswith("aws_ecs_service.") for address in life.changes)
     replaced = [address for address, actions in life.changes.items() if actions != ["update"]]
