@@ -358,6 +358,10 @@ def serve(sandbox: Sandbox, port: int) -> Any:
 
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)  # a lost connection is told otherwise
 
+    class Handler(MotoRequestHandler):  # type: ignore[misc]
+        # An answer leaves in one piece: sent apart from its headers, its body can be late, or lost with the connection.
+        wbufsize = -1
+
     def application(environ: Environ, start: StartResponse) -> Iterable[bytes]:
         try:
             return sandbox(environ, start)
@@ -365,7 +369,7 @@ def serve(sandbox: Sandbox, port: int) -> Any:
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise
 
-    server = make_server("127.0.0.1", port, application, threaded=True, request_handler=MotoRequestHandler)
+    server = make_server("127.0.0.1", port, application, threaded=True, request_handler=Handler)
     # A moment later, so that the call that asks for it is answered.
     sandbox.on_stop = lambda: threading.Timer(0.2, server.shutdown).start()
     return server
