@@ -112,8 +112,10 @@ def label(text: str) -> str:
     return word if not word[0].isdigit() else f"_{word}"
 
 
-def _plain_label(logical_id: str) -> str:
+def _plain_label(logical_id: str, resource: Any) -> str:
     kind, _, name = logical_id.partition("/")
+    if isinstance(resource, Listener):
+        return label(f"{resource.protocol.lower()}_{resource.port}")
     if kind == "task-role":
         return label(f"{name}_task")
     if name:
@@ -129,7 +131,9 @@ def labels(stack: Stack) -> Mapping[str, str]:
 
     The suffix follows from the logical id, so that another service does not rename this one.
     """
-    plain = {logical_id: _plain_label(logical_id) for logical_id in stack.resources}
+    plain = {
+        logical_id: _plain_label(logical_id, resource) for logical_id, resource in stack.resources.items()
+    }
     kinds = {i: getattr(r, "kind", type(r).__name__) for i, r in stack.resources.items()}
     taken = Counter((kinds[i], name) for i, name in plain.items())
     return {

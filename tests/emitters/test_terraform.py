@@ -118,7 +118,7 @@ def test_a_service_waits_for_what_it_needs_and_for_what_the_compose_file_says(fi
         "aws_ecs_task_definition.migrate",
     ]
     db = block(files["service_db.tf"], 'resource "aws_ecs_service" "db"')
-    assert {"aws_lb_listener.listener_5432", "aws_efs_mount_target.main"} <= {*waits_for(db)}
+    assert {"aws_lb_listener.tcp_5432", "aws_efs_mount_target.main"} <= {*waits_for(db)}
     assert "wait_for_steady_state" in db
 
 
