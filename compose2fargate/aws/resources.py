@@ -220,11 +220,14 @@ class TaskDefinition(NamedTuple):
 
 
 class AwsvpcConfiguration(NamedTuple):
-    """Where a task's network interface is placed; a `Ref` in place of the subnets is the network's list of them."""
+    """Where a task's network interface is placed; a `Ref` in place of the subnets is the network's list of them.
+
+    `assign_public_ip` is ENABLED or DISABLED, or a `Ref` where an emitter lets a variable choose.
+    """
 
     subnets: tuple[str, ...] | Ref
     security_groups: tuple[str | Ref, ...]
-    assign_public_ip: str
+    assign_public_ip: str | Ref
 
 
 class NetworkConfiguration(NamedTuple):

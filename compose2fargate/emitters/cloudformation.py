@@ -42,7 +42,7 @@ from compose2fargate.emitters.cloudformation_types import (
     Member,
     spell,
 )
-from compose2fargate.emitters.graph import Graph, policy_text, refs
+from compose2fargate.emitters.graph import Graph, policy_text, refs, with_choice_of_addresses
 from compose2fargate.emitters.yaml_text import Tagged, write_yaml
 from compose2fargate.settings import Settings
 
@@ -103,6 +103,7 @@ class Template:
     """One stack on its way to a template."""
 
     def __init__(self, stack: Stack, settings: Settings) -> None:
+        stack, self.public = with_choice_of_addresses(stack)
         self.stack = stack
         self.graph = Graph(stack)
         self.retention = settings.log_retention
@@ -225,6 +226,13 @@ class Template:
             },
             ",".join(network.subnet_ids),
         )
+        if self.public:
+            self.parameters["AssignPublicIp"] = {
+                "Type": "String",
+                "Default": self.public,
+                "AllowedValues": ["ENABLED", "DISABLED"],
+                "Description": "Whether tasks get public addresses; without, SubnetIds need a NAT gateway or endpoints to pull images",
+            }
         if self._named(LoadBalancer):
             self.parameters["LoadBalancerSubnetIds"] = {
                 "Type": "CommaDelimitedList",

@@ -40,6 +40,7 @@ from compose2fargate.aws.resources import (
     TaskDefinition,
 )
 from compose2fargate.aws.values import Join, Ref, pascal
+from compose2fargate.emitters.graph import PUBLIC
 from compose2fargate.emitters.yaml_text import Tagged
 
 if TYPE_CHECKING:
@@ -335,6 +336,7 @@ NETWORK = {
         "!If",
         ["HasLoadBalancerSubnets", Tagged("!Ref", "LoadBalancerSubnetIds"), Tagged("!Ref", "SubnetIds")],
     ),
+    PUBLIC: Tagged("!Ref", "AssignPublicIp"),
 }
 ARNS: Mapping[str, tuple[str, str]] = {
     "Role": ("iam", "role/"),

@@ -5,6 +5,7 @@ Templates need this as text, where an API needs it as an order of calls.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,8 +16,12 @@ from compose2fargate.aws.resources import (
     ListenerRule,
     LoadBalancer,
     MountTargets,
+    Network,
+    NetworkConfiguration,
     Resource,
+    RunTask,
     ScalableTarget,
+    Schedule,
     TaskDefinition,
 )
 from compose2fargate.aws.stack import After, Stack
@@ -37,6 +42,48 @@ def refs(value: Any) -> Iterator[Ref]:
     else:
         for item in value.values() if isinstance(value, Mapping) else value:
             yield from refs(item)
+
+
+PUBLIC = "assign_public_ip"
+"""What the network says, besides of where tasks are placed, where a variable chooses it."""
+
+
+def with_choice_of_addresses(stack: Stack) -> tuple[Stack, str | None]:
+    """Let a variable choose whether tasks get public addresses, as one chooses their subnets: give the stack, and its default.
+
+    The default is what most tasks have; a task that is to have something else keeps it.
+    """
+    placed = {i: found for i, resource in stack.resources.items() if (found := _network_of(resource))}
+    networks = [i for i, _ in stack.of_type(Network)]
+    if not placed or not networks:
+        return stack, None
+    counted = Counter(str(n.awsvpc_configuration.assign_public_ip) for n in placed.values())
+    ((usual, _),) = counted.most_common(1)
+    chosen = Ref(networks[0], PUBLIC)
+    changed = {
+        i: _placed(
+            stack.resources[i],
+            network._replace(
+                awsvpc_configuration=network.awsvpc_configuration._replace(assign_public_ip=chosen)
+            ),
+        )
+        for i, network in placed.items()
+        if network.awsvpc_configuration.assign_public_ip == usual
+    }
+    return stack._replace(resources={**stack.resources, **changed}), usual
+
+
+def _network_of(resource: Resource) -> NetworkConfiguration | None:
+    if isinstance(resource, Schedule):
+        return resource.target.ecs_parameters.network_configuration
+    return resource.network_configuration if isinstance(resource, EcsService | RunTask) else None
+
+
+def _placed(resource: Resource, network: NetworkConfiguration) -> Resource:
+    if isinstance(resource, Schedule):
+        parameters = resource.target.ecs_parameters._replace(network_configuration=network)
+        return resource._replace(target=resource.target._replace(ecs_parameters=parameters))
+    return resource._replace(network_configuration=network)  # type: ignore[call-arg]
 
 
 def policy_text(stack: Stack, text: Any) -> Any:

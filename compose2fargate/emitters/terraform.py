@@ -45,7 +45,7 @@ from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.values import Ref
 from compose2fargate.diagnostics import Diagnostic, EmitError, Severity
 from compose2fargate.emitters import Artifacts
-from compose2fargate.emitters.graph import Graph
+from compose2fargate.emitters.graph import Graph, with_choice_of_addresses
 from compose2fargate.emitters.hcl import Attribute, Block, Call, Expression, block_text, template, value_text
 from compose2fargate.emitters.terraform_names import ACCOUNT, Addresses
 from compose2fargate.emitters.terraform_resources import Scope, assume_role, render, run_task_name
@@ -150,6 +150,7 @@ class _Module:
     """One stack on its way to a module: where each resource goes, and what others need of it."""
 
     def __init__(self, stack: Stack, settings: Settings) -> None:
+        stack, self._public = with_choice_of_addresses(stack)
         self._stack = stack
         self._settings = settings
         self._graph = Graph(stack)
@@ -278,6 +279,7 @@ class _Module:
         return _lay_out(
             "variables.tf",
             network=self._network,
+            public=self._public and self._public == "ENABLED",
             load_balancer=self._has(LoadBalancer),
             services=services,
             images=images,

@@ -38,6 +38,7 @@ from compose2fargate.aws.resources import (
 )
 from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.values import BuiltImage, Join, Ref, Resolve, to_api
+from compose2fargate.emitters.graph import PUBLIC
 from compose2fargate.emitters.hcl import Expression, quoted, template
 
 TYPES: Mapping[type[Any], str] = {
@@ -210,6 +211,8 @@ class Addresses:
         return self.account_value(ref.attribute)
 
     def _network(self, ref: Ref, _: Any) -> Expression:
+        if ref.attribute == PUBLIC:  # as the API has it; arguments of the provider are true or false
+            return Expression(f'var.{PUBLIC} ? "ENABLED" : "DISABLED"')
         return Expression(f"local.{ref.attribute}")
 
     def _mount_targets(self, ref: Ref, _: Any) -> Expression:

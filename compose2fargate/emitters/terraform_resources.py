@@ -50,7 +50,7 @@ from compose2fargate.aws.resources import (
 from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.values import Ref, Tag
 from compose2fargate.diagnostics import Diagnostic, EmitError, Severity
-from compose2fargate.emitters.graph import Graph, policy_text
+from compose2fargate.emitters.graph import PUBLIC, Graph, policy_text
 from compose2fargate.emitters.hcl import BREAK, Attribute, Block, Call, Comment, Expression, quoted, template
 from compose2fargate.emitters.terraform_names import TYPES, Addresses
 from compose2fargate.settings import Settings
@@ -793,7 +793,9 @@ def _network_block(scope: Scope, network: AwsvpcConfiguration) -> Block:
     values = {
         "subnets": _ids(scope, network.subnets),
         "security_groups": _ids(scope, network.security_groups),
-        "assign_public_ip": network.assign_public_ip == "ENABLED",
+        "assign_public_ip": Expression(f"var.{PUBLIC}")
+        if isinstance(network.assign_public_ip, Ref)
+        else network.assign_public_ip == "ENABLED",
     }
     return _block("network_configuration", values)
 

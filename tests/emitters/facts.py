@@ -120,7 +120,7 @@ def _camel(value: Any, defaults: Mapping[str, Any]) -> Any:
         if first.startswith("Fn::") or first == "Ref":
             name = value.get("Ref")
             default = defaults.get(str(name))
-            return default if isinstance(default, int) else LINK
+            return default if isinstance(default, int) or default in ("ENABLED", "DISABLED") else LINK
         return {
             _CAMEL.get(key, key[0].lower() + key[1:]): {k: _camel(v, defaults) for k, v in item.items()}
             if key in _MAPS

@@ -11,6 +11,7 @@ from compose2fargate.aws.resources import (
     Existing,
     MountPoint,
     Network,
+    NetworkConfiguration,
     Resource,
     Secret,
     TaskDefinition,
@@ -18,7 +19,17 @@ from compose2fargate.aws.resources import (
 )
 from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.values import Ref
-from compose2fargate.sample_stack import LINUX, ROLLING, finished, network
+from compose2fargate.sample_stack import LINUX, ROLLING, finished, network, sample_stack
+
+
+def one_without_an_address() -> Stack:
+    """The sample, with one service whose tasks have no public address, as a patch may say it."""
+    stack = sample_stack()
+    service = stack.resources["service/db"]
+    assert isinstance(service, EcsService)
+    placed = service.network_configuration.awsvpc_configuration._replace(assign_public_ip="DISABLED")
+    changed = service._replace(network_configuration=NetworkConfiguration(placed))
+    return stack._replace(resources={**stack.resources, "service/db": changed})
 
 
 def with_what_exists() -> Stack:

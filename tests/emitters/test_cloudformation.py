@@ -18,7 +18,7 @@ from compose2fargate.emitters.cloudformation_types import KINDS, NOT_RESOURCES
 from compose2fargate.sample_stack import AWKWARD, sample_stack
 from compose2fargate.settings import Settings
 from compose2fargate.testing import check_emitter, resource_types
-from tests.emitters.stacks import with_what_exists
+from tests.emitters.stacks import one_without_an_address, with_what_exists
 
 EMITTER = CloudFormationEmitter()
 
@@ -78,7 +78,7 @@ def test_cfn_lint_has_nothing_to_say(stack: Stack) -> None:
 def test_what_differs_between_environments_is_a_parameter(sample: dict[str, Any]) -> None:
     parameters = sample["Parameters"]
     assert set(parameters) == {
-        "VpcId", "SubnetIds", "LoadBalancerSubnetIds", "MountTargetCount", "DesiredCountDb", "ImageTagWeb",
+        "VpcId", "SubnetIds", "AssignPublicIp", "LoadBalancerSubnetIds", "MountTargetCount", "DesiredCountDb", "ImageTagWeb",
         "CertificateArn", "LogRetentionInDays",
     }  # fmt: skip
     assert parameters["DesiredCountDb"]["Default"] == 1
@@ -87,6 +87,18 @@ def test_what_differs_between_environments_is_a_parameter(sample: dict[str, Any]
         template(with_what_exists())["Parameters"]["SubnetIds"]["Default"]
         == "subnet-11111111,subnet-22222222"
     )
+
+
+def test_a_parameter_chooses_public_addresses_but_for_a_task_that_has_its_own_way() -> None:
+    made = template(one_without_an_address())
+    assert made["Parameters"]["AssignPublicIp"]["Default"] == "ENABLED"
+
+    def chosen(service: str) -> Any:
+        network = made["Resources"][service]["Properties"]["NetworkConfiguration"]["AwsvpcConfiguration"]
+        return network["AssignPublicIp"]
+
+    assert chosen("ServiceWeb") == {"Ref": "AssignPublicIp"}
+    assert chosen("ServiceDb") == "DISABLED"
 
 
 def test_texts_arrive_as_they_were(sample: dict[str, Any]) -> None:
@@ -140,7 +152,9 @@ def test_each_of_the_first_subnets_gets_a_mount_target(sample: dict[str, Any]) -
 
 def test_a_job_is_an_output_with_its_command(sample: dict[str, Any]) -> None:
     separator, parts = sample["Outputs"]["RunTaskMigrate"]["Value"]["Fn::Join"]
-    known = {"Cluster": "shop", "AWS::Region": "us-east-1", "TaskDefinitionMigrate": "arn:td"}
+    known = {
+        "Cluster": "shop", "AWS::Region": "us-east-1", "TaskDefinitionMigrate": "arn:td", "AssignPublicIp": "ENABLED",
+    }  # fmt: skip
     texts = [part if isinstance(part, str) else known.get(part.get("Ref", ""), "x") for part in parts]
     command, _, rest = separator.join(texts).partition(" --cli-input-json '")
     assert command == "aws ecs run-task --region us-east-1"

@@ -27,7 +27,7 @@ from compose2fargate.testing import check_emitter, resource_types
 from tests.conftest import ROOT
 from tests.emitters.conftest import Terraform, write
 from tests.emitters.projects import FIXTURES, convert
-from tests.emitters.stacks import with_what_exists
+from tests.emitters.stacks import one_without_an_address, with_what_exists
 
 LOOKED_UP = {Account, Network, Existing}
 EMITTER = TerraformEmitter()
@@ -136,6 +136,15 @@ def test_tasks_have_their_permissions_before_they_start(files: dict[str, str]) -
     everything = "\n".join(files.values())
     assert policies
     assert all(f"{kind}.{label}," in everything for kind, label in policies)
+
+
+def test_a_variable_chooses_public_addresses_but_for_a_task_that_has_its_own_way() -> None:
+    files = EMITTER.emit(one_without_an_address(), Settings())
+    chosen = block(files["variables.tf"], 'variable "assign_public_ip"')
+    assert re.search(r"^  default +=.*", chosen, re.MULTILINE)[0] == "  default     = true"  # type: ignore[index]
+    assert "assign_public_ip = var.assign_public_ip\n" in files["service_web.tf"]
+    assert "assign_public_ip = false\n" in files["service_db.tf"]
+    assert 'assignPublicIp = var.assign_public_ip ? "ENABLED" : "DISABLED"' in files["service_migrate.tf"]
 
 
 def test_existing_things_are_looked_up_or_literals() -> None:
