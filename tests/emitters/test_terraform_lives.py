@@ -59,14 +59,70 @@ def test_the_chosen_fixtures_have_every_type_that_any_fixture_has() -> None:
     assert frozenset(kind for kinds in made.values() for kind in kinds) - covered == set()
 
 
-def place(made: Path, group: str, subnets: list[str], certificate: str) -> None:
-    """Put a security group, subnets and a certificate of the account in the place of those that a fixture makes up."""
+def place(made: Path, known: Mapping[str, str], group: str, subnets: list[str]) -> None:
+    """Put what the account has in the place of what a fixture makes up: ids and ARNs that only AWS gives."""
     for path in made.glob("*.tf"):
         text = re.sub(r'"sg-\w+"', f'"{group}"', path.read_text("utf-8"))
-        text = re.sub(r'"arn:aws:acm:[^"]+"', f'"{certificate}"', text)
+        for name, own in known.items():
+            text = text.replace(f'"{name}"', f'"{own}"')
         for number, name in enumerate(dict.fromkeys(re.findall(r'"subnet-\w+"', text))):
             text = text.replace(name, f'"{subnets[number % 2]}"')
         path.write_text(text, "utf-8")
+
+
+def prepared(account: Account, made: Path, group: str, subnets: list[str]) -> dict[str, str]:
+    """Make what a compose file says that its user has already; give ARNs that it makes up with those that AWS gave."""
+    text = "\n".join(path.read_text("utf-8") for path in made.glob("*.tf"))
+    for name in re.findall(r'^data "aws_ecs_cluster" "\w+" \{\n  cluster_name = "(.+)"$', text, re.MULTILINE):
+        account.client("ecs").create_cluster(clusterName=name)
+    iam = account.client("iam")
+    for name in re.findall(r'^data "aws_iam_role" "\w+" \{\n  name = "(.+)"$', text, re.MULTILINE):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+    for name in {*re.findall(r'"arn:aws:iam::\d+:policy/(.+)"', text)}:
+        iam.create_policy(PolicyName=name, PolicyDocument=POLICY)
+    return {
+        arn: make(account, found, group, subnets)
+        for make, pattern in _GIVEN.items()
+        for arn, found in {match[0]: match[1] for match in re.finditer(pattern, text)}.items()
+    }
+
+
+POLICY = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}
+)
+
+
+def _cluster(account: Account, name: str, _: str, __: list[str]) -> str:
+    return str(account.client("ecs").create_cluster(clusterName=name)["cluster"]["clusterArn"])
+
+
+def _certificate(account: Account, _: str, __: str, ___: list[str]) -> str:
+    return str(account.client("acm").request_certificate(DomainName="example.com")["CertificateArn"])
+
+
+def _balancer(account: Account, name: str, group: str, subnets: list[str]) -> str:
+    made = account.client("elbv2").create_load_balancer(Name=name, Subnets=subnets, SecurityGroups=[group])
+    return str(made["LoadBalancers"][0]["LoadBalancerArn"])
+
+
+def _listener(account: Account, balancer: str, group: str, subnets: list[str]) -> str:
+    action = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
+    made = account.client("elbv2").create_listener(
+        LoadBalancerArn=_balancer(account, balancer, group, subnets),
+        Port=80,
+        Protocol="HTTP",
+        DefaultActions=[action],
+    )
+    return str(made["Listeners"][0]["ListenerArn"])
+
+
+_GIVEN = {
+    _cluster: r"arn:aws:ecs:[^\"]+:cluster/([^\"]+)",
+    _certificate: r"arn:aws:acm:[^\"]+()",
+    _balancer: r"arn:aws:elasticloadbalancing:[^\"]+:loadbalancer/app/([^/\"]+)/[^\"]+",
+    _listener: r"arn:aws:elasticloadbalancing:[^\"]+:listener/app/([^/\"]+)/[^\"]+",
+}
+"""What makes a thing, and how its ARN is found."""
 
 
 def change(folder: Path, made: Path) -> None:
@@ -108,10 +164,10 @@ def converted(case: str, folder: Path) -> Two | None:
 def live(terraform: Terraform, two: Two) -> Life:
     with closing(Account()) as account:
         variables, group = account.network()
-        issued = account.client("acm").request_certificate(DomainName="example.com")
-        certificate = issued["CertificateArn"]
+        subnets = json.loads(variables["subnet_ids"])
+        known = prepared(account, two.before, group, subnets)
         for made in two:
-            place(made, group, json.loads(variables["subnet_ids"]), certificate)
+            place(made, known, group, subnets)
         before = account.holds()
         module = Module(terraform, two.before, account, variables)
         module.apply()
