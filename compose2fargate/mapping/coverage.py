@@ -7,7 +7,7 @@ here: those modules report the particulars themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -528,11 +528,15 @@ DECIDED: Mapping[str, Callable[[Any, Row], Row]] = {
 
 
 class _Node(NamedTuple):
-    """A step of the patterns of `ROWS`: the row and the rule of the pattern that ends here, and the steps below."""
+    """A step of the patterns of `ROWS`: the row and the rule of the pattern that ends here, and the steps below.
+
+    `silent` says that no row and no rule has anything to say, here or below.
+    """
 
     row: Row | None
     decide: Callable[[Any, Row], Row] | None
     takes_any: bool
+    silent: bool
     children: Mapping[str | int, _Node]
 
 
@@ -549,35 +553,77 @@ def _trie() -> _Node:
 def _node(pattern: str, below: Mapping[str, Any]) -> _Node:
     prefix = f"{pattern}." if pattern else ""
     children: dict[str | int, _Node] = {part: _node(prefix + part, inner) for part, inner in below.items()}
-    return _Node(ROWS.get(pattern), DECIDED.get(pattern), pattern.endswith("*"), children)
+    row, decide = ROWS.get(pattern), DECIDED.get(pattern)
+    is_silent = decide is None and (row is None or row.severity is None)
+    silent = is_silent and all(child.silent for child in children.values())
+    return _Node(row, decide, pattern.endswith("*"), silent, children)
 
 
-def account(tree: Mapping[str, Any], marks: Marks) -> list[Accounted]:
+def account(tree: Mapping[str, Any], marks: Marks, outcomes: Mapping[Path, Row]) -> list[Accounted]:
     """Give what becomes of each key that the user wrote, in the order of the canonical tree.
 
     Only keys with a mark of their own count: the rest are defaults that the loader filled in, or parts of
     a short form that its key answers for.
+
+    Args:
+        tree: The canonical tree.
+        marks: Where its keys were written.
+        outcomes: What became of a key, where that is not what its row says.
     """
     found: list[Accounted] = []
-    _walk(tree, marks, _trie(), None, (), found)
+    _walk(tree, marks, _trie(), None, (), _Accounts(found, outcomes))
     return found
 
 
-def _walk(value: Any, marks: Marks, node: _Node, row: Row | None, path: Path, found: list[Accounted]) -> None:
+def findings(tree: Mapping[str, Any], marks: Marks, outcomes: Mapping[Path, Row]) -> Iterator[Diagnostic]:
+    """Yield the diagnostics about what `account` gives; what has nothing to say is not even looked at."""
+    found: list[Accounted] = []
+    decided = frozenset(path[:depth] for path in outcomes for depth in range(1, len(path) + 1))
+    _walk(tree, marks, _trie(), None, (), _Accounts(found, outcomes, decided))
+    return (diagnostic for diagnostic in map(_finding, found) if diagnostic)
+
+
+class _Accounts(NamedTuple):
+    """What a walk finds; with `decided`, only what may have something to say: what rows say, or these paths."""
+
+    found: list[Accounted]
+    outcomes: Mapping[Path, Row]
+    decided: frozenset[Path] | None = None
+
+
+def _walk(value: Any, marks: Marks, node: _Node, row: Row | None, path: Path, accounts: _Accounts) -> bool:
+    """Account for what is in `value`; tell whether there was anything to account for."""
+    any_found = False
+    decided, children = accounts.decided, node.children
     items = value.items() if type(value) is dict else enumerate(value) if type(value) is list else ()
     for key, item in items:
         mark = marks.get(key)
         if mark is None:
             continue
-        child = node.children.get(key) or node.children.get("*")
+        child = children.get(key) or children.get("*")
         own = _row(child, item, row)
         if (child is None or child.takes_any) and _is_extension(key):
             own, child = EXTENSION, None
-        before, at = len(found), (*path, key)
-        if mark[3] and child is not None and child.children:
-            _walk(item, mark[3], child, own, at, found)
-        if len(found) == before and own is not None:
-            found.append(Accounted(at, Location(mark[0], mark[1], mark[2]), own))
+        at = (*path, key)
+        if decided is not None and at not in decided and _is_silent(child, own):
+            any_found = True
+            continue
+        if (
+            mark[3]
+            and child is not None
+            and child.children
+            and _walk(item, mark[3], child, own, at, accounts)
+        ):
+            any_found = True
+        elif own is not None:
+            place = Location(mark[0], mark[1], mark[2])
+            accounts.found.append(Accounted(at, place, accounts.outcomes.get(at, own)))
+            any_found = True
+    return any_found
+
+
+def _is_silent(node: _Node | None, row: Row | None) -> bool:
+    return row is not None and row.severity is None and (node is None or node.silent)
 
 
 def _row(node: _Node | None, value: Any, inherited: Row | None) -> Row | None:
@@ -602,7 +648,7 @@ def consumed(path: Path, location: Location | None, reason: str) -> Accounted:
     return Accounted(path, location, row or Row(Outcome.IGNORED, reason))
 
 
-def findings(accounted: Accounted) -> Diagnostic | None:
+def _finding(accounted: Accounted) -> Diagnostic | None:
     """Give the diagnostic about an accounted key, or None where there is nothing to say."""
     row = accounted.row
     if row.severity is None:

@@ -28,12 +28,12 @@ from compose2fargate.aws.stack import After, Stack
 from compose2fargate.aws.values import Ref
 from compose2fargate.compose.dockerfile import ImageConfig
 from compose2fargate.compose.model import Project, Service
-from compose2fargate.diagnostics import Diagnostic, Severity
+from compose2fargate.diagnostics import Diagnostic, Path, Severity
 from compose2fargate.mapping import filesystem, host_tools, jobs, names, secrets, x_aws
 from compose2fargate.mapping.builds import image_builds
 from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.cost import report_cost
-from compose2fargate.mapping.coverage import LEFT_OUT, Accounted, account, findings
+from compose2fargate.mapping.coverage import LEFT_OUT, Accounted, Row, account, findings
 from compose2fargate.mapping.deployment import (
     ON_DEMAND,
     SPOT,
@@ -81,13 +81,30 @@ DEFAULT_REGION = "us-east-1"
 
 
 class Translation(NamedTuple):
-    """A project on Fargate: the stack, what was found, what became of each key, images to build and secrets to store."""
+    """A project on Fargate.
+
+    Attributes:
+        stack: What is to be made of it.
+        diagnostics: What was found.
+        kept: The project without the services that are left out.
+        outcomes: What the mapping made of a key, where that is not what its row says.
+        left_out: The services that are left out.
+        builds: Images to build.
+        secrets: Secrets to store.
+    """
 
     stack: Stack
     diagnostics: tuple[Diagnostic, ...]
-    accounted: tuple[Accounted, ...]
+    kept: Project
+    outcomes: Mapping[Path, Row]
+    left_out: tuple[Accounted, ...] = ()
     builds: tuple[ImageBuild, ...] = ()
     secrets: tuple[StackSecret, ...] = ()
+
+    @property
+    def accounted(self) -> tuple[Accounted, ...]:
+        """What became of each key of the project; put together when asked, as converting does not need it."""
+        return (*account(self.kept.tree, self.kept.marks, self.outcomes), *self.left_out)
 
 
 def map_project(
@@ -117,11 +134,7 @@ def map_project(
     ctx = _context(kept, settings, images, disk or {}, report)._replace(pushed=pushed or {})
     stack = _stack(ctx)
     builds = image_builds(ctx)
-    accounted = tuple(
-        key._replace(row=ctx.outcomes[key.path]) if key.path in ctx.outcomes else key
-        for key in account(kept.tree, kept.marks)
-    )
-    report.extend(found for found in map(findings, accounted) if found)
+    report.extend(findings(kept.tree, kept.marks, ctx.outcomes))
     report = _without_echoes(report)
     left_out = (
         Accounted(("services", name), project.at("services", name), LEFT_OUT)
@@ -131,7 +144,9 @@ def map_project(
     return Translation(
         stack,
         tuple(host_tools.as_one(kept, _allowed(report, settings.allow))),
-        (*accounted, *left_out),
+        kept,
+        ctx.outcomes,
+        tuple(left_out),
         builds,
         stack_secrets(ctx),
     )
