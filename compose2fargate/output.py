@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import Any
 
 from compose2fargate.diagnostics import Diagnostic, EmitError, Severity
+from compose2fargate.json_text import json_text
 from compose2fargate.sync.manifest import checksum, unix_lines
 
 MANIFEST = "compose2fargate.json"
@@ -215,4 +216,4 @@ def manifest(content: Mapping[str, Any], artifacts: Mapping[str, str]) -> str:
     """Give the text of the manifest: `content`, the hash of each artefact, and a checksum of it all."""
     whole = {**content, "files": {path: digest(text) for path, text in sorted(artifacts.items())}}
     whole["checksum"] = checksum(whole)
-    return json.dumps(whole, indent=2, ensure_ascii=False, sort_keys=False) + "\n"
+    return json_text(whole) + "\n"

@@ -6,7 +6,7 @@ API's own spelling back. So a new member is one line in `resources.py` and nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -125,17 +125,22 @@ def to_api(
     if kind in _LINKS:
         return link(value, resolve)
     if kind is tuple:
-        return [to_api(item, resolve, spell, link) for item in value]
-    if kind is dict or isinstance(value, Mapping):
-        return {key: to_api(item, resolve, spell, link) for key, item in value.items()}
+        return [item if type(item) in _PLAIN else to_api(item, resolve, spell, link) for item in value]
+    members = _members(kind, spell)
+    if members is None:
+        return {
+            key: item if type(item) in _PLAIN else to_api(item, resolve, spell, link)
+            for key, item in value.items()
+        }
     return {
         spelled: item if type(item) in _PLAIN else to_api(item, resolve, spell, link)
-        for spelled, item in zip(_members(kind, spell), value)  # noqa: B905 - as many values as fields
+        for spelled, item in zip(members, value)  # noqa: B905 - as many values as fields
         if item or type(item) not in _LEFT_OUT_WHEN_EMPTY
     }
 
 
 @cache
-def _members(kind: Any, spell: Callable[[str], str]) -> tuple[str, ...]:
-    """The fields of a resource type as the API spells them."""
-    return tuple(map(spell, kind._fields))
+def _members(kind: Any, spell: Callable[[str], str]) -> tuple[str, ...] | None:
+    """The fields of a resource type as the API spells them; None for mappings."""
+    fields = getattr(kind, "_fields", None)
+    return None if fields is None else tuple(map(spell, fields))
