@@ -10,11 +10,15 @@ from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring
 from typing import Any
 
-_SCALARS: Mapping[type[Any], Callable[[Any], str]] = {
-    str: encode_basestring,
+text_of_string = encode_basestring
+SCALARS: Mapping[type[Any], Callable[[Any], str]] = {
+    str: text_of_string,
     int: int.__repr__,
     bool: {True: "true", False: "false"}.__getitem__,
+    type(None): {None: "null"}.__getitem__,
+    float: json.dumps,
 }
+"""How values without others inside them are written."""
 
 
 def json_text(value: Any, line: str = "\n") -> str:
@@ -25,16 +29,16 @@ def json_text(value: Any, line: str = "\n") -> str:
         line: A line break and the indentation of what `value` stands in.
     """
     kind = type(value)
-    if kind in _SCALARS:
-        return _SCALARS[kind](value)
+    if kind in SCALARS:
+        return SCALARS[kind](value)
     inner = line + "  "
     if kind is dict and value:
         items = [
-            f"{inner}{encode_basestring(key)}: {encode_basestring(item) if type(item) is str else json_text(item, inner)}"
+            f"{inner}{text_of_string(key)}: {text_of_string(item) if type(item) is str else json_text(item, inner)}"
             for key, item in value.items()
         ]
         return f"{{{','.join(items)}{line}}}"
     if kind in (list, tuple) and value:
-        texts = [encode_basestring(item) if type(item) is str else json_text(item, inner) for item in value]
+        texts = [text_of_string(item) if type(item) is str else json_text(item, inner) for item in value]
         return f"[{inner}{f',{inner}'.join(texts)}{line}]"
     return json.dumps(value, ensure_ascii=False)

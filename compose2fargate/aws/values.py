@@ -102,8 +102,8 @@ def pascal(name: str) -> str:
 
 # Types of plain values, which are most of them: told first, without a call.
 _PLAIN = frozenset({str, int, bool, float, type(None)})
-_LINKS = frozenset({Ref, Join, BuiltImage})
-_LEFT_OUT_WHEN_EMPTY = frozenset({tuple, dict, type(None)})
+LINKS = frozenset({Ref, Join, BuiltImage})
+LEFT_OUT_WHEN_EMPTY = frozenset({tuple, dict, type(None)})
 
 
 def to_api(
@@ -122,25 +122,25 @@ def to_api(
     kind: Any = type(value)
     if kind in _PLAIN:
         return value
-    if kind in _LINKS:
+    if kind in LINKS:
         return link(value, resolve)
     if kind is tuple:
         return [item if type(item) in _PLAIN else to_api(item, resolve, spell, link) for item in value]
-    members = _members(kind, spell)
-    if members is None:
+    names = members(kind, spell)
+    if names is None:
         return {
             key: item if type(item) in _PLAIN else to_api(item, resolve, spell, link)
             for key, item in value.items()
         }
     return {
         spelled: item if type(item) in _PLAIN else to_api(item, resolve, spell, link)
-        for spelled, item in zip(members, value)  # noqa: B905 - as many values as fields
-        if item or type(item) not in _LEFT_OUT_WHEN_EMPTY
+        for spelled, item in zip(names, value)  # noqa: B905 - as many values as fields
+        if item or type(item) not in LEFT_OUT_WHEN_EMPTY
     }
 
 
 @cache
-def _members(kind: Any, spell: Callable[[str], str]) -> tuple[str, ...] | None:
+def members(kind: Any, spell: Callable[[str], str]) -> tuple[str, ...] | None:
     """The fields of a resource type as the API spells them; None for mappings."""
     fields = getattr(kind, "_fields", None)
     return None if fields is None else tuple(map(spell, fields))

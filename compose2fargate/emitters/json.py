@@ -32,6 +32,7 @@ from compose2fargate.aws.values import Ref, Resolve, camel, pascal, to_api
 from compose2fargate.diagnostics import Diagnostic, Severity
 from compose2fargate.emitters import Artifacts
 from compose2fargate.emitters.commands import ACCOUNT, PLACEHOLDER, script
+from compose2fargate.emitters.json_api import api_text
 from compose2fargate.emitters.json_roles import role_documents
 from compose2fargate.emitters.json_scaling import scaling_documents
 from compose2fargate.json_text import json_text
@@ -65,13 +66,10 @@ class JsonEmitter:
         for kind, folder, spell in _FILES:
             for logical_id, resource in stack.of_type(kind):
                 if kind is TaskDefinition:
-                    document = to_api(_without_empty_role(stack, resource), by_name, spell)
+                    text = _text(stack, logical_id, _without_empty_role(stack, resource), by_name, spell)
                 else:
-                    document = to_api(resource, resolve, spell)
-                if logical_id in stack.extras:
-                    document = _with_extras(document, stack.extras[logical_id])
-                text = json_text(document) + "\n"
-                files[f"{folder}/{stack.files[logical_id]}.json"] = text
+                    text = _text(stack, logical_id, resource, resolve, spell)
+                files[f"{folder}/{stack.files[logical_id]}.json"] = text + "\n"
         for path, extra in {**role_documents(stack, resolve), **scaling_documents(stack)}.items():
             files[path] = json_text(extra) + "\n"
         commands = script(stack, resolve, files, settings.region or DEFAULT_REGION)
@@ -154,10 +152,15 @@ def _without_empty_role(stack: Stack, definition: TaskDefinition) -> TaskDefinit
     )
 
 
-def _with_extras(document: Any, extras: Mapping[str, Any]) -> Any:
+def _text(
+    stack: Stack, logical_id: str, resource: Resource, resolve: Resolve, spell: Callable[[str], str]
+) -> str:
+    extras = stack.extras.get(logical_id)
+    if not extras:
+        return api_text(resource, resolve, spell)
     from compose2fargate.aws.patching import merge_extras
 
-    return merge_extras(document, extras)
+    return json_text(merge_extras(to_api(resource, resolve, spell), extras))
 
 
 def resolver(stack: Stack, settings: Settings) -> Resolve:
