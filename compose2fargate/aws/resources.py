@@ -5,7 +5,8 @@ API_CreateService.html and API_RunTask.html beside it,
 https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html.
 """
 
-from __future__ import annotations
+# Annotations are evaluated: as texts, which is what `from __future__ import annotations` makes of them, NamedTuple would
+# compile each of them again, at every start.
 
 from collections.abc import Mapping
 from functools import cache

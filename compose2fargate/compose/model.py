@@ -5,7 +5,7 @@ merged files, so every field has one form. Durations are seconds, sizes are byte
 or an empty collection; the few keys for which "absent" and "empty" differ (command, entrypoint) say so.
 """
 
-from __future__ import annotations
+# Annotations are evaluated, as in aws/resources.py, to start sooner.
 
 import re
 from collections.abc import Callable, Mapping

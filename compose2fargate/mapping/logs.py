@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from compose2fargate.aws.fargate import API, DOCS
 from compose2fargate.aws.resources import ContainerDefinition, FirelensConfiguration, LogConfiguration, Secret
@@ -196,6 +195,8 @@ class _Address(NamedTuple):
 
 def _address(text: str, scheme: str, port: int) -> _Address | None:
     """Read an address. One on the machine itself leads nowhere from a task."""
+    from urllib.parse import urlsplit
+
     split = urlsplit(text if "://" in text else f"{scheme}://{text}")
     try:
         number = split.port or port

@@ -73,7 +73,6 @@ from compose2fargate.mapping.secrets import StackSecret, stack_secrets
 from compose2fargate.mapping.security import secure
 from compose2fargate.mapping.storage import judge_volumes, updated_alone, volume_configurations
 from compose2fargate.mapping.tasks import Task, label_tags, tags, task
-from compose2fargate.mapping.traefik import with_routes
 from compose2fargate.settings import Settings
 
 ILLEGAL = "C2F294"
@@ -129,6 +128,8 @@ def map_project(
     report: list[Diagnostic] = []
     kept = _without(project, settings, report)
     if len(kept.services) < len(project.services):
+        from compose2fargate.mapping.traefik import with_routes
+
         kept = with_routes(project, kept, lambda s: image_ports(s, images), settings.certificate, report)
     kept = x_aws.with_protocols(kept)
     ctx = _context(kept, settings, images, disk or {}, report)._replace(pushed=pushed or {})
