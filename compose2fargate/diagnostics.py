@@ -374,6 +374,10 @@ CODES: Mapping[str, str] = {
     "C2F507": "A container is awaited longer than ECS waits",
     "C2F508": "A route of Traefik becomes a rule of the load balancer",
     "C2F509": "A route of Traefik is not opened",
+    "C2F510": "A TCP or UDP route of Traefik is not opened",
+    "C2F511": "An option of a Traefik route is lost",
+    "C2F512": "A proxy that is left out has routes that are not read",
+    "C2F513": "A route of nginx-proxy or Caddy is not opened",
     # C2F320-C2F339: checking generated files (sync/, checking.py)
     "C2F320": "The compose file changed since the files were written",
     "C2F321": "A generated file was edited by hand",

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from compose2fargate.aws.resources import EcsService
 from compose2fargate.aws.stack import Stack
+from compose2fargate.aws.values import Ref
 from compose2fargate.diagnostics import Path
 from compose2fargate.mapping.context import Context, options_of
 
 CONTAINER = "container"
 """The one key of a service's patch that is no resource: its container in the task definition."""
+_TARGET_GROUP = "target-group"
 
 
 def apply_patches(ctx: Context, stack: Stack) -> Stack:
@@ -50,7 +53,7 @@ def _patches(ctx: Context, stack: Stack) -> Iterator[tuple[Path, str, Mapping[st
                 continue
             found = _of_service(ctx, stack, name, key.replace("_", "-"))
             if not found:
-                _unknown(ctx, path, f"{name} has no {key}", _kinds(stack, name))
+                _unknown(ctx, path, f"{name} has no {key}", _kinds(ctx, stack, name))
             yield from ((path, logical_id, patch or {}) for logical_id in found)
     own = (ctx.project.extensions.get("x-fargate") or {}).get("patch") or {}
     for logical_id, patch in own.items():
@@ -81,17 +84,31 @@ def _of_container(
 
 def _of_service(ctx: Context, stack: Stack, name: str, kind: str) -> list[str]:
     """The resources of a kind that come from a service: one of its own name, or several (target groups)."""
+    if kind == _TARGET_GROUP:
+        return _target_groups(ctx, stack, name)
     exact = f"{kind}/{ctx.names[name]}"
     if exact in stack.resources:
         return [exact]
     return [key for key, origin in stack.origins.items() if origin == name and key.partition("/")[0] == kind]
 
 
-def _kinds(stack: Stack, name: str) -> list[str]:
+def _target_groups(ctx: Context, stack: Stack, name: str) -> list[str]:
+    """The target groups whose requests reach the container of a service; Terraform keeps them with the load balancer's."""
+    from compose2fargate.mapping.tasks import container_name
+
+    container = container_name(ctx.project.services[name])
+    leader = stack.resources.get(f"service/{ctx.names[ctx.groups.leaders.get(name, name)]}")
+    balancers = leader.load_balancers if isinstance(leader, EcsService) else ()
+    arns = (one.target_group_arn for one in balancers if one.container_name == container)
+    return [arn.logical_id for arn in arns if isinstance(arn, Ref)]
+
+
+def _kinds(ctx: Context, stack: Stack, name: str) -> list[str]:
     """What a service can patch."""
     kinds = {
         key.partition("/")[0].replace("-", "_") for key, origin in stack.origins.items() if origin == name
     }
+    kinds |= {_TARGET_GROUP.replace("-", "_")} if _target_groups(ctx, stack, name) else set()
     return [CONTAINER, *sorted(kinds)]
 
 

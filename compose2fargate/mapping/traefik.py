@@ -2,7 +2,8 @@
 
 Traefik reads the labels `traefik.http.routers.*` from the Docker engine; without it they are just text. Where a route says no more than a
 listener rule can (hosts and paths), the service gets the entry of `x-fargate.ingress` that says the same. Whatever else a route asks for
-(a login, another path, a rate) is not dropped in silence: such a route is not opened, and the finding says what to write.
+(a login, another path, a rate) is not dropped in silence: such a route is not opened, and the finding says what to write. Nor are the
+routes that carry no HTTP, the options that a listener rule has no word for, and routes that Traefik reads from files.
 
 Source: https://doc.traefik.io/traefik/reference/routing-configuration/other-providers/docker/
 """
@@ -16,17 +17,25 @@ from typing import Any, NamedTuple
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Diagnostic, Path, Severity
 from compose2fargate.mapping.context import options_of
+from compose2fargate.mapping.entry_points import EntryPoint, entry_points, has_middlewares, reads_elsewhere
 from compose2fargate.mapping.host_tools import image_name
 
 URL = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html"
-READ, NOT_OPENED = "C2F508", "C2F509"
+NETWORK_URL = "https://docs.aws.amazon.com/elasticloadbalancing/latest/network/introduction.html"
+TARGETS_URL = (
+    "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html"
+)
+READ, NOT_OPENED, NOT_HTTP, LOST = "C2F508", "C2F509", "C2F510", "C2F511"
 MAX_VALUES = 5
 """Hosts and paths of one rule: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html"""
 
 _ROUTER = re.compile(r"traefik\.(http|tcp|udp)\.routers\.([^.]+)\.(.+)", re.IGNORECASE)
-_SERVER = re.compile(r"traefik\.http\.services\.([^.]+)\.loadbalancer\.server\.(port|scheme)", re.IGNORECASE)
+_SERVICE = re.compile(r"traefik\.(http|tcp|udp)\.services\.([^.]+)\.(.+)", re.IGNORECASE)
+_PORT, _SCHEME, _STICKY, _HEALTH = (
+    f"loadbalancer.{option}"
+    for option in ("server.port", "server.scheme", "sticky.cookie", "healthcheck.path")
+)
 _MIDDLEWARE = re.compile(r"traefik\.http\.middlewares\.([^.]+)\.([^.]+)", re.IGNORECASE)
-_DEFAULTS = re.compile(r"--entrypoints\.[^.]+\.http\.middlewares", re.IGNORECASE)
 _MATCHER = re.compile(r"(Host|PathPrefix|Path)\(\s*((?:[`\"][^`\"]*[`\"]\s*,?\s*)+)\)")
 _QUOTED = re.compile(r"[`\"]([^`\"]*)[`\"]")
 _HARMLESS = frozenset(
@@ -42,19 +51,49 @@ class _Refused(Exception):  # noqa: N818 - it is no error of the program
     """A route that no listener rule says, and why."""
 
 
+class _Proxy(NamedTuple):
+    """What Traefik itself, and the labels of all services, say about every route.
+
+    Attributes:
+        entry_points: Its entry points by name, as far as its command and environment name them.
+        guarded: Whether its entry points have middlewares of their own.
+        middlewares: The kind of each middleware that labels define.
+        certificate: The certificate of the load balancer.
+        ports: Gives the ports that the image of a service is known to listen on.
+    """
+
+    entry_points: Mapping[str, EntryPoint]
+    guarded: bool
+    middlewares: Mapping[str, str]
+    certificate: str
+    ports: Ports
+
+
 class _Route(NamedTuple):
     """One router, with the labels of its service that decide it."""
 
     service: Service
+    protocol: str
     name: str
     labels: Mapping[str, str]
     servers: Mapping[str, Mapping[str, str]]
-    middlewares: Mapping[str, str]
+    keys: Mapping[str, str]
+    """The labels as they are written, by what they say."""
 
     @property
     def path(self) -> Path:
-        """The label with its rule."""
-        return ("services", self.service.name, "labels", f"traefik.http.routers.{self.name}.rule")
+        """The label with its rule, or the first one that the router has."""
+        return (
+            "services",
+            self.service.name,
+            "labels",
+            self.keys.get("rule") or next(iter(self.keys.values())),
+        )
+
+    @property
+    def entry_points(self) -> tuple[str, ...]:
+        """The entry points that it names; without any, Traefik takes all of them."""
+        return _words(self.labels.get("entrypoints", ""))
 
 
 class _Closed(NamedTuple):
@@ -62,6 +101,7 @@ class _Closed(NamedTuple):
 
     reason: str
     entry: str
+    code: str = NOT_OPENED
 
 
 class _Read(NamedTuple):
@@ -69,6 +109,17 @@ class _Read(NamedTuple):
 
     entries: Sequence[Mapping[str, Any]]
     message: str
+
+
+class _Lost(NamedTuple):
+    """An option of a route that is opened, and that has no counterpart: what that means, and what to write."""
+
+    label: str
+    message: str
+    hint: str
+
+
+_Outcome = tuple[Path, _Read | _Closed | _Lost]
 
 
 def with_routes(
@@ -90,65 +141,112 @@ def with_routes(
     ]
     if not proxies:
         return kept
-    guarded = any(_DEFAULTS.search(word) for proxy in proxies for word in proxy.command or ())
-    shared = _middlewares(service for service in project.services.values())
+    report.extend(found for proxy in proxies for found in reads_elsewhere(project, proxy))
+    known = _Proxy(
+        {name: point for proxy in proxies for name, point in entry_points(proxy).items()},
+        any(map(has_middlewares, proxies)),
+        _middlewares(service for service in project.services.values()),
+        certificate,
+        ports,
+    )
     services = {
-        name: _with_entries(
-            project, service, list(_read_all(service, ports, certificate, shared, guarded)), report
-        )
+        name: _with_entries(project, service, list(_read_all(service, known)), report)
         for name, service in kept.services.items()
     }
     return kept._replace(services=services)
 
 
-def _read_all(
-    service: Service,
-    ports: Ports,
-    certificate: str,
-    middlewares: Mapping[str, str],
-    guarded: bool,  # noqa: FBT001
-) -> Iterator[tuple[Path, _Read | _Closed]]:
-    """Yield what each route of a service becomes, or why it is not opened."""
-    if "ingress" in options_of(service):
-        return  # The user has said it already.
-    for route in _routes(service, middlewares):
-        yield route.path, _closed(route, ports, _GUARDED) if guarded else _outcome(route, ports, certificate)
+def _read_all(service: Service, proxy: _Proxy) -> Iterator[_Outcome]:
+    """Yield what each route of a service becomes, or why it is not opened, and which options are lost."""
+    labels = {key: str(value) for key, value in service.labels.items() if _is_traefiks(key)}
+    if "ingress" in options_of(service) or labels.get("traefik.enable", "true").lower() == "false":
+        return  # The user has said it already, or Traefik was told not to look.
+    routes = list(_routes(service, labels))
+    if not routes and labels:
+        yield _without_router(service, labels, proxy)
+    for route in routes:
+        outcome = _outcome(route, proxy)
+        yield route.path, outcome
+        if isinstance(outcome, _Read):
+            yield from _lost(route, labels)
+
+
+def _is_traefiks(key: str) -> bool:
+    return key.lower().startswith("traefik.")
+
+
+def _without_router(service: Service, labels: Mapping[str, str], proxy: _Proxy) -> _Outcome:
+    """Traefik makes a router of its own for such a service, with the rule of its configuration."""
+    path = ("services", service.name, "labels", next(iter(labels)))
+    route = _Route(service, "http", service.name, {}, _servers(labels, "http"), {})
+    return path, _closed(
+        route, proxy, "its labels name no router, and the rule that Traefik gives it is not known here"
+    )
 
 
 _GUARDED = "Traefik's entry points have middlewares, which the load balancer would not ask"
 
 
-def _outcome(route: _Route, ports: Ports, certificate: str) -> _Read | _Closed:
+def _outcome(route: _Route, proxy: _Proxy) -> _Read | _Closed:
+    if route.protocol != "http":
+        return _not_http(route, proxy)
+    if proxy.guarded:
+        return _closed(route, proxy, _GUARDED)
     try:
-        return _read(route, ports, certificate)
+        return _read(route, proxy)
     except _Refused as refused:
-        return _closed(route, ports, str(refused))
+        return _closed(route, proxy, str(refused))
 
 
-def _closed(route: _Route, ports: Ports, reason: str) -> _Closed:
+def _closed(route: _Route, proxy: _Proxy, reason: str) -> _Closed:
     host = re.search(r"Host\(\s*[`\"]([^`\"]+)", route.labels.get("rule", ""))
+    return _Closed(reason, f"{{port: {_shown_port(route, proxy)}, host: {host[1] if host else 'HOST'}}}")
+
+
+def _shown_port(route: _Route, proxy: _Proxy) -> str:
     try:
-        port = str(_port(route.service, _server(route), ports))
+        return str(_port(route.service, _server(route), proxy.ports, route.protocol))
     except _Refused:
-        port = "PORT"
-    return _Closed(reason, f"{{port: {port}, host: {host[1] if host else 'HOST'}}}")
+        return "PORT"
 
 
-def _routes(service: Service, middlewares: Mapping[str, str]) -> Iterator[_Route]:
-    labels = {key: str(value) for key, value in service.labels.items()}
-    if labels.get("traefik.enable", "true").lower() == "false":
-        return
-    found: dict[str, dict[str, str]] = {}
-    for key, value in labels.items():
-        if (match := _ROUTER.fullmatch(key)) and match[1].lower() == "http":
-            found.setdefault(match[2], {})[match[3].lower()] = value
+def _not_http(route: _Route, proxy: _Proxy) -> _Closed:
+    """A network load balancer opens such a port, but to everybody, and by its number alone: that is for the user to say."""
+    ends_tls = _is_secured(route, proxy) and route.labels.get("tls.passthrough", "false").lower() != "true"
+    protocol = "udp" if route.protocol == "udp" else "tls" if ends_tls else "tcp"
+    points = [proxy.entry_points[name] for name in route.entry_points if name in proxy.entry_points]
+    published = f", published: {points[0].published}" if points and points[0].published else ""
+    asked = _words(route.labels.get("middlewares", ""))
+    lost = f", and would not ask its middlewares ({', '.join(asked)})" if asked else ""
+    return _Closed(
+        f"it carries {route.protocol.upper()}, which takes a network load balancer; that one goes by the port alone{lost}",
+        f"{{port: {_shown_port(route, proxy)}, protocol: {protocol}{published}}}",
+        NOT_HTTP,
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _routes(service: Service, labels: Mapping[str, str]) -> Iterator[_Route]:
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for key in labels:
+        if match := _ROUTER.fullmatch(key):
+            found.setdefault((match[1].lower(), match[2]), {})[match[3].lower()] = key
+    for (protocol, name), keys in sorted(found.items()):
+        own = {option: labels[key] for option, key in keys.items()}
+        yield _Route(service, protocol, name, own, _servers(labels, protocol), keys)
+
+
+def _servers(labels: Mapping[str, str], protocol: str) -> Mapping[str, Mapping[str, str]]:
+    """Give the options of each service that labels define."""
     servers: dict[str, dict[str, str]] = {}
     for key, value in labels.items():
-        if match := _SERVER.fullmatch(key):
-            servers.setdefault(match[1], {})[match[2].lower()] = value
-    for name, own in sorted(found.items()):
-        if not own.get("service", "").endswith("@internal"):
-            yield _Route(service, name, own, servers, middlewares)
+        match = _SERVICE.fullmatch(key)
+        if match and match[1].lower() == protocol:
+            servers.setdefault(match[2], {})[match[3].lower()] = value
+    return servers
 
 
 def _middlewares(services: Iterator[Service]) -> dict[str, str]:
@@ -161,29 +259,69 @@ def _middlewares(services: Iterator[Service]) -> dict[str, str]:
     }
 
 
-def _read(route: _Route, ports: Ports, certificate: str) -> _Read:
+def _read(route: _Route, proxy: _Proxy) -> _Read:
+    if route.labels.get("service", "").endswith("@internal"):
+        raise _Refused("it leads to Traefik itself")
     rule = route.labels.get("rule", "")
     if not rule:
         raise _Refused("it has no rule of its own, and Traefik's default one is not known here")
-    asked = [m.strip() for m in route.labels.get("middlewares", "").split(",") if m.strip()]
-    lost = [m for m in asked if route.middlewares.get(m.partition("@")[0].lower(), "") not in _HARMLESS]
+    asked = _words(route.labels.get("middlewares", ""))
+    lost = [m for m in asked if proxy.middlewares.get(m.partition("@")[0].lower(), "") not in _HARMLESS]
     if lost:
         raise _Refused(f"its middlewares ({', '.join(lost)}) would not be asked")
     server = _server(route)
-    port = _port(route.service, server, ports)
-    secured = (
-        any(key == "tls" or key.startswith("tls.") for key in route.labels)
-        and route.labels.get("tls") != "false"
-    )
-    if secured and not certificate:
+    port = _port(route.service, server, proxy.ports)
+    if _is_secured(route, proxy) and not proxy.certificate:
         raise _Refused("it is served over TLS, which takes a certificate: --certificate arn:aws:acm:…")
-    base = {"port": port, "protocol": "https" if server.get("scheme") == "https" else "http"}
+    protocol = _spoken(server)
+    base = {"port": port, "protocol": protocol, "published": _published(route, proxy), **_said_alike(server)}
     entries = [{**base, **conditions} for conditions in _conditions(rule)]
     dropped = f", without {', '.join(asked)}" if asked else ""
     return _Read(
         entries,
         f"{rule} leads to port {port} of {route.service.name}{dropped}, as a rule of the load balancer",
     )
+
+
+def _said_alike(server: Mapping[str, str]) -> Mapping[str, Any]:
+    """Give the options of a server that `x-fargate.ingress` has too."""
+    found: dict[str, Any] = {}
+    if any(key.startswith(_STICKY) and value.lower() != "false" for key, value in server.items()):
+        found["stickiness"] = True
+    if server.get(_HEALTH, "").startswith("/"):
+        found["health_path"] = server[_HEALTH]
+    return found
+
+
+def _spoken(server: Mapping[str, str]) -> str:
+    scheme = server.get(_SCHEME, "http").lower()
+    if scheme not in ("http", "https"):
+        raise _Refused(
+            f"its server speaks {scheme}: protocol: grpc or protocol: http2 in the entry says which kind that is"
+        )
+    return scheme
+
+
+def _is_secured(route: _Route, proxy: _Proxy) -> bool:
+    """Whether clients have to use TLS: the router says so, or the entry point does for all of its routers."""
+    own = any(key == "tls" or key.startswith("tls.") for key in route.labels)
+    if own:
+        return route.labels.get("tls", "true").lower() != "false"
+    used = route.entry_points or tuple(proxy.entry_points)
+    return any(proxy.entry_points[name].secured for name in used if name in proxy.entry_points)
+
+
+def _published(route: _Route, proxy: _Proxy) -> int:
+    """Give the port of the load balancer: the one on which Traefik's entry point is published."""
+    usual = 443 if proxy.certificate else 80
+    known = [proxy.entry_points.get(name) for name in route.entry_points]
+    if not known or None in known:
+        return usual
+    open_to_all = [point.published for point in known if point and point.published]
+    if not open_to_all:
+        names = ", ".join(route.entry_points)
+        raise _Refused(f"its entry point {names} is not published, so that it is not open to the outside")
+    return usual if set(open_to_all) & {80, 443} else open_to_all[0]
 
 
 def _server(route: _Route) -> Mapping[str, str]:
@@ -195,16 +333,77 @@ def _server(route: _Route) -> Mapping[str, str]:
     return next(iter(route.servers.values()), {})
 
 
-def _port(service: Service, server: Mapping[str, str], ports: Ports) -> int:
+def _port(service: Service, server: Mapping[str, str], ports: Ports, protocol: str = "http") -> int:
     """Give the port: the one that is named, or the lowest that the container exposes, as Traefik takes it."""
-    if server.get("port", "").isdigit():
-        return int(server["port"])
-    exposed = [p.target for p in service.ports if p.protocol == "tcp"]
-    exposed += [int(text) for text in service.expose if text.isdigit()]
-    exposed = exposed or list(ports(service))
+    if server.get(_PORT, "").isdigit():
+        return int(server[_PORT])
+    wanted = "udp" if protocol == "udp" else "tcp"
+    exposed = [p.target for p in service.ports if p.protocol == wanted]
+    exposed += [int(text) for text in service.expose if text.isdigit() and wanted == "tcp"]
+    exposed = exposed or (list(ports(service)) if wanted == "tcp" else [])
     if not exposed:
         raise _Refused(f'the port that {service.name} listens on is not known (expose: ["8080"] names it)')
     return min(exposed)
+
+
+# -- options that are lost -------------------------------------------------------------------------------------
+
+_KEPT = re.compile(
+    r"rule|entrypoints|middlewares|service|rulesyntax|tls|tls\.certresolver|tls\.domains.*|observability.*"
+    r"|loadbalancer\.server\.(port|scheme)|loadbalancer\.sticky\.cookie|loadbalancer\.healthcheck\.path|loadbalancer\.responseforwarding.*",
+    re.IGNORECASE,
+)
+"""Options that are read, that the load balancer's certificate and logs stand for, or that change nothing a client sees."""
+_OPTIONS: Mapping[str, tuple[str, str]] = {
+    "priority": (
+        "rules are asked in the order of their exactness instead",
+        "where that is another order, give the entry a priority (the lower is asked first): x-fargate: {ingress: [{…, priority: 10}]}",
+    ),
+    "tls.options": (
+        "the listener's security policy decides on versions and ciphers",
+        "choose one at the top level: x-fargate: {patch: {listener/443: {SslPolicy: ELBSecurityPolicy-TLS13-1-3-2021-06}}}",
+    ),
+    "loadbalancer.sticky": (
+        "the load balancer's own cookie (AWSALB) keeps a client with its task, for a day",
+        "where the application looks at it, another one: x-fargate: {patch: {target_group: {attributes: {…}}}} under the service",
+    ),
+    "loadbalancer.healthcheck": (
+        "the target group takes its times from the service's healthcheck",
+        "healthcheck: {test: …, interval: 10s} under the service gives them; x-fargate.ingress has health_port and health_codes",
+    ),
+    "loadbalancer.passhostheader": (
+        "the load balancer passes the Host header on as the client sent it",
+        "let the application accept that name",
+    ),
+}
+"""What the loss of an option means and what to write, by how the option starts."""
+_OTHER = (
+    "the load balancer has no such option",
+    "remove the label, or write x-fargate: {ingress: […]} with what the load balancer has",
+)
+
+
+def _lost(route: _Route, labels: Mapping[str, str]) -> Iterator[_Outcome]:
+    """Yield each kind of option of a route that is opened without it, at its first label."""
+    named = route.labels.get("service", "").partition("@")[0]
+    options = dict(route.keys)
+    for key in labels:
+        match = _SERVICE.fullmatch(key)
+        if match and match[1].lower() == "http" and (not named or match[2] == named):
+            options[match[3].lower()] = key
+    seen: set[str] = set()
+    for option, label in options.items():
+        start = next((start for start in _OPTIONS if option.startswith(start)), option)
+        if start not in seen and not _KEPT.fullmatch(option) and not _says_the_same(option, labels[label]):
+            seen.add(start)
+            meaning, hint = _OPTIONS.get(start, _OTHER)
+            path = ("services", route.service.name, "labels", label)
+            yield path, _Lost(label, meaning, hint)
+
+
+def _says_the_same(option: str, value: str) -> bool:
+    """Whether the load balancer does what an option asks for anyway."""
+    return option == "loadbalancer.passhostheader" and value.lower() == "true"
 
 
 # -- the rule --------------------------------------------------------------------------------------------------
@@ -282,23 +481,29 @@ def _split(text: str, operator: str) -> list[str]:
 
 
 def _with_entries(
-    project: Project,
-    service: Service,
-    found: Sequence[tuple[Path, _Read | _Closed]],
-    report: list[Diagnostic],
+    project: Project, service: Service, found: Sequence[_Outcome], report: list[Diagnostic]
 ) -> Service:
+    read = [outcome for _, outcome in found if isinstance(outcome, _Read)]
     entries: list[Mapping[str, Any]] = []
+    for one in read:
+        entries += [entry for entry in one.entries if entry not in entries]
     for path, outcome in found:
-        at = project.at(*path)
-        if isinstance(outcome, _Read):
-            entries += [entry for entry in outcome.entries if entry not in entries]
-            hint = "x-fargate: {ingress: […]} under the service says it in other words, x-fargate: {ingress: false} keeps it inside"
-            report.append(Diagnostic(READ, Severity.INFO, outcome.message, path, at, hint, URL))
-        else:
-            text = f"the route {path[-1]} of Traefik, which is left out, is not opened: {outcome.reason}"
-            hint = f"to open it, write under {service.name}: x-fargate: {{ingress: [{outcome.entry}]}}"
-            report.append(Diagnostic(NOT_OPENED, Severity.WARNING, text, path, at, hint, URL))
+        report.append(_finding(service, path, outcome)._replace(location=project.at(*path)))
     if not entries:
         return service
     own = {**options_of(service), "ingress": entries}
     return service._replace(extensions={**service.extensions, "x-fargate": own})
+
+
+def _finding(service: Service, path: Path, outcome: _Read | _Closed | _Lost) -> Diagnostic:
+    if isinstance(outcome, _Read):
+        hint = "x-fargate: {ingress: […]} under the service says it in other words, x-fargate: {ingress: false} keeps it inside"
+        return Diagnostic(READ, Severity.INFO, outcome.message, path, None, hint, URL)
+    if isinstance(outcome, _Lost):
+        text = f"{outcome.label} of Traefik, which is left out, has no effect: {outcome.message}"
+        about = TARGETS_URL if _SERVICE.fullmatch(outcome.label) else URL
+        return Diagnostic(LOST, Severity.WARNING, text, path, None, outcome.hint, about)
+    text = f"the route {path[-1]} of Traefik, which is left out, is not opened: {outcome.reason}"
+    hint = f"to open it, write under {service.name}: x-fargate: {{ingress: [{outcome.entry}]}}"
+    url = NETWORK_URL if outcome.code == NOT_HTTP else URL
+    return Diagnostic(outcome.code, Severity.WARNING, text, path, None, hint, url)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from compose2fargate.api import Translated
-from compose2fargate.aws.resources import ListenerRule, RuleCondition
+from compose2fargate.aws.resources import Listener, ListenerRule, RuleCondition, TargetGroup
 from compose2fargate.diagnostics import Severity
 from tests.mapping.conftest import Translate
 from tests.mapping.test_tasks import codes
@@ -64,11 +64,11 @@ def test_the_file_can_ask_for_it(translated: Translate) -> None:
 # -- Traefik ---------------------------------------------------------------------------------------------------
 
 
-def routed(labels: dict[str, str], extra: str = "") -> str:
+def routed(labels: dict[str, str], extra: str = "", proxy: str = "ports: ['80:80']") -> str:
     lines = "".join(f"\n      {key}: '{value}'" for key, value in labels.items())
     return f"""
 services:
-  proxy: {{image: traefik:v3, volumes: ['{SOCKET}'], ports: ['80:80']}}
+  proxy: {{image: traefik:v3, volumes: ['{SOCKET}'], {proxy}}}
   app:
     image: registry.example.com/app
     {extra}
@@ -152,10 +152,15 @@ def test_a_route_over_tls_takes_a_certificate(translated: Translate) -> None:
 
 
 @pytest.mark.parametrize(
-    "labels", [{**rule("Host(`a`)"), "traefik.enable": "false"}, rule("Host(`a`)", service="api@internal")]
+    ("labels", "said"),
+    [({**rule("Host(`a`)"), "traefik.enable": "false"}, 0), (rule("Host(`a`)", service="api@internal"), 1)],
 )
-def test_what_traefik_does_not_route_is_not_opened(labels: dict[str, str], translated: Translate) -> None:
-    assert conditions(translated(routed(labels), without=("proxy",))) == []
+def test_what_traefik_does_not_route_is_not_opened(
+    labels: dict[str, str], said: int, translated: Translate
+) -> None:
+    made = translated(routed(labels), without=("proxy",))
+    assert conditions(made) == []
+    assert len([d for d in made.diagnostics if d.code == "C2F509"]) == said
 
 
 def test_labels_stay_labels_while_traefik_is_there(translated: Translate) -> None:
@@ -167,3 +172,179 @@ def test_what_the_user_says_wins(translated: Translate) -> None:
         routed(rule("Host(`a`)"), "x-fargate: {ingress: [{port: 8000, host: b}]}"), without=("proxy",)
     )
     assert conditions(made) == [(host("b"),)]
+
+
+def tcp(**options: str) -> dict[str, str]:
+    own = {f"traefik.tcp.routers.db.{key}": value for key, value in options.items()}
+    return {
+        "traefik.tcp.routers.db.rule": "HostSNI(`*`)",
+        "traefik.tcp.services.db.loadbalancer.server.port": "5432",
+        **own,
+    }
+
+
+@pytest.mark.parametrize(
+    ("labels", "entry"),
+    [
+        (tcp(), "{port: 5432, protocol: tcp}"),
+        (tcp(entrypoints="sql"), "{port: 5432, protocol: tcp, published: 15432}"),
+        (tcp(tls="true"), "{port: 5432, protocol: tls}"),
+        ({**tcp(tls="true"), "traefik.tcp.routers.db.tls.passthrough": "true"}, "{port: 5432, protocol: tcp}"),
+        ({"traefik.udp.routers.dns.entrypoints": "dns"}, "{port: 53, protocol: udp}"),
+    ],
+)  # fmt: skip
+def test_a_route_without_http_is_named_with_what_opens_it(
+    labels: dict[str, str], entry: str, translated: Translate
+) -> None:
+    proxy = "ports: ['15432:5433'], command: [--entrypoints.sql.address=:5433]"
+    made = translated(routed(labels, "ports: ['53/udp']", proxy), without=("proxy",))
+    (found,) = [d for d in made.diagnostics if d.code == "C2F510"]
+    assert (found.severity, f"ingress: [{entry}]" in found.hint) == (Severity.WARNING, True)
+    assert (found.path[-1], found.location and found.location.line) == (next(iter(labels)), 8)
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "lost"),
+    [
+        ("routers.app.priority", "7", True), ("routers.app.tls.options", "modern@file", True),
+        ("services.app.loadbalancer.sticky.cookie.name", "id", True), ("services.app.loadbalancer.healthcheck.hostname", "a", True),
+        ("services.app.loadbalancer.passhostheader", "false", True), ("services.app.loadbalancer.passhostheader", "true", False),
+        ("routers.app.entrypoints", "web", False), ("routers.app.tls.certresolver", "le", False), ("routers.app.unheard-of", "x", True),
+    ],
+)  # fmt: skip
+def test_an_option_that_no_listener_rule_has_is_named(
+    label: str, value: str, lost: bool, translated: Translate
+) -> None:
+    labels = {**rule("Host(`a`)"), f"traefik.http.{label}": value}
+    made = translated(routed(labels), without=("proxy",), certificate=CERTIFICATE)
+    found = [d for d in made.diagnostics if d.code == "C2F511"]
+    assert [(d.path[-1], d.severity) for d in found] == [(f"traefik.http.{label}", Severity.WARNING)] * lost
+    assert conditions(made) == [(host("a"),)]
+
+
+def test_what_belongs_together_is_named_once(translated: Translate) -> None:
+    sticky = "traefik.http.services.app.loadbalancer.sticky.cookie"
+    made = translated(
+        routed({**rule("Host(`a`)"), f"{sticky}.secure": "true", f"{sticky}.name": "x"}), without=("proxy",)
+    )
+    assert len([d for d in made.diagnostics if d.code == "C2F511"]) == 1
+
+
+def test_a_cookie_and_a_health_check_are_the_target_groups(translated: Translate) -> None:
+    own = "traefik.http.services.app.loadbalancer"
+    labels = {**rule("Host(`a`)"), f"{own}.sticky.cookie": "true", f"{own}.healthcheck.path": "/up"}
+    made = translated(routed(labels), without=("proxy",))
+    (group,) = [found for _, found in made.translation.stack.of_type(TargetGroup)]
+    assert (group.attributes["stickiness.enabled"], group.health_check_path) == ("true", "/up")
+    assert "C2F511" not in codes(made)
+
+
+def test_a_security_policy_is_had_as_the_hint_writes_it(translated: Translate) -> None:
+    text = "x-fargate: {patch: {listener/443: {SslPolicy: ELBSecurityPolicy-TLS13-1-3-2021-06}}}" + routed(
+        rule("Host(`a`)", tls="true")
+    )
+    made = translated(text, without=("proxy",), certificate=CERTIFICATE)
+    assert not errors(made)
+    listeners = dict(made.translation.stack.of_type(Listener))
+    assert listeners["listener/443"].ssl_policy == "ELBSecurityPolicy-TLS13-1-3-2021-06"
+
+
+def test_a_service_without_a_router_has_one_that_is_not_known(translated: Translate) -> None:
+    made = translated(routed({"traefik.enable": "true"}, "expose: ['8000']"), without=("proxy",))
+    (found,) = [d for d in made.diagnostics if d.code == "C2F509"]
+    assert "its labels name no router" in found.message
+    assert "{port: 8000, host: HOST}" in found.hint
+
+
+ENTRIES = "command: [--entrypoints.in.address=:9000, --entryPoints.out.address=:8443, --entrypoints.out.http.tls=true]"
+
+
+@pytest.mark.parametrize(
+    ("ports", "entry", "reason"),
+    [
+        ("[]", "in", "is not published"), ("['127.0.0.1:9000:9000']", "in", "is not published"),
+        ("['9000:9000']", "in", ""), ("['443:8443']", "out", "takes a certificate"), ("['80:80']", "elsewhere", ""),
+    ],
+)  # fmt: skip
+def test_an_entry_point_says_who_may_come_in(
+    ports: str, entry: str, reason: str, translated: Translate
+) -> None:
+    text = routed(rule("Host(`a`)", entrypoints=entry), proxy=f"ports: {ports}, {ENTRIES}")
+    made = translated(text, without=("proxy",))
+    closed = [d.message for d in made.diagnostics if d.code == "C2F509"]
+    assert (len(closed), conditions(made)) == ((1, []) if reason else (0, [(host("a"),)]))
+    assert all(reason in message for message in closed)
+
+
+def test_the_load_balancer_listens_where_traefik_did(translated: Translate) -> None:
+    own = "ports: ['8000:8000']"
+    usual = translated(routed(rule("Host(`a`)"), own), without=("proxy",))
+    assert "listener/80" in usual.translation.stack.resources
+    text = routed(rule("Host(`a`)", entrypoints="in"), own, f"ports: ['9001:9000'], {ENTRIES}")
+    assert "listener/9001" in translated(text, without=("proxy",)).translation.stack.resources
+
+
+def test_a_server_of_another_protocol_is_not_guessed(translated: Translate) -> None:
+    labels = {**rule("Host(`a`)"), "traefik.http.services.app.loadbalancer.server.scheme": "h2c"}
+    made = translated(routed(labels), without=("proxy",))
+    assert "h2c" in next(d.message for d in made.diagnostics if d.code == "C2F509")
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "command: [--providers.file.directory=/routes]", "environment: {TRAEFIK_PROVIDERS_FILE_FILENAME: /r.yaml}",
+        "command: ['--configFile=/conf.yaml']",
+    ],
+)  # fmt: skip
+def test_routes_in_files_are_not_lost_in_silence(proxy: str, translated: Translate) -> None:
+    made = translated(routed(rule("Host(`a`)"), proxy=proxy), without=("proxy",))
+    (found,) = [d for d in made.diagnostics if d.code == "C2F512"]
+    assert found.location is not None
+    assert "C2F512" not in codes(translated(routed(rule("Host(`a`)")), without=("proxy",)))
+
+
+# -- nginx-proxy and Caddy -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("image", "keys", "entry"),
+    [
+        ("nginxproxy/nginx-proxy", "environment: {VIRTUAL_HOST: 'a.example.com,b.example.com', VIRTUAL_PORT: '8080'}",
+         "{port: 8080, host: [a.example.com, b.example.com]}"),
+        ("jwilder/nginx-proxy", "environment: [VIRTUAL_HOST=a.example.com, VIRTUAL_PATH=/api/], expose: ['3000']",
+         "{port: 3000, host: a.example.com, path: /api/*}"),
+        ("jwilder/nginx-proxy", "environment: [VIRTUAL_HOST=a.example.com]", "{port: 80, host: a.example.com}"),
+        ("lucaslorentz/caddy-docker-proxy", "labels: {caddy: a.example.com, caddy.reverse_proxy: '{{upstreams 8000}}'}",
+         "{port: 8000, host: a.example.com}"),
+        ("lucaslorentz/caddy-docker-proxy", "labels: {caddy_1: 'https://a.example.com', caddy_1.reverse_proxy: '{{upstreams}}'}",
+         "{port: 80, host: a.example.com}"),
+    ],
+)  # fmt: skip
+def test_a_route_of_another_proxy_is_named_with_what_opens_it(
+    image: str, keys: str, entry: str, translated: Translate
+) -> None:
+    text = f"""
+services:
+  proxy: {{image: {image}, volumes: ['{SOCKET}'], ports: ['80:80']}}
+  app:
+    image: registry.example.com/app
+    {keys.replace(", expose", chr(10) + "    expose")}
+"""
+    made = translated(text, without_host_tools=True)
+    (found,) = [d for d in made.diagnostics if d.code == "C2F513"]
+    assert f"x-fargate: {{ingress: [{entry}]}}" in found.hint
+    assert (found.severity, found.location and found.location.line) == (Severity.WARNING, 6)
+    assert "C2F513" not in codes(translated(text, allow=("C2F211",)))
+
+
+def test_what_the_file_says_itself_needs_no_finding(translated: Translate) -> None:
+    made = translated(
+        f"""
+services:
+  proxy: {{image: jwilder/nginx-proxy, volumes: ['{SOCKET}']}}
+  app: {{image: a, environment: {{VIRTUAL_HOST: a}}, x-fargate: {{ingress: [{{port: 80, host: a}}]}}}}
+""",
+        without_host_tools=True,
+    )
+    assert "C2F513" not in codes(made)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from compose2fargate.api import LoadOptions, Translated, convert
-from compose2fargate.aws.resources import Existing
+from compose2fargate.aws.resources import Existing, TargetGroup
 from compose2fargate.diagnostics import LoadError, Severity
 from compose2fargate.mapping import x_aws
 from compose2fargate.mapping.coverage import Outcome
@@ -45,6 +45,19 @@ def test_a_service_patches_what_comes_from_it(translated: Translate) -> None:
             "enableFaultInjection": True,
         }
     }
+    assert errors(made) == []
+
+
+def test_a_service_patches_its_target_groups_and_no_others(translated: Translate) -> None:
+    patch = "{patch: {target_group: {attributes: {stickiness.enabled: 'true'}}}}"
+    made = translated(
+        "services:\n"
+        f"  web: {{image: nginx, ports: ['80:80'], x-fargate: {patch}}}\n"
+        "  other: {image: httpd, ports: ['81:80']}\n"
+    )
+    attributes = {i: dict(g.attributes) for i, g in made.translation.stack.of_type(TargetGroup)}
+    assert attributes["target-group/web-80"]["stickiness.enabled"] == "true"
+    assert "stickiness.enabled" not in attributes["target-group/other-80"]
     assert errors(made) == []
 
 
