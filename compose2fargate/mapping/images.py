@@ -6,6 +6,7 @@ from compose2fargate.aws.builds import PushedImage
 from compose2fargate.aws.values import BuiltImage, Ref
 from compose2fargate.compose.model import Service
 from compose2fargate.mapping.context import Context
+from compose2fargate.mapping.names import apart, repository_part
 
 DEFAULT_TAG = "latest"
 
@@ -115,7 +116,9 @@ def repository_name(ctx: Context, service: Service) -> str:
 
 def default_repository(ctx: Context, service: Service) -> str:
     """Give the repository of an image that has no name of its own."""
-    return f"{ctx.project.name}/{service.name}".lower()
+    lower = service.name == service.name.lower()  # such a name is never the one that gives way
+    name = service.name if lower else apart(ctx.project.services)[service.name]
+    return f"{repository_part(ctx.project.name)}/{repository_part(name)}"
 
 
 def own_repository(ctx: Context, service: Service) -> str:

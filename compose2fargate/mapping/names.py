@@ -59,6 +59,43 @@ def dns_name(text: str) -> str:
     return lowered if len(lowered) <= 127 else f"{lowered[:118]}-{sha256(text.encode()).hexdigest()[:8]}"
 
 
+_ECR_PART = re.compile(r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*")
+
+
+def repository_part(text: str) -> str:
+    """Give a legal part of an ECR repository's name: lower case, with single dots, and nothing but letters and digits at its ends.
+
+    Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
+    """
+    lowered = text.lower()
+    return (
+        lowered
+        if _ECR_PART.fullmatch(lowered)
+        else hashed(re.sub(r"[^a-z0-9]+", "-", lowered).strip("-"), text)
+    )
+
+
+def hashed(name: str, text: str, limit: int = 255) -> str:
+    """Give a name with digits of the hash of the text that it stands for, by which it differs from others like it."""
+    digits = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+    return f"{name[: limit - _DIGITS - 1].rstrip('-')}-{digits}".lstrip("-")
+
+
+def apart(names: Iterable[str], limit: int = 255) -> Mapping[str, str]:
+    """Give names that stay apart where case does not count: of those that differ in nothing else, the lowest keeps its own.
+
+    "Names are not distinguished by case": https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html;
+    "Names are case-insensitive": https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
+    """
+    result: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in sorted(names, key=lambda name: (name != name.lower(), name)):
+        shown = hashed(name, name, limit) if name.lower() in taken else name
+        taken.add(shown.lower())
+        result[name] = shown
+    return result
+
+
 def unique(names: Iterable[str]) -> Mapping[str, str]:
     """Give each compose name a legal ECS name that no other one has; legal names always keep theirs."""
     given = sorted(names)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from compose2fargate.aws.builds import ImageBuild, PushedImage
 from compose2fargate.aws.fargate import LOG_RETENTION_DAYS
@@ -12,6 +12,7 @@ from compose2fargate.aws.resources import (
     Account,
     Cluster,
     ClusterSetting,
+    DiscoveryService,
     EcsService,
     Existing,
     LogConfiguration,
@@ -21,6 +22,9 @@ from compose2fargate.aws.resources import (
     NetworkConfiguration,
     Repository,
     Resource,
+    Role,
+    SecurityGroup,
+    TargetGroup,
     TaskDefinition,
 )
 from compose2fargate.aws.rules import stack_violations
@@ -63,6 +67,7 @@ from compose2fargate.mapping.order import after, find_order
 from compose2fargate.mapping.other_proxies import lost_routes
 from compose2fargate.mapping.patch import apply_patches
 from compose2fargate.mapping.roles import (
+    MAX_ROLE_NAME,
     execution_role,
     infrastructure_role,
     project_tags,
@@ -303,8 +308,29 @@ class _Builder:
             for logical_id, service in self.origins.items()
         }
         sources = {logical_id: f"{at.file}:{at.line}" for logical_id, at in places.items() if at}
-        resources = dict(sorted(self.resources.items(), key=lambda item: _rank(item[0])))
+        resources = dict(sorted(_apart(self.resources).items(), key=lambda item: _rank(item[0])))
         return Stack(self._ctx.stack, resources, self.origins, self.files, after=after, sources=sources)
+
+
+_FOLDED: tuple[tuple[type, str, int], ...] = (
+    (Role, "role_name", MAX_ROLE_NAME),
+    (SecurityGroup, "group_name", 255),
+    (TargetGroup, "name", 32),
+)
+"""Resources whose names AWS does not tell apart by case, with the field and its length."""
+
+
+def _apart(resources: Mapping[str, Resource]) -> dict[str, Resource]:
+    """Give the resources with names that stay apart where case does not count: `Web` and `web` are two services."""
+    result = dict(resources)
+    for kind, field, limit in _FOLDED:
+        found = {key: str(getattr(made, field)) for key, made in resources.items() if isinstance(made, kind)}
+        shown = names.apart(set(found.values()), limit)
+        for key, name in found.items():
+            if shown[name] != name:
+                renamed: Any = resources[key]
+                result[key] = renamed._replace(**{field: shown[name]})
+    return result
 
 
 _KINDS = (
@@ -488,20 +514,28 @@ def _validate(ctx: Context, stack: Stack) -> None:
 
 def _validate_names(ctx: Context, stack: Stack) -> None:
     """Refuse two services that would answer to one name: DNS does not tell upper from lower case."""
-    taken: dict[str, str] = {}
+    taken: dict[tuple[str, str], str] = {}
+    for where, name, origin in _offered(ctx, stack):
+        first = taken.setdefault((where, name), origin)
+        if first != origin:
+            ctx.refuse(
+                "C2F226",
+                ("services", origin),
+                f"{first} and {origin} would both be called {name} in {where}, which does not tell upper from lower case",
+                hint=f"rename one of them, or leave it out: --without {origin}",
+                url=CONNECT_URL,
+            )
+
+
+def _offered(ctx: Context, stack: Stack) -> Iterator[tuple[str, str, str]]:
+    """Yield where a name is known, the name, and the service that has it."""
     for logical_id, service in stack.of_type(EcsService):
-        origin = stack.origins[logical_id]
         connect = service.service_connect_configuration
         for offered in connect.services if connect else ():
-            first = taken.setdefault(offered.discovery_name, origin)
-            if first != origin:
-                ctx.refuse(
-                    "C2F226",
-                    ("services", origin),
-                    f"{first} and {origin} would both be called {offered.discovery_name} in Service Connect",
-                    hint="rename one of them",
-                    url=CONNECT_URL,
-                )
+            yield "Service Connect", offered.discovery_name, stack.origins[logical_id]
+    origins = {name: origin for origin, name in ctx.names.items()}
+    for logical_id, registered in stack.of_type(DiscoveryService):
+        yield "private DNS", registered.name, origins[logical_id.partition("/")[2]]
 
 
 # -- services ------------------------------------------------------------------------------------------------
