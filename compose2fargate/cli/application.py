@@ -10,7 +10,14 @@ import click
 
 from compose2fargate import __version__
 from compose2fargate.cli.console import Console
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS
+from compose2fargate.cli.options import (
+    COMPOSE_OPTIONS,
+    MODEL_SWITCHES,
+    OUTPUT_OPTIONS,
+    chosen,
+    engine_options,
+)
+from compose2fargate.cli.spelling import as_click
 from compose2fargate.diagnostics import Compose2FargateError
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -77,6 +84,10 @@ class Application(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse what stands before the command's name, in Docker Compose's spelling too."""
+        return super().parse_args(ctx, as_click(self.params, args, interspersed=False))
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -87,7 +98,14 @@ class Application(click.Group):
 
             near = get_close_matches(name, COMMANDS, n=1)
             ctx.fail(f"No such command '{name}'." + (f" Did you mean '{near[0]}'?" if near else ""))
-        return super().resolve_command(ctx, args)
+        found, command, rest = super().resolve_command(ctx, args)
+        if command is None:
+            return found, command, rest
+        _refuse_model_switches(ctx, name)
+        interspersed = command.context_settings.get(
+            "allow_interspersed_args", command.allow_interspersed_args
+        )
+        return found, command, as_click(command.params, rest, interspersed=interspersed)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         """Write the commands' lines of the help from the table, importing none."""
@@ -103,9 +121,17 @@ class Application(click.Group):
             ctx.exit(error.exit_code)
 
 
+def _refuse_model_switches(ctx: click.Context, command: str) -> None:
+    """Refuse options that would be lost: other commands than `config` have no dry run of this name, nor that other model."""
+    flags = [flag for name, (flag, _) in MODEL_SWITCHES.items() if name in chosen(ctx)]
+    if flags and command != "config":
+        instead = " (plan says what apply would do)" if command == "apply" else ""
+        ctx.fail(f"{flags[0]} stands before config only, and {command} does not have it there{instead}.")
+
+
 application = Application(
     name="compose2fargate",
-    params=[*COMPOSE_OPTIONS, *OUTPUT_OPTIONS],
+    params=[*COMPOSE_OPTIONS, *engine_options(hidden=True), *OUTPUT_OPTIONS],
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Compile docker-compose files to AWS ECS on Fargate.",
     epilog="Options that say which compose project is meant may also follow the command.",

@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from compose2fargate.cli.console import Console, cannot_write, standard_input, write
-from compose2fargate.cli.options import COLOR_OPTIONS, COMPOSE_OPTIONS, load_options
+from compose2fargate.cli.options import COLOR_OPTIONS, COMPOSE_OPTIONS, chosen, engine_options, load_options
 from compose2fargate.compose.loader import Loaded, load
 from compose2fargate.compose.render import escape_dollars, to_json, to_yaml
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
@@ -38,13 +38,6 @@ SWITCHES: Final = {
 }
 """The loader's options that the command can switch off."""
 
-COMPATIBLE: Final = {
-    "all_resources": ("--all-resources", "Keep resources that no service uses."),
-    "compatibility": ("--compatibility", "The same as --no-normalize."),
-    "dry_run": ("--dry-run", "Accepted; this command changes nothing anyway."),
-}
-"""Options that Docker Compose has for all its commands, and what they mean to this one."""
-
 _REGISTRY: Final = ("--resolve-image-digests", "--lock-image-digests")
 
 
@@ -56,22 +49,6 @@ class _Format(click.Choice[str]):
         return super().convert(value, param, ctx) if value else None
 
 
-class _Command(click.Command):
-    """A command whose switches take a value as Go's do: `--quiet=false`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take the values of switches for what they say, and parse the rest."""
-        switches = {name for param in self.params if getattr(param, "is_flag", False) for name in param.opts}
-        spoken = {f"{name}={word}": [name] * on for name in switches for word, on in _WORDS.items()}
-        return super().parse_args(ctx, [said for arg in args for said in spoken.get(arg, [arg])])
-
-
-_WORDS: Final = {
-    **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
-    **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
-}
-
-
 def _options() -> Iterator[click.Parameter]:
     yield click.Argument(["services"], nargs=-1, metavar="[SERVICE]...")
     yield click.Option(["--format"], type=_Format(["yaml", "json"]), help="Format of the output.")
@@ -79,8 +56,6 @@ def _options() -> Iterator[click.Parameter]:
     yield click.Option(["-q", "--quiet"], is_flag=True, help="Only validate, don't print anything.")
     for name, (flag, text) in SWITCHES.items():
         yield click.Option([f"no_{name}", flag], is_flag=True, help=text)
-    for name, (flag, text) in COMPATIBLE.items():
-        yield click.Option([name, flag], is_flag=True, help=text)
     for name, text in LISTINGS.items():
         arguments: dict[str, Any] = {"metavar": "SERVICE,..."} if name == "hash" else {"is_flag": True}
         yield click.Option([f"list_{name}", f"--{name}"], help=text, **arguments)
@@ -89,10 +64,11 @@ def _options() -> Iterator[click.Parameter]:
             [flag], is_flag=True, help="Refused: it needs a registry, and this program works offline."
         )
     yield from COMPOSE_OPTIONS
+    yield from engine_options(hidden=False)
     yield from COLOR_OPTIONS
 
 
-@click.command("config", cls=_Command, params=list(_options()))
+@click.command("config", params=list(_options()))
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
     """Print the canonical compose model.
@@ -101,8 +77,8 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     """
     _refuse_registry(values)
     switches = {name: not values[f"no_{name}"] for name in SWITCHES}
-    switches["normalize"] &= not values["compatibility"]
-    switches["all_resources"] = values["all_resources"]
+    switches["normalize"] &= not chosen(ctx).get("compatibility", False)
+    switches["all_resources"] = chosen(ctx).get("all_resources", False)
     listing = next((name for name in LISTINGS if values[f"list_{name}"]), None)
     if listing is not None:
         from compose2fargate.cli.listings import print_listing

@@ -8,7 +8,8 @@ replaced by the later one.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -24,6 +25,10 @@ _CHOSEN: Final = "compose2fargate.chosen"
 
 def chosen(ctx: click.Context) -> Mapping[str, Any]:
     """Give the values of the shared options that the user has set, by parameter name."""
+    return _values(ctx)
+
+
+def _values(ctx: click.Context) -> dict[str, Any]:
     values: dict[str, Any] = ctx.meta.setdefault(_CHOSEN, {})
     return values
 
@@ -32,7 +37,7 @@ def _choose(ctx: click.Context, option: click.Parameter, value: Any) -> None:
     assert option.name is not None  # noqa: S101 - click names every parameter when it is made
     if ctx.get_parameter_source(option.name) is ParameterSource.DEFAULT:
         return
-    values: dict[str, Any] = ctx.meta.setdefault(_CHOSEN, {})
+    values = _values(ctx)
     values[option.name] = (*values.get(option.name, ()), *value) if option.multiple else value
 
 
@@ -49,10 +54,65 @@ COMPOSE_OPTIONS: Final = (
     shared(
         "project_directory", "--project-directory", metavar="DIR", help="Directory that paths start from."
     ),
+    shared(
+        "project_directory",
+        "--workdir",
+        hidden=True,
+        metavar="DIR",
+        help="The old name of --project-directory.",
+    ),
     shared("profiles", "--profile", multiple=True, metavar="NAME", help="Profile to enable; repeatable."),
     shared("env_files", "--env-file", multiple=True, metavar="FILE", help="Environment file; repeatable."),
 )
 """Which compose project is meant, as in Docker Compose."""
+
+
+def _go_integers(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> None:
+    """Refuse what Go's ParseInt refuses, wherever it stands; the number itself says nothing to this program."""
+    for value in values:
+        if not _INTEGER.fullmatch(value):
+            raise click.BadParameter(f"{value!r} is not a valid integer.")
+
+
+def _ansi(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value in _ANSI:
+        _values(ctx)["color"] = _ANSI[value]
+
+
+_ANSI: Final = {"never": False, "always": True}
+_INTEGER: Final = re.compile(
+    r"[+-]?(?:[0-9]{1,18}|[1-9][0-9_]{0,17}|0[xX][0-9a-fA-F]{1,15}|0[bB][01]{1,62}|0[oO][0-7]{1,20})"
+)
+_PROGRESS: Final = ("auto", "tty", "plain", "json", "quiet", "none", "")
+MODEL_SWITCHES: Final = {
+    "all_resources": ("--all-resources", "Keep resources that no service uses."),
+    "compatibility": ("--compatibility", "The same as --no-normalize."),
+    "dry_run": ("--dry-run", "Accepted; this command changes nothing anyway."),
+}
+"""What Docker Compose has for all its commands, and `config` alone has here."""
+
+
+def engine_options(*, hidden: bool) -> Iterator[click.Option]:
+    """Yield the options that Docker Compose has for all its commands, and that say nothing about the model or only to `config`."""
+    for name, (flag, text) in MODEL_SWITCHES.items():
+        yield shared(name, flag, is_flag=True, hidden=hidden, help=text)
+    unused: dict[str, Any] = {"hidden": True, "expose_value": False}
+    yield click.Option(
+        ["--ansi"],
+        callback=_ansi,
+        metavar="WHEN",
+        help="never and always are --no-color and --color.",
+        **unused,
+    )
+    yield click.Option(["--no-ansi"], is_flag=True, help="Accepted.", **unused)
+    yield click.Option(
+        ["--progress"], type=click.Choice(_PROGRESS), envvar="COMPOSE_PROGRESS", help="Accepted.", **unused
+    )
+    yield click.Option(
+        ["--parallel"], callback=_go_integers, multiple=True, metavar="NUMBER", help="Accepted.", **unused
+    )
+    yield click.Option(["--verbose"], is_flag=True, help="Accepted.", **unused)
+
 
 COLOR_OPTIONS: Final = (
     shared("color", "--color/--no-color", default=None, help="Colour diagnostics (default: on a terminal)."),

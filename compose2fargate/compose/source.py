@@ -142,6 +142,7 @@ class _Discovery:
         if not self.files:
             self.files = self.files_of_environment(environment) or self.default_files()
         self.add_env_files(environment)
+        _check_limit(environment)
         working_dir = self.directory()
         name = self.options.project_name or environment.get("COMPOSE_PROJECT_NAME", "")
         if name != normalise_project_name(name):
@@ -294,6 +295,20 @@ def _truth(name: str, word: str) -> bool:
             finding("C2F114", f"{name} is {word!r}, which is no boolean", None, "Set it to 1 or 0.")
         )
     return word in _TRUE
+
+
+def _check_limit(environment: Mapping[str, str]) -> None:
+    """Refuse a limit that Docker Compose refuses, though nothing here is limited by it."""
+    word = environment.get("COMPOSE_PARALLEL_LIMIT")
+    if word is not None and not re.fullmatch(r"[+-]?[0-9]{1,18}", word):
+        raise LoadError(
+            finding(
+                "C2F114",
+                f"COMPOSE_PARALLEL_LIMIT is {word!r}, which is no integer",
+                None,
+                "Set it to a number, or unset it.",
+            )
+        )
 
 
 def read_text(path: str, shown: str = "", *, stdin: TextIO | None = None, errors: str = "strict") -> str:

@@ -124,7 +124,7 @@ def run_ours(project: Project, folder: Path) -> Result:
         _inside(folder, surroundings(project, folder)),
         mock.patch.multiple(sys, stdin=stdin, stdout=out, stderr=err),
     ):
-        status = run([*project.arguments, "config", *project.options, "--debug"])
+        status = run([*project.arguments, "config", "--debug", *project.options])
     return Result(status, *(_text(stream) for stream in (out, err)))
 
 

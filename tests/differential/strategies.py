@@ -643,6 +643,33 @@ def _project(tree: Any, others: Mapping[str, str], arguments: tuple[str, ...] = 
     return Project(files, arguments, {"SET": "set-value", "EMPTY": ""})
 
 
+BEFORE = pick(
+    ["-p=x"], ["-px"], ["-p", "x"], ["-p="], ["-p=a=b"], ["-f=b.yaml"], ["-fb.yaml"], ["-f", "b.yaml"], ["--file=b.yaml"], ["--ansi", "never"], ["--ansi="],
+    ["--ansi=x"], ["--progress", "plain"], ["--progress="], ["--progress=x"], ["--progress=none"], ["--parallel", "3"], ["--parallel=-1"], ["--parallel=x"],
+    ["--parallel=0x1f"], ["--parallel=1_0"], ["--parallel="], ["--all-resources"], ["--all-resources=false"], ["--compatibility"], ["--compatibility=T"],
+    ["--dry-run"], ["--dry-run=0"], ["--verbose"], ["--verbose=x"], ["--profile=p"], ["--profile", "p"], ["--profile="], ["--project-directory=sub"],
+    ["--workdir", "sub"], ["--env-file=b.env"], ["--project-name=y"],
+)  # fmt: skip
+AFTER = pick(
+    ["-q"], ["-q=false"], ["-q=1"], ["-q=x"], ["-qq"], ["--quiet=F"], ["--format=json"], ["--format", "json"], ["--format="], ["--services"], ["--services=0"],
+    ["--no-interpolate=true"], ["--no-normalize"], ["--dry-run"], ["--images"], ["x"], ["web"], ["--", "x"], ["-oq.txt"], ["-o=q.txt"], ["-qo", "q.txt"],
+)  # fmt: skip
+"""Options of all commands, and of `config`, in the spellings that Docker Compose takes or refuses."""
+ARGUED = "services: {web: {image: 'a:${V-unset}', profiles: [p]}, x: {image: b}}\nvolumes: {unused: {}}\n"
+
+
+def argued(before: list[list[str]], after: list[list[str]]) -> Project:
+    """A project of little, called with much."""
+    files = {
+        "compose.yaml": ARGUED,
+        "b.yaml": ARGUED.replace("b}", "c}"),
+        "sub/compose.yaml": ARGUED,
+        "b.env": "V=b\n",
+    }
+    options = tuple(word for words in sorted(after, key=lambda words: words[0] == "--") for word in words)
+    return Project(files, tuple(word for words in before for word in words), {}, options)
+
+
 FOCUSED: dict[str, Strategy] = {
     "key": of_one_key(),
     "merge": merged_keys(),
@@ -677,6 +704,7 @@ FOCUSED: dict[str, Strategy] = {
     "devices": mapping_of("ab/:.rwm=", 12).map(lambda text: of_service("devices", [text])),
     "hosts": mapping_of("ab=:[].1,", 10).map(lambda text: of_service("extra_hosts", [text])),
     "environment": mapping_of("aB= :\"'#\n", 8).map(lambda text: of_service("environment", [text])),
+    "command line": st.builds(argued, st.lists(BEFORE, max_size=3), st.lists(AFTER, max_size=3)),
     "image": mapping_of("ab/:@.-_ ", 8).map(lambda text: of_service("image", text)),
     "expose": mapping_of("0123456789-/tcpud a", 8).map(lambda text: of_service("expose", [text])),
 }  # fmt: skip

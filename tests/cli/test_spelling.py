@@ -1,0 +1,98 @@
+"""Options as Docker Compose spells them, before and after the command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, engine_options
+from compose2fargate.cli.spelling import as_click
+from tests.conftest import Program
+
+PARAMS = [*COMPOSE_OPTIONS, *engine_options(hidden=True), *OUTPUT_OPTIONS]
+COMPOSE = "services: {web: {image: 'a:${V-unset}', profiles: [p]}, x: {image: b}}\nvolumes: {unused: {}}\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name in ("compose.yaml", "other.yaml"):
+        (tmp_path / name).write_text(COMPOSE.replace("b}", f"{name}}}"))
+    (tmp_path / "sub").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("-p=x", "-px"), ("-px", "-px"), ("-p=a=b", "-pa=b"), ("-qp=x", "-q -px"), ("-qf x", "-q -f x"), ("-p=", "-p="),
+        ("--quiet=false", ""), ("--quiet=1", "--quiet"), ("-q=T", "-q"), ("-qf=x", "-q -fx"), ("--quiet=maybe", "--quiet=maybe"),
+        ("-f -p=x", "-f -p=x"), ("--file -q=false -q=false", "--file -q=false"), ("-- -p=x", "-- -p=x"), ("-", "-"), ("-x=1", "-x=1"),
+        ("--quiet -q=false", ""), ("-q=0 -q", "-q"), ("-qq -q=false", ""), ("-q=x", "-q -=x"), ("-f --quiet --quiet=F", "-f --quiet"),
+        ("--file=-p=x", "--file=-p=x"), ("a -p=x", "a -px"),
+    ],
+)  # fmt: skip
+def test_go_s_spelling_becomes_click_s(given: str, read: str) -> None:
+    assert as_click(PARAMS, given.split(), interspersed=True) == read.split()
+
+
+def test_nothing_is_touched_after_the_first_argument_where_that_ends_the_options() -> None:
+    assert as_click(PARAMS, ["-p=x", "run", "-p=x"], interspersed=False) == ["-px", "run", "-p=x"]
+    assert as_click([click.Argument(["a"])], ["a", "-p=x"], interspersed=True) == ["a", "-p=x"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shows"),
+    [
+        ("-p=shop", "", "name: shop"), ("", "-p=shop", "name: shop"), ("-f=other.yaml", "", "image: other.yaml"),
+        ("", "-f=other.yaml", "image: other.yaml"), ("--workdir sub -f compose.yaml", "", "name: sub"), ("--all-resources", "", "unused"),
+        ("", "--all-resources", "unused"), ("--ansi=never --progress plain --parallel=-1 --verbose --no-ansi --dry-run", "", "services:"),
+        ("", "--ansi never --progress quiet --parallel 0x10 --verbose --dry-run", "services:"), ("--progress=", "", "services:"),
+        ("--ansi config", "", "services:"),
+    ],
+)  # fmt: skip
+def test_config_takes_what_docker_compose_takes(
+    before: str, after: str, shows: str, program: Program, project: Path
+) -> None:
+    result = program(*before.split(), "config", *after.split(), cwd=project)
+    assert (result.status, shows in result.out) == (0, True), result.err
+
+
+def test_compatibility_before_the_command_is_that_after_it(program: Program, project: Path) -> None:
+    before, after, neither = (
+        program(*words, cwd=project).out
+        for words in (("--compatibility", "config"), ("config", "--compatibility"), ("config",))
+    )
+    assert before == after != neither
+    assert program("--compatibility=false", "config", cwd=project).out == neither
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        ("--progress=bogus config", {}), ("--parallel=x config", {}), ("--parallel= config", {}), ("--quiet=maybe config", {}),
+        ("--parallel -1 config -p=", {}), ("config", {"COMPOSE_PARALLEL_LIMIT": "x"}), ("config", {"COMPOSE_PROGRESS": "x"}),
+    ],
+)  # fmt: skip
+def test_what_docker_compose_refuses_is_refused(
+    arguments: str, variables: dict[str, str], program: Program, project: Path
+) -> None:
+    result = program(*arguments.split(), cwd=project, env={"PATH": "/usr/bin:/bin", **variables})
+    assert (result.status, result.out) == (2, "")
+
+
+@pytest.mark.parametrize("flag", ["--dry-run", "--all-resources", "--compatibility"])
+@pytest.mark.parametrize("command", ["apply", "convert", "push"])
+def test_a_switch_that_would_be_lost_is_refused(
+    flag: str, command: str, program: Program, project: Path
+) -> None:
+    result = program(flag, command, cwd=project)
+    assert result.status == 2
+    assert f"{flag} stands before config only" in result.err
+
+
+def test_ansi_says_when_diagnostics_are_coloured(program: Program, project: Path) -> None:
+    (project / "compose.yaml").write_text("services: {web: {imag: a}}\n")
+    assert "\x1b[" in program("--ansi=always", "config", cwd=project).err
+    assert "\x1b[" not in program("--ansi=never", "config", cwd=project).err
