@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from compose2fargate.diagnostics import Diagnostic, Location, Severity, sort_key
+from compose2fargate.diagnostics import Diagnostic, Location, Severity, Told, sort_key, told_once
 
 Sources = Callable[[str], "str | None"]
 """Gives the text of the file that a `Location` names, or None where it cannot be shown."""
@@ -67,19 +67,20 @@ _LONG_RUN: Final = r"(?<!sha256:)\b[A-Za-z0-9+_-]{40,}={0,2}"
 def render_text(diagnostics: Iterable[Diagnostic], sources: Sources, *, color: bool = False) -> str:
     """Render `diagnostics` for people: what, where, the source line with a caret, what to do, and a summary.
 
-    Findings that differ only in their place are told once, with all their places. Values of keys that look
-    like credentials are masked.
+    Findings that differ only in their place are told once, with all their places, and those of one place once,
+    with all their services. Values of keys that look like credentials are masked.
 
     Returns:
         Lines that end with a newline; empty when there are no diagnostics.
     """
-    ordered = sorted(diagnostics, key=sort_key)
-    if not ordered:
+    told = told_once(sorted(diagnostics, key=sort_key))
+    if not told:
         return ""
     paint = _paint if color else _plain
     lines_of = _LineReader(sources)
-    blocks = ["\n".join(_block(group, lines_of, paint)) for group in _grouped(ordered)]
-    return "\n\n".join([*blocks, paint("bold", summary(ordered))]) + "\n"
+    blocks = ["\n".join(_block(group, lines_of, paint)) for group in _grouped(told)]
+    counted = summary([one.diagnostic for one in told])
+    return "\n\n".join([*blocks, paint("bold", counted)]) + "\n"
 
 
 def render_json(
@@ -133,22 +134,24 @@ def mask_credentials(line: str) -> str:
     return line
 
 
-def _grouped(ordered: Iterable[Diagnostic]) -> Iterator[list[Diagnostic]]:
+def _grouped(told: Iterable[Told]) -> Iterator[list[Told]]:
     """Bring diagnostics that say the same together; errors come last, nearest to the prompt."""
-    groups: dict[tuple[object, ...], list[Diagnostic]] = {}
-    for d in ordered:
-        groups.setdefault((d.code, d.severity, d.message, d.hint, d.url, d.trail), []).append(d)
+    groups: dict[tuple[object, ...], list[Told]] = {}
+    for one in told:
+        d = one.diagnostic
+        groups.setdefault((d.code, d.severity, d.message, d.hint, d.url, d.trail), []).append(one)
     rank = {Severity.INFO: 0, Severity.WARNING: 1, Severity.ERROR: 2}
-    yield from sorted(groups.values(), key=lambda group: rank[group[0].severity])
+    yield from sorted(groups.values(), key=lambda group: rank[group[0].diagnostic.severity])
 
 
-def _block(group: Sequence[Diagnostic], lines_of: _LineReader, paint: _Painter) -> Iterator[str]:
-    first = group[0]
+def _block(group: Sequence[Told], lines_of: _LineReader, paint: _Painter) -> Iterator[str]:
+    first = group[0].diagnostic
     label = _LABELS[first.severity]
     yield f"{paint(label, f'{label} {first.code}')}: {paint('bold', _printable(first.message))}"
-    for place in group[:_PLACES_SHOWN]:
+    for place, others in group[:_PLACES_SHOWN]:
         if place.location or place.path:
-            yield f"  {paint('dim', '-->')} {_place(place)}"
+            likewise = f"; likewise {_listed(others)}" if others else ""
+            yield f"  {paint('dim', '-->')} {_place(place)}{_printable(likewise)}"
         if place is first and place.location and first.severity is not Severity.INFO:
             yield from _excerpt(place.location, lines_of, paint)
     if len(group) > _PLACES_SHOWN:
@@ -158,6 +161,16 @@ def _block(group: Sequence[Diagnostic], lines_of: _LineReader, paint: _Painter) 
         yield f"  {paint('bold', 'hint:')} {_printable(first.hint).replace(chr(10), chr(10) + ' ' * 8)}"
     if first.url:
         yield f"  {paint('dim', 'see ' + _printable(first.url))}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Name services: `api, db and web`, or the first few and how many more."""
+    shown = (
+        names
+        if len(names) <= _PLACES_SHOWN
+        else (*names[:_PLACES_SHOWN], f"{len(names) - _PLACES_SHOWN} more")
+    )
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
 def _place(diagnostic: Diagnostic) -> str:

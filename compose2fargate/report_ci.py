@@ -7,12 +7,12 @@ https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
 from compose2fargate import __version__
-from compose2fargate.diagnostics import CODES, Diagnostic, Severity, sort_key
+from compose2fargate.diagnostics import CODES, Diagnostic, Severity, Told, sort_key, told_once
 
 _COMMANDS: Final[Mapping[Severity, str]] = {
     Severity.ERROR: "error",
@@ -27,21 +27,22 @@ _LEVELS: Final[Mapping[Severity, str]] = {
 
 
 def github(diagnostics: Iterable[Diagnostic]) -> str:
-    """Write each diagnostic as a workflow command, which GitHub shows at its line."""
-    return "".join(f"{_command(d)}\n" for d in sorted(diagnostics, key=sort_key))
+    """Write each diagnostic as a workflow command, which GitHub shows at its line; one for each place, whatever it means for others."""
+    return "".join(f"{_command(*told)}\n" for told in told_once(sorted(diagnostics, key=sort_key)))
 
 
-def _command(diagnostic: Diagnostic) -> str:
+def _command(diagnostic: Diagnostic, others: Sequence[str]) -> str:
     properties = {"title": f"{diagnostic.code} {CODES.get(diagnostic.code, '')}".strip()}
     at = diagnostic.location
     if at is not None:
         properties = {"file": at.file, "line": str(at.line), "col": str(at.column), **properties}
     said = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    return f"::{_COMMANDS[diagnostic.severity]} {said}::{_data(_sentences(diagnostic))}"
+    return f"::{_COMMANDS[diagnostic.severity]} {said}::{_data(_sentences(diagnostic, others))}"
 
 
-def _sentences(diagnostic: Diagnostic) -> str:
-    return diagnostic.message + (f"\n{diagnostic.hint}" if diagnostic.hint else "")
+def _sentences(diagnostic: Diagnostic, others: Sequence[str] = ()) -> str:
+    likewise = f" (likewise {', '.join(others)})" if others else ""
+    return diagnostic.message + likewise + (f"\n{diagnostic.hint}" if diagnostic.hint else "")
 
 
 def _data(text: str) -> str:
@@ -54,8 +55,8 @@ def _property(text: str) -> str:
 
 def sarif(diagnostics: Iterable[Diagnostic]) -> str:
     """Write the diagnostics as one SARIF log."""
-    ordered = sorted(diagnostics, key=sort_key)
-    codes = sorted({d.code for d in ordered})
+    ordered = told_once(sorted(diagnostics, key=sort_key))
+    codes = sorted({d.code for d, _ in ordered})
     driver = {
         "name": "compose2fargate",
         "version": __version__,
@@ -69,13 +70,13 @@ def sarif(diagnostics: Iterable[Diagnostic]) -> str:
     return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
 
 
-def _results(diagnostics: Iterable[Diagnostic], codes: list[str]) -> Iterator[dict[str, Any]]:
-    for d in diagnostics:
+def _results(told: Iterable[Told], codes: list[str]) -> Iterator[dict[str, Any]]:
+    for d, others in told:
         result: dict[str, Any] = {
             "ruleId": d.code,
             "ruleIndex": codes.index(d.code),
             "level": _LEVELS[d.severity],
-            "message": {"text": _sentences(d)},
+            "message": {"text": _sentences(d, others)},
         }
         if d.location is not None:
             place = {

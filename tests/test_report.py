@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from compose2fargate.diagnostics import Diagnostic, Location, Path, Severity
+from compose2fargate.diagnostics import Diagnostic, Location, Path, Severity, told_once
 from compose2fargate.report import RENDERERS, mask_credentials, render_json, render_text, summary
+from compose2fargate.report_ci import github, sarif
 
 SOURCE = """\
 services:
@@ -224,3 +225,66 @@ def test_lines_without_a_credential_stay_as_they_are(line: str) -> None:
 
 def test_the_summary_counts_by_severity() -> None:
     assert summary([finding(), finding(), finding(severity=Severity.INFO)]) == "2 errors, 1 note"
+
+
+# -- one place, several services -------------------------------------------------------------------------------
+
+ANCHORED = """\
+x-env: &env
+  API_TOKEN: sesame
+services:
+  a: {environment: *env}
+  b: {environment: *env}
+  web: {environment: *env}
+"""
+
+
+def anchored(service: str, **changes: object) -> Diagnostic:
+    found = Diagnostic(
+        "C2F230",
+        Severity.WARNING,
+        "API_TOKEN looks like a credential",
+        ("services", service, "environment", "API_TOKEN"),
+        Location("compose.yaml", 2, 3),
+        f"write under {service}: x-fargate: {{secrets: {{API_TOKEN: /shop/{service}/API_TOKEN}}}}",
+    )
+    return found._replace(**changes)  # type: ignore[arg-type]
+
+
+def test_what_an_anchor_means_for_several_services_is_told_once() -> None:
+    found = [anchored(name) for name in ("a", "b", "web")]
+    text = render_text(found, lambda _: ANCHORED)
+    assert "(services.a.environment.API_TOKEN); likewise b and web\n" in text
+    assert (text.count("C2F230"), text.count("-->")) == (1, 1)
+    assert text.endswith("\n\n1 warning\n")
+
+
+def test_programs_get_all_of_them() -> None:
+    found = [anchored(name) for name in ("a", "b", "web")]
+    listed = json.loads(render_json(found, lambda _: ANCHORED))
+    assert [d["path"][1] for d in listed] == ["a", "b", "web"]
+    assert [f"/shop/{d['path'][1]}/" in d["hint"] for d in listed] == [True] * 3
+
+
+def test_a_line_is_annotated_once_with_all_its_services() -> None:
+    found = [anchored(name) for name in ("a", "b", "web")]
+    assert github(found).count("::warning") == 1
+    assert "(likewise b, web)" in github(found)
+    (result,) = json.loads(sarif(found))["runs"][0]["results"]
+    assert "(likewise b, web)" in result["message"]["text"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"location": Location("compose.yaml", 3, 3)}, {"code": "C2F231"}, {"message": "API_TOKEN is long"}, {"hint": ""},
+        {"path": ("services", "b", "environment", "OTHER")}, {"severity": Severity.INFO},
+    ],
+)  # fmt: skip
+def test_what_differs_in_more_than_the_service_is_told_apart(changes: dict[str, object]) -> None:
+    assert len(told_once([anchored("a"), anchored("b", **changes)])) == 2
+
+
+def test_a_name_counts_as_a_word_only() -> None:
+    one, other = (anchored(name, message=f"{name} is a-b of app", hint="") for name in ("a", "b"))
+    assert [told.others for told in told_once([one, other])] == [("b",)]
