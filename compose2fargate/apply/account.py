@@ -45,6 +45,10 @@ RATES: Mapping[str, Rate] = {
 """ECS operations and the bucket that they are taken from; operations with the same object share one bucket."""
 
 
+class StoppedError(Exception):
+    """Waiting ended because the user interrupted the run."""
+
+
 class Bucket:
     """A token bucket: `take` waits until there is a token."""
 
@@ -89,7 +93,8 @@ class Account:
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._memory: dict[Any, tuple[threading.Lock, list[Any]]] = {}
-        buckets = {id(rate): Bucket(rate) for rate in rates.values()}
+        self._stop = threading.Event()
+        buckets = {id(rate): Bucket(rate, sleep=self._wait) for rate in rates.values()}
         self._buckets = {operation: buckets[id(rate)] for operation, rate in rates.items()}
 
     def client(self, service: str) -> Any:
@@ -110,12 +115,18 @@ class Account:
         )
         if service == "ecs":
             client.meta.events.register("before-call.ecs", self._limit)
+        name = client.meta.service_model.service_id.hyphenize()
+        client.meta.events.register_first(f"needs-retry.{name}", self._no_more)
         return client
 
     def _limit(self, model: Any, **_: Any) -> None:
         bucket = self._buckets.get(model.name)
         if bucket:
             bucket.take()
+
+    def _no_more(self, **_: Any) -> bool | None:
+        """Try nothing again once the user has interrupted; botocore takes the first answer that is not None."""
+        return False if self._stop.is_set() else None
 
     def once(self, key: Any, read: Callable[[], Any]) -> Any:
         """Give what `read` gave for `key` before, or call it: for lists that many handlers look into."""
@@ -131,9 +142,22 @@ class Account:
         with self._lock:
             self._memory.clear()
 
+    def begin(self) -> threading.Event:
+        """Give the event that ends, when it is set, whatever waits in a run that begins now; one run at a time."""
+        self._stop = threading.Event()
+        return self._stop
+
     def sleep(self, seconds: float) -> None:
-        """Wait for AWS."""
-        time.sleep(seconds * self.pause)
+        """Wait for AWS.
+
+        Raises:
+            StoppedError: The user interrupted, before or meanwhile.
+        """
+        self._wait(seconds * self.pause)
+
+    def _wait(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise StoppedError
 
     def pages(self, service: str, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
         """Yield the items under `key` of all pages of a list."""
@@ -145,7 +169,11 @@ class Account:
             yield from page[key]
 
     def eventually(self, call: Callable[[], Any], codes: frozenset[str], *, seconds: float = 300) -> Any:
-        """Call until none of the error `codes` comes back: AWS needs time to let go of what was just deleted."""
+        """Call until none of the error `codes` comes back: AWS needs time to let go of what was just deleted.
+
+        Raises:
+            StoppedError: The user interrupted, before or meanwhile, and the call was not taken yet.
+        """
         delay, waited = 0.5, 0.0
         while True:
             try:

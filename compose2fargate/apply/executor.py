@@ -6,14 +6,13 @@ interrupted, or failed, or was killed, is finished by running it again.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any, Final, NamedTuple
 
 from compose2fargate.apply import graph
-from compose2fargate.apply.account import diagnose
+from compose2fargate.apply.account import StoppedError, diagnose
 from compose2fargate.apply.differences import differences
 from compose2fargate.apply.handlers import DELETION_RANK, HANDLERS, handler_of
 from compose2fargate.apply.handlers.core import Context, Found, Handler, Json, NoSecretValueError
@@ -24,7 +23,6 @@ from compose2fargate.apply.planner import CREATE, DELETE, REPLACE, RUN, UPDATE, 
 from compose2fargate.apply.waiting import (
     FailedError,
     Failure,
-    StoppedError,
     Waiter,
     wait_for_job,
     wait_for_service,
@@ -147,7 +145,7 @@ class _Executor:
         self.tasks: dict[str, list[str]] = {}
         self.notes: dict[str, str] = {}
         self.seconds: dict[str, float] = {}
-        self.stop = threading.Event()
+        self.stop = context.account.begin()
         self.waiter = Waiter(context.account, options.timeout, self.stop)
         self._scaled = {t.service.logical_id for _, t in stack.of_type(ScalableTarget)}
 
@@ -396,15 +394,15 @@ class _Executor:
                 return Outcome(action, FAILED, "", seconds)
         for node in nodes:
             if node in ran.failed or node in ran.skipped:
-                begun = "it was begun, and goes on in AWS" if action.logical_id in ran.done else ""
-                cause = ran.skipped.get(node, "").removeprefix(_WAIT)
-                return Outcome(
-                    action,
-                    SKIPPED,
-                    begun or (f"waits for {cause}" if cause and _BARRIER not in cause else ""),
-                    seconds,
-                )
+                return Outcome(action, SKIPPED, self._begun(node, ran) or _cause(node, ran), seconds)
         return Outcome(action, DONE, self.notes.get(action.logical_id, ""), seconds)
+
+    def _begun(self, node: str, ran: graph.Run) -> str:
+        """Say how far an action came that was interrupted; "" for one that was not begun."""
+        name = node.removeprefix(_WAIT).removeprefix(_DELETE)
+        if node in ran.failed and self.actions[name].kind == REPLACE and node == name:
+            return "the old one may be gone; the next apply makes the new one"
+        return "it was begun, and goes on in AWS" if node in ran.failed or name in ran.done else ""
 
 
 _DO: Mapping[str, Callable[[_Executor, str], Found]] = {
@@ -413,6 +411,11 @@ _DO: Mapping[str, Callable[[_Executor, str], Found]] = {
     REPLACE: _Executor._replace,
     RUN: _Executor._run,  # noqa: SLF001
 }
+
+
+def _cause(node: str, ran: graph.Run) -> str:
+    cause = ran.skipped.get(node, "").removeprefix(_WAIT)
+    return f"waits for {cause}" if cause and _BARRIER not in cause else ""
 
 
 def _appeared(action: Action) -> Diagnostic:

@@ -48,26 +48,27 @@ def run(
     pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="apply")
     try:
         while waiting or running:
-            _skip(waiting, result)
-            if not (stopping.is_set() or (fail_fast and result.failed)):
-                for node in [node for node, before in waiting.items() if not before]:
-                    del waiting[node]
-                    running[pool.submit(work, node)] = node
-            if not running:
-                break
             try:
-                ended, _ = wait(running, return_when=FIRST_COMPLETED)
-            except KeyboardInterrupt:
+                _skip(waiting, result)
+                if not (stopping.is_set() or (fail_fast and result.failed)):
+                    for node in [node for node, before in waiting.items() if not before]:
+                        running[pool.submit(work, node)] = node
+                        del waiting[node]
+                if not running:
+                    break
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    _settle(future, running[future], waiting, result)
+                    del running[future]
+            except KeyboardInterrupt:  # comes between any two steps: each of them can be taken again
                 if result.interrupted:
                     raise
                 result.interrupted = True
                 stopping.set()
-                continue
-            for future in ended:
-                _settle(future, running.pop(future), waiting, result)
     finally:
         pool.shutdown(wait=not result.interrupted, cancel_futures=True)
-    result.skipped.update(dict.fromkeys(waiting, ""))
+    result.skipped.update(
+        {node: "" for node in waiting if node not in result.done and node not in result.failed}
+    )
     return result
 
 

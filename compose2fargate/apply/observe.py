@@ -62,7 +62,7 @@ def observe(stack: Stack, context: Context, *, leftovers: bool = True) -> Observ
     }
     if leftovers:
         edges.update(dict.fromkeys(_types(), ()))
-    run = graph.run(edges, read, workers=READERS)
+    run = graph.run(edges, read, workers=READERS, stop=context.account.begin())
     if run.interrupted:
         raise KeyboardInterrupt
     if run.failed:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any, Final, NamedTuple
 
-from compose2fargate.apply.account import Account
+from compose2fargate.apply.account import Account, StoppedError
 from compose2fargate.apply.handlers.core import Json
 from compose2fargate.diagnostics import Diagnostic, Severity
 
@@ -46,10 +46,6 @@ class FailedError(Exception):
     def __init__(self, failure: Failure) -> None:
         self.failure = failure
         super().__init__(failure.diagnostic.message)
-
-
-class StoppedError(Exception):
-    """Waiting ended because the user interrupted the run."""
 
 
 class Waiter(NamedTuple):
