@@ -323,6 +323,8 @@ class _Executor:
             self._want(logical_id),
             self.plan.found[logical_id],
         )
+        if logical_id in self._scaled:
+            want["desiredCount"] = found.state.get("desiredCount", want["desiredCount"])
         if not handler.replaced_first:
             handler.delete(found, self.context)
             return self._make(logical_id, handler, want, lambda: handler.create(want, self.context))

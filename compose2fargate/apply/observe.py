@@ -9,6 +9,7 @@ from compose2fargate.apply import graph
 from compose2fargate.apply.account import diagnose
 from compose2fargate.apply.handlers import DELETION_RANK, HANDLERS, handler_of
 from compose2fargate.apply.handlers.core import Context, Found, Json, Pending
+from compose2fargate.apply.handlers.ecs import APP_PROTOCOL, app_protocols
 from compose2fargate.aws.patching import merge_extras
 from compose2fargate.aws.resources import (
     EcsService,
@@ -114,7 +115,12 @@ def wanted(
     handler = handler_of(resource)
     want = handler.want(pointed(resource), resolve, context)
     extra = stack.extras.get(logical_id)
-    return handler.normalise(merge_extras(want, extra)) if extra else want
+    want = handler.normalise(merge_extras(want, extra)) if extra else want
+    if isinstance(resource, EcsService) and isinstance(resource.task_definition, Ref):
+        node = resource.task_definition.logical_id
+        definition = wanted(stack, node, stack.resources[node], resolve, context)
+        want[APP_PROTOCOL] = app_protocols(want, definition)
+    return want
 
 
 def pointed(resource: Any) -> Any:

@@ -16,6 +16,7 @@ from compose2fargate.apply.handlers.core import Context, Found, Handler, Json, P
 from compose2fargate.apply.observe import Observed, wanted
 from compose2fargate.aws.resources import (
     Account,
+    EcsService,
     Existing,
     LoadBalancer,
     Network,
@@ -193,6 +194,8 @@ class _Planner:
             return about
         if changed & handler.immutable:
             self._renewed.add(about.logical_id)
+            if about.type == EcsService.__name__:
+                self.report.append(_interrupted(about))
             return about._replace(
                 kind=REPLACE, changes=changes, note=_why_replaced(changed & handler.immutable)
             )
@@ -328,6 +331,16 @@ def _cannot_change(about: Action, member: str) -> Diagnostic:
         Severity.WARNING,
         f"{about.type} {about.name}: {member} is not as the compose file wants it, and AWS cannot change it",
         hint="it stays as it is; to have it otherwise, destroy the stack (keep what the volumes hold) and apply again",
+    )
+
+
+def _interrupted(about: Action) -> Diagnostic:
+    return Diagnostic(
+        "C2F492",
+        Severity.WARNING,
+        f"{about.name} is deleted and made anew, since AWS does not change what a Service Connect port speaks: nothing serves meanwhile",
+        hint="to go on serving: a second service with the new app_protocol, and this one removed when nobody uses it any more",
+        url="https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PortMapping.html",
     )
 
 

@@ -289,7 +289,14 @@ _SERVICE_DEFAULTS: Json = {
     "propagateTags": "NONE",
     "healthCheckGracePeriodSeconds": 0,
 }
-_NOT_ON_UPDATE = frozenset({"serviceName", "cluster", "launchType", "tags", "schedulingStrategy"})
+APP_PROTOCOL = "appProtocol"
+"""Our own member of a service: what the ports that it offers in Service Connect speak, by discovery name.
+
+It is the task definition's, and AWS keeps it for as long as the service is there:
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PortMapping.html
+"""
+_OURS = frozenset({"tags", APP_PROTOCOL})
+_NOT_ON_UPDATE = frozenset({"serviceName", "cluster", "launchType", "schedulingStrategy"}) | _OURS
 _FROM_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations")
 
 
@@ -329,6 +336,7 @@ class EcsServiceHandler(_Ecs):
     """Services: found by cluster and name. Their desired count is not written where something scales them."""
 
     kind = aws.EcsService
+    immutable = frozenset({APP_PROTOCOL})
     missing = frozenset({"ClusterNotFoundException", "ServiceNotFoundException", "ServiceNotActiveException"})
 
     def want(self, resource: Any, resolve: Callable[[Ref], Any], context: Context) -> Json:
@@ -348,7 +356,21 @@ class EcsServiceHandler(_Ecs):
         if not found:
             return None
         deployment = set(want.get("deploymentConfiguration", {}))
-        return _only(found[0], want, deployment)
+        return _only(self._with_protocols(found[0], want, context), want, deployment)
+
+    def _with_protocols(self, found: Found, want: Json, context: Context) -> Found:
+        """Read what the revision that runs speaks; a port that is not offered yet is free to speak anything."""
+        wanted = want.get(APP_PROTOCOL)
+        if not wanted:
+            return found
+        ecs = context.account.client("ecs")
+        revision = found.state["taskDefinition"]
+        answer = absent(
+            TaskDefinitionHandler(), lambda: ecs.describe_task_definition(taskDefinition=revision)
+        )
+        running = app_protocols(found.state, answer["taskDefinition"]) if answer else {}
+        kept = {name: running.get(name, protocol) for name, protocol in wanted.items()}
+        return found._replace(state={**found.state, APP_PROTOCOL: kept})
 
     def read(self, cluster: str, names: list[str], context: Context) -> list[Found]:
         """Read up to ten services of a cluster; those that were deleted are left out."""
@@ -404,7 +426,7 @@ class EcsServiceHandler(_Ecs):
 
     def create(self, want: Json, context: Context) -> Found:
         """Start it; one of the same name that is still draining is waited for."""
-        given = {key: value for key, value in want.items() if key != "tags"}
+        given = {key: value for key, value in want.items() if key not in _OURS}
         ecs = context.account.client("ecs")
         if "loadBalancers" not in given:
             given.pop("healthCheckGracePeriodSeconds", None)
@@ -440,6 +462,18 @@ class EcsServiceHandler(_Ecs):
             if "DRAINING" not in states:
                 return
             context.account.sleep(5)
+
+
+def app_protocols(service: Mapping[str, Any], definition: Mapping[str, Any]) -> dict[str, str]:
+    """Give what each port speaks that a service offers in Service Connect; a port that does not say speaks TCP."""
+    connect = service.get("serviceConnectConfiguration") or {}
+    containers = definition.get("containerDefinitions") or []
+    ports = {port.get("name"): port for one in containers for port in one.get("portMappings") or []}
+    return {
+        one.get("discoveryName") or one["portName"]: ports[one["portName"]].get("appProtocol") or "tcp"
+        for one in connect.get("services") or []
+        if one["portName"] in ports
+    }
 
 
 def _service_arns(cluster: str, context: Context) -> list[str]:

@@ -704,10 +704,43 @@ def _update_service(response: Any) -> Any:
     if record["status"] != "ACTIVE":
         raise _refuse("Service was not ACTIVE.", "ServiceNotActiveException")
     _fits_its_task(account, cluster, request["service"], request)
+    _speaks_as_before(account, record, request)
     account.update(record, request)
     service = backend.services[f"{_last(cluster)}:{record['serviceName']}"]
     service.task_definition, service.desired_count = record["taskDefinition"], record["desiredCount"]
     return _result({"service": {**record, "tags": service.tags}})
+
+
+def _speaks_as_before(account: Account, record: Json, request: Json) -> None:
+    """Refuse another protocol of a port that is offered in Service Connect, in the words of AWS.
+
+    https://github.com/aws/containers-roadmap/issues/2378
+    """
+    deployed = record["deployments"][0]
+    before = _offered(account, deployed, record["taskDefinition"])
+    changed = {**deployed, **{m: request[m] for m in _IN_DEPLOYMENT if request.get(m) is not None}}
+    after = _offered(account, changed, request.get("taskDefinition") or record["taskDefinition"])
+    for name in before.keys() & after.keys():
+        if before[name] != after[name]:
+            old, new = (
+                f"ScServiceStableConfig(applicationProtocol={spoken or 'null'}, transportProtocol=tcp,"
+                f" ecsServiceArn={record['serviceArn']})"
+                for spoken in (before[name], after[name])
+            )
+            raise _refuse(
+                f"The following config cannot be changed for a SC service. Previous config: {old}, current config: {new}"
+            )
+
+
+def _offered(account: Account, deployed: Json, definition: str) -> dict[str, str]:
+    containers = account.backend.describe_task_definition(definition).container_definitions
+    spoken = {p.get("name"): p.get("appProtocol", "") for c in containers for p in c["portMappings"]}
+    connect = deployed.get("serviceConnectConfiguration") or {}
+    return {
+        s.get("discoveryName") or s["portName"]: spoken[s["portName"]]
+        for s in connect.get("services") or []
+        if s["portName"] in spoken
+    }
 
 
 def _delete_service(response: Any) -> Any:
