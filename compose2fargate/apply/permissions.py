@@ -312,6 +312,7 @@ _LOOK = Rule(
         "servicediscovery:GetOperation", "servicediscovery:GetService", "servicediscovery:ListNamespaces",
         "servicediscovery:ListServices", "servicediscovery:ListTagsForResource",
         "ssm:DescribeParameters", "ssm:ListTagsForResource",
+        "tag:GetResources",
     ),
     _everything,
 )  # fmt: skip

@@ -545,6 +545,32 @@ def test_prune_removes_what_left_the_file_and_nothing_else(applied: World) -> No
     assert set(applied.kinds()) == set(gone)
 
 
+def test_prune_finds_log_groups_of_any_name_by_their_tags(applied: World) -> None:
+    logs = applied.account.client("logs")
+    logs.create_log_group(logGroupName="/elsewhere/of-others", tags={"compose2fargate:project": "other"})
+    logs.create_log_group(logGroupName="/elsewhere/of-nobody")
+    ours: Any = applied.stack.resources["log-group/web"]
+    moved = applied.with_resources(
+        {**applied.stack.resources, "log-group/extra": ours._replace(log_group_name="/elsewhere/extra")}
+    )
+    assert moved.apply().exit_code == 0
+    assert moved.kinds() == {}
+    assert applied.kinds() == {"LogGroup//elsewhere/extra": planner.LEFT}
+    assert applied.apply(prune=True).exit_code == 0
+    left = logs.describe_log_groups(logGroupNamePrefix="/elsewhere")["logGroups"]
+    assert [group["logGroupName"] for group in left] == ["/elsewhere/of-nobody", "/elsewhere/of-others"]
+    assert moved.apply().exit_code == 0
+    assert moved.destroy().exit_code == 0
+    assert len(logs.describe_log_groups()["logGroups"]) == 2
+
+
+def test_what_the_tagging_api_lags_behind_with_is_not_there(applied: World, monkeypatch: Any) -> None:
+    from compose2fargate.apply.handlers.storage import LogGroupHandler
+
+    monkeypatch.setattr(LogGroupHandler, "_tagged", lambda *_: ["/elsewhere/deleted-a-minute-ago"])
+    assert applied.kinds() == {}
+
+
 def test_somebody_elses_resources_are_left_alone(world: World) -> None:
     world.account.client("ecs").create_cluster(clusterName="shop")
     world.account.client("iam").create_role(

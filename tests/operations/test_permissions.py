@@ -32,7 +32,11 @@ FREE = {"sts:GetCallerIdentity"}
 
 
 def called(sandbox: Sandbox) -> set[str]:
-    return {f"{call.service}:{call.operation}" for call in sandbox.calls} - FREE
+    return {f"{PREFIXES.get(call.service, call.service)}:{call.operation}" for call in sandbox.calls} - FREE
+
+
+PREFIXES = {"tagging": "tag"}
+"""Services that sign with another name than permissions have."""
 
 
 def not_allowed(sandbox: Sandbox, document: dict[str, Any]) -> set[str]:
@@ -87,6 +91,7 @@ def test_every_call_in_the_code_of_apply_is_allowed() -> None:
 SIGNED = {
     "elbv2": "elasticloadbalancing",
     "efs": "elasticfilesystem",
+    "resourcegroupstaggingapi": "tag",
     **{
         name: name
         for name in (
@@ -176,7 +181,7 @@ def test_actions_are_those_that_aws_knows() -> None:
     import botocore.session
 
     session = botocore.session.get_session()
-    models = {"elasticloadbalancing": "elbv2", "elasticfilesystem": "efs"}
+    models = {"elasticloadbalancing": "elbv2", "elasticfilesystem": "efs", "tag": "resourcegroupstaggingapi"}
     document = policy(
         sample_stack(), "shop", ["apply", "push", "run", "status", "logs", "rollback", "exec", "secrets"]
     )

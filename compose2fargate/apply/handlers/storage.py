@@ -372,14 +372,29 @@ class LogGroupHandler(Handler):
         return Found(name, {"name": name, "arn": arn}, normal(state), tags, name=name)
 
     def owned(self, context: Context) -> Iterable[Found]:
-        """List the log groups below the stack's name, and keep those with our tags."""
-        for group in context.account.pages(
-            "logs", "describe_log_groups", "logGroups", logGroupNamePrefix="/ecs/"
+        """List the log groups below the stack's name, and those with our tags of any other name."""
+        groups = context.account.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix="/ecs/")
+        named = {g["logGroupName"]: g for g in groups if context.owner.stack in g["logGroupName"]}
+        reads = [self._found(group, context) for group in named.values()]
+        for name in self._tagged(context):
+            found = None if name in named else self.find({"logGroupName": name}, context)
+            reads += [found] if found else []
+        return [found for found in reads if context.owner.owns(found.tags or {})]
+
+    def _tagged(self, context: Context) -> Iterable[str]:
+        """Ask the tagging API, in one call for the whole account; it may lag behind, so what it says is looked up.
+
+        https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
+        """
+        filters = [{"Key": key, "Values": [value]} for key, value in context.owner.tags.items()]
+        for one in context.account.pages(
+            "resourcegroupstaggingapi",
+            "get_resources",
+            "ResourceTagMappingList",
+            ResourceTypeFilters=["logs:log-group"],
+            TagFilters=filters,
         ):
-            if context.owner.stack in group["logGroupName"]:
-                found = self._found(group, context)
-                if context.owner.owns(found.tags or {}):
-                    yield found
+            yield one["ResourceARN"].partition(":log-group:")[2].removesuffix(":*")
 
     def create(self, want: Json, context: Context) -> Found:
         """Make it, and set how long it keeps."""

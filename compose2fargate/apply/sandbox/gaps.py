@@ -32,6 +32,7 @@ def close() -> None:
         _security_groups,
         _dns_namespaces,
         _retention,
+        _tagged_log_groups,
         _managed_policies,
         _rule_descriptions,
     ):
@@ -395,6 +396,41 @@ def _retention() -> None:
         return put(self, log_group_name, retention_in_days)
 
     Backend.put_retention_policy = checked
+
+
+def _tagged_log_groups() -> None:
+    """Let the tagging API know log groups.
+
+    https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
+    """
+    from moto.core.responses import ActionResult
+    from moto.resourcegroupstaggingapi.responses import ResourceGroupsTaggingAPIResponse as Responses
+
+    get = Responses.get_resources
+
+    def with_log_groups(response: Any) -> Any:
+        if response._get_param("ResourceTypeFilters") != ["logs:log-group"]:
+            return get(response)
+        found = _log_groups(
+            response.current_account, response.region, response._get_param("TagFilters", []) or []
+        )
+        return ActionResult({"PaginationToken": "", "ResourceTagMappingList": list(found)})
+
+    Responses.get_resources = with_log_groups
+
+
+def _log_groups(account: str, region: str, filters: list[Json]) -> Any:
+    from moto.logs.models import logs_backends
+
+    logs = logs_backends[account][region]
+    for group in logs.groups.values():
+        arn = group.arn.removesuffix(":*")
+        tags = logs.list_tags_for_resource(arn)
+        if all(tags.get(one["Key"]) in (one.get("Values") or [tags.get(one["Key"])]) for one in filters):
+            yield {
+                "ResourceARN": arn,
+                "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+            }
 
 
 def _managed_policies() -> None:
