@@ -525,6 +525,21 @@ def test_what_cannot_be_changed_is_told_and_left(drifting: World) -> None:
     assert not planned.pending
 
 
+def test_a_grace_period_counts_behind_a_load_balancer_only(applied: World, sandbox: Sandbox) -> None:
+    """AWS keeps none without one, so it is not sent, and the next plan does not ask for it again and again."""
+    alone = applied.change("service/db", load_balancers=(), health_check_grace_period_seconds=90)
+    assert alone.apply().exit_code == 0
+    assert alone.kinds() == {}
+    taken_off = applied.change("service/web", load_balancers=())
+    assert taken_off.kinds()["service/web"] == planner.UPDATE
+    assert taken_off.apply().exit_code == 0
+    services = applied.account.client("ecs").describe_services(cluster="shop", services=["web"])["services"]
+    assert (services[0]["loadBalancers"], services[0]["healthCheckGracePeriodSeconds"]) == ([], 0)
+    assert taken_off.kinds() == {}
+    assert applied.apply().exit_code == 0
+    assert applied.kinds() == {}
+
+
 # -- what is not in the file any more, and what is not ours
 
 

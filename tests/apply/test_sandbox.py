@@ -107,7 +107,6 @@ def test_a_service_gets_steady_and_has_tasks(account: Account) -> None:
 def test_a_service_keeps_every_member_it_was_created_with(account: Account) -> None:
     account.register()
     given = {
-        "healthCheckGracePeriodSeconds": 90,
         "enableExecuteCommand": True,
         "enableECSManagedTags": True,
         "propagateTags": "SERVICE",

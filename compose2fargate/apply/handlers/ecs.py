@@ -316,6 +316,10 @@ def service_state(members: Json) -> Json:
             **connect,
             "services": sorted(services, key=by_key("portName")),
         }
+    if not filled["loadBalancers"] and not filled.get("vpcLatticeConfigurations"):
+        del filled[
+            "healthCheckGracePeriodSeconds"
+        ]  # AWS keeps none where there is nothing that checks from outside
     if filled.get("capacityProviderStrategy"):
         items = [{"base": 0, "weight": 0, **one} for one in filled["capacityProviderStrategy"]]
         filled["capacityProviderStrategy"] = sorted(items, key=by_key("capacityProvider"))
@@ -428,8 +432,6 @@ class EcsServiceHandler(_Ecs):
         """Start it; one of the same name that is still draining is waited for."""
         given = {key: value for key, value in want.items() if key not in _OURS}
         ecs = context.account.client("ecs")
-        if "loadBalancers" not in given:
-            given.pop("healthCheckGracePeriodSeconds", None)
         service = context.account.eventually(
             lambda: _unless_draining(lambda: ecs.create_service(**given, tags=lower_tag_list(want["tags"]))),
             frozenset({_DRAINING}),
@@ -441,6 +443,7 @@ class EcsServiceHandler(_Ecs):
         if "tags" in changed:
             self.retag(found, want, context)
         given = {member: want.get(member, _EMPTY.get(member)) for member in changed - _NOT_ON_UPDATE}
+        given = {member: value for member, value in given.items() if value is not None}
         if "launchType" in changed and "capacityProviderStrategy" not in changed:
             given["capacityProviderStrategy"] = []
         if not given:

@@ -111,8 +111,7 @@ class Account:
         record["deploymentConfiguration"] = _deployment_configuration({}, request)
         if not record.get("launchType") and not record.get("capacityProviderStrategy"):
             record["launchType"] = "EC2"
-        if record.get("loadBalancers"):
-            record.setdefault("healthCheckGracePeriodSeconds", 0)
+        _keep_grace(record)
         self.services[f"{service.cluster_name}/{service.name}"] = record
         self._deploy(record, request)
         return record
@@ -123,6 +122,7 @@ class Account:
         for member in _KEPT:
             if request.get(member) is not None:
                 record[member] = request[member]
+        _keep_grace(record)
         if request.get("capacityProviderStrategy"):
             record.pop("launchType", None)
         elif request.get("capacityProviderStrategy") == []:
@@ -479,6 +479,12 @@ def _deployed(record: Json) -> Json:
         **{member: record.get(member) for member in _NEEDS_TASKS},
         **{member: deployment[member] for member in _IN_DEPLOYMENT if member in deployment},
     }
+
+
+def _keep_grace(record: Json) -> None:
+    """Keep a grace period for services behind a load balancer only; for others it is 0, whatever was asked."""
+    grace = record.get("healthCheckGracePeriodSeconds", 0)
+    record["healthCheckGracePeriodSeconds"] = grace if record.get("loadBalancers") else 0
 
 
 def _deployment_configuration(before: Mapping[str, Any], request: Mapping[str, Any]) -> Json:
