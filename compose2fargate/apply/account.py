@@ -1,7 +1,8 @@
 """The way to AWS: credentials, region, clients that retry, and errors turned into diagnostics.
 
-Region and credentials come from boto3's own chain. Calls that ECS limits take a token from a bucket first, so that
-a large stack does not run into the limit all the time; what is throttled anyway is retried with jitter by botocore.
+Region and credentials come from boto3's own chain. Calls that ECS limits take a token from a bucket first, each
+attempt anew, so that a large stack does not run into the limit; what is throttled anyway is retried with jitter by
+botocore.
 """
 
 from __future__ import annotations
@@ -74,6 +75,11 @@ class Bucket:
             self._sleep(wait)
 
 
+def _below(rate: Rate) -> Rate:
+    """Leave a tenth of the burst: calls are under way for different times, so AWS sees some closer than they were sent."""
+    return rate._replace(burst=max(1, rate.burst * 9 // 10))
+
+
 class Account:
     """One account and region of AWS; hands out clients that many threads may use."""
 
@@ -94,7 +100,7 @@ class Account:
         self._lock = threading.Lock()
         self._memory: dict[Any, tuple[threading.Lock, list[Any]]] = {}
         self._stop = threading.Event()
-        buckets = {id(rate): Bucket(rate, sleep=self._wait) for rate in rates.values()}
+        buckets = {id(rate): Bucket(_below(rate), sleep=self._wait) for rate in rates.values()}
         self._buckets = {operation: buckets[id(rate)] for operation, rate in rates.items()}
 
     def client(self, service: str) -> Any:
@@ -114,13 +120,14 @@ class Account:
             config=Config(retries=retries, max_pool_connections=128, connect_timeout=10, read_timeout=60),
         )
         if service == "ecs":
-            client.meta.events.register("before-call.ecs", self._limit)
+            # Once for each attempt, before it is signed: AWS counts what is tried again, too.
+            client.meta.events.register_first("request-created.ecs", self._limit)
         name = client.meta.service_model.service_id.hyphenize()
         client.meta.events.register_first(f"needs-retry.{name}", self._no_more)
         return client
 
-    def _limit(self, model: Any, **_: Any) -> None:
-        bucket = self._buckets.get(model.name)
+    def _limit(self, operation_name: str, **_: Any) -> None:
+        bucket = self._buckets.get(operation_name)
         if bucket:
             bucket.take()
 

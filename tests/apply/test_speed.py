@@ -110,19 +110,69 @@ def test_a_bucket_gives_its_burst_at_once_and_then_its_rate() -> None:
     assert len(waits) == 5
 
 
-def test_registrations_keep_to_the_rate_of_ecs(sandbox: Sandbox, session: Any) -> None:
-    """A throttling proxy: what comes too fast is refused; the bucket keeps below it, so nothing is."""
-    assert RATES["RegisterTaskDefinition"] is RATES["DeregisterTaskDefinition"]
-    fast = {"RegisterTaskDefinition": Rate(3, 20.0)}
-    account = Account(session, rates=fast, pause=0.01)
-    ecs = account.client("ecs")
+def throttled(sandbox: Sandbox) -> int:
+    return sum(call.faulted for call in sandbox.calls)
+
+
+def apply_many(sandbox: Sandbox, account: Account, count: int) -> tuple[executor.Result, float]:
+    """Apply a stack of services with the rates that are set; give the result, and the seconds it took."""
+    stack, context = many(count), Context(account, Owner("many", "", "many"))
+    account.forget()
+    planned = planner.plan(stack, observe(stack, context), context)
+    sandbox.calls.clear()
     began = time.monotonic()
-    for number in range(9):
-        ecs.register_task_definition(
-            family=f"f{number}", cpu="256", memory="512", networkMode="awsvpc", requiresCompatibilities=["FARGATE"],
-            containerDefinitions=[{"name": "app", "image": "nginx"}],
-        )  # fmt: skip
-    assert time.monotonic() - began >= 6 / 20.0 * 0.9
+    result = executor.execute(stack, planned, context, executor.Options(wait=False))
+    return result, time.monotonic() - began
+
+
+def test_the_rates_are_those_that_ecs_documents() -> None:
+    assert RATES["RegisterTaskDefinition"] == Rate(burst=20, refill=1)
+    assert RATES["RegisterTaskDefinition"] is RATES["DeregisterTaskDefinition"]
+
+
+def test_the_fake_throttles_what_comes_too_fast(sandbox: Sandbox, hasty_account: Account) -> None:
+    sandbox.throttle("ListClusters|ListServices", burst=3, refill=0.001)
+    ecs = hasty_account.client("ecs")
+    for _ in range(3):
+        ecs.list_clusters()
+    with pytest.raises(hasty_account.client_error, match="ThrottlingException"):
+        ecs.list_clusters()
+    ecs.list_task_definitions()
+    assert throttled(sandbox) == 1
+    sandbox.clear()
+    ecs.list_clusters()
+
+
+def test_our_own_buckets_keep_below_the_rate(sandbox: Sandbox, session: Any) -> None:
+    """Ten times as fast as ECS, so that the test is; the whole thing at its real rates is below."""
+    fast = {"RegisterTaskDefinition": Rate(5, 10.0)}
+    account = Account(session, rates=fast, pause=0.01)
+    sandbox.throttle("RegisterTaskDefinition", burst=5, refill=10.0)
+    result, took = apply_many(sandbox, account, 15)
+    assert result.exit_code == 0, result.diagnostics
+    assert took >= (15 - 5) / 10.0 * 0.9
+    assert throttled(sandbox) <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_fifty_services_keep_to_the_rates_of_ecs(sandbox: Sandbox, session: Any) -> None:
+    """Against a fake that throttles as ECS does: with our buckets nothing is refused, without them much is."""
+    seen = {}
+    for name, rates in (("with", RATES), ("without", {})):
+        sandbox.reset()
+        account = Account(session, rates=rates, pause=0.01)
+        sandbox.throttle()
+        result, took = apply_many(sandbox, account, COUNT)
+        seen[name] = (result.exit_code, throttled(sandbox))
+        failed = sum(outcome.status != executor.DONE for outcome in result.outcomes)
+        print(
+            f"\n{COUNT} services, {name} our token buckets: {len(sandbox.calls)} calls, {throttled(sandbox)} throttled,"
+            f" {took:.1f} s, {failed} of {len(result.outcomes)} steps not done"
+        )
+    assert seen["with"][0] == 0
+    assert seen["with"][1] <= 2
+    assert seen["without"][1] >= 30
 
 
 def test_what_is_throttled_all_the_same_is_tried_again(sandbox: Sandbox, account: Account) -> None:

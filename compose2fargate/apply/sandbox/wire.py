@@ -87,6 +87,7 @@ class Sandbox:
 
     def __init__(self) -> None:
         from compose2fargate.apply.sandbox import ecs, gaps
+        from compose2fargate.apply.sandbox.limits import Limits
 
         os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # half a second each time
         gaps.close()
@@ -100,6 +101,7 @@ class Sandbox:
         self._one_at_a_time = threading.Lock()
         self._guard = threading.Lock()
         self._behaviours = ecs.BEHAVIOURS
+        self._limits = Limits()
         self.reset()
 
     def reset(self) -> None:
@@ -110,7 +112,8 @@ class Sandbox:
         self.clear()
 
     def clear(self) -> None:
-        """Forget journal, faults and behaviours; what exists stays."""
+        """Forget journal, faults, limits and behaviours; what exists stays."""
+        self._limits.clear()
         with self._guard:
             self.calls.clear()
             self._faults.clear()
@@ -128,6 +131,17 @@ class Sandbox:
         with self._guard:
             self._behaviours[name] = Behaviour(**members)
 
+    def throttle(
+        self, operation: str = "", burst: int = 20, refill: float = 1.0, service: str = "ecs"
+    ) -> None:
+        """Throttle what comes faster than a rate allows; without an operation, as ECS does with its own rates."""
+        from compose2fargate.apply.account import Rate
+
+        if operation:
+            self._limits.add(Rate(burst, refill), operation, service)
+        else:
+            self._limits.add_all()
+
     def __call__(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         self.used = time.monotonic()
@@ -144,6 +158,8 @@ class Sandbox:
         faults = self._hits(call)
         time.sleep(sum(fault.latency for fault in faults))
         fault = next((fault for fault in faults if fault.fails), None)
+        if fault is None and not self._limits.allow(call.service, call.operation):
+            fault = Fault(code="ThrottlingException")
         if fault is None:
             return self._answer(environ, start, call)
         if fault.after:
@@ -206,6 +222,7 @@ class Sandbox:
 
 _CONTROLS: Mapping[str, Callable[[Sandbox, dict[str, Any]], None]] = {
     "faults": lambda sandbox, body: sandbox.fault(**body),
+    "limits": lambda sandbox, body: sandbox.throttle(**body),
     "behaviour": lambda sandbox, body: sandbox.behave(**body),
     "clear": lambda sandbox, _: sandbox.clear(),
     "reset": lambda sandbox, _: sandbox.reset(),
