@@ -47,7 +47,7 @@ YES_OPTION: Final = click.Option(
 EXECUTION_OPTIONS: Final = (
     YES_OPTION,
     click.Option(["--wait/--no-wait"], default=True, help="Wait until services are steady (default)."),
-    click.Option(["--timeout"], type=click.FloatRange(1), default=1200.0, metavar="SECONDS", help="Patience with each service (1200)."),
+    click.Option(["--timeout"], type=click.FloatRange(1), default=1200.0, metavar="SECONDS", help="Time for each service or job (1200)."),
     click.Option(["--keep-revisions"], type=click.IntRange(1), metavar="N", help="Keep the newest N revisions only."),
     click.Option(["--verify-first/--no-verify-first"], default=True, help="Check what the stack needs first (default)."),
 )  # fmt: skip

@@ -27,7 +27,7 @@ _OPTIONS = (
     click.Option(["--to"], type=click.IntRange(1), metavar="REVISION", help="This revision (default: the one before that differs)."),
     click.Option(["--all", "every"], is_flag=True, help="All services, each to the revision before."),
     YES_OPTION,
-    click.Option(["--timeout"], type=click.FloatRange(1), default=1200.0, metavar="SECONDS", help="Patience with each service (1200)."),
+    click.Option(["--timeout"], type=click.FloatRange(1), default=1200.0, metavar="SECONDS", help="How long each service may take (1200)."),
     FORMAT_OPTION,
 )  # fmt: skip
 

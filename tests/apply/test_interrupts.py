@@ -92,11 +92,6 @@ def unripe_access_point(_: pytest.MonkeyPatch, sandbox: Sandbox) -> str:
     return "CreateAccessPoint"
 
 
-def unripe_role(_: pytest.MonkeyPatch, sandbox: Sandbox) -> str:
-    sandbox.fault(operation="CreateSchedule", code="ValidationException", times=10**6)
-    return "CreateSchedule"
-
-
 def stuck_service(_: pytest.MonkeyPatch, sandbox: Sandbox) -> str:
     sandbox.behave("db", kind="stuck")
     return "CreateService"
@@ -106,7 +101,6 @@ WAITS = {
     "Cloud Map's operation": slow_cloud_map,
     "EFS's availability": slow_file_system,
     "an access point on a file system that is made": unripe_access_point,
-    "a role that is not known yet": unripe_role,
     "a service that does not get steady": stuck_service,
 }
 
@@ -152,37 +146,37 @@ def test_ctrl_c_at_some_moment_of_an_apply(account: Account, sandbox: Sandbox, c
 def test_ctrl_c_while_a_deleted_service_drains(
     applied: World, waiting_account: Account, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from compose2fargate.apply.sandbox import ecs
-
-    delete = ecs.Account.delete
     impatient = World(waiting_account, applied.stack)
     with monkeypatch.context() as patched:
-        patched.setattr(
-            ecs.Account, "delete", lambda self, record: {**delete(self, record), **_draining(record)}
-        )
+        draining(patched)
         run = Interrupted(impatient.destroy, called(sandbox, "DeleteService"))
     assert run.took < AT_ONCE
     assert run.result.exit_code == 130
-    for record in _services(sandbox, applied).values():
-        record["status"] = "INACTIVE"
+    end_of_draining(applied)
     assert applied.destroy().exit_code == 0
 
 
-def _draining(record: dict[str, Any]) -> dict[str, Any]:
-    record["status"] = "DRAINING"
-    return record
+def draining(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the tasks of deleted services run on."""
+    from compose2fargate.apply.sandbox import ecs
+
+    delete = ecs.Account.delete
+
+    def delete_slowly(self: ecs.Account, record: dict[str, Any]) -> dict[str, Any]:
+        delete(self, record)
+        record["status"] = "DRAINING"
+        return record
+
+    monkeypatch.setattr(ecs.Account, "delete", delete_slowly)
 
 
-def _services(_: Sandbox, world: World) -> dict[str, Any]:
+def end_of_draining(world: World) -> None:
     from moto.ecs.models import ecs_backends
 
     from compose2fargate.apply.sandbox.ecs import Account as Fake
 
-    return {
-        key: record
-        for key, record in Fake.of(ecs_backends["123456789012"][world.account.region]).services.items()
-        if record["status"] == "DRAINING"
-    }
+    for record in Fake.of(ecs_backends["123456789012"][world.account.region]).services.values():
+        record["status"] = "INACTIVE"
 
 
 def test_ctrl_c_while_registrations_wait_for_their_turn(

@@ -266,6 +266,18 @@ def gone(handler: Handler, delete: Callable[[], Any], context: Context) -> None:
     absent(handler, lambda: context.account.eventually(delete, handler.busy) if handler.busy else delete())
 
 
+def late(what: str, look: str) -> AwsError:
+    """Say what has not happened in the time that it should take; `look` is a command that shows how far it is."""
+    return AwsError(
+        Diagnostic(
+            "C2F493",
+            Severity.ERROR,
+            f"{what}; it may still happen",
+            hint=f"run it again: it goes on where it stopped. {look} shows how far it is",
+        )
+    )
+
+
 def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
     """Cut into lists of at most `size`."""
     batch: list[Any] = []

@@ -20,6 +20,7 @@ from compose2fargate.apply.handlers.core import (
     by_key,
     gone,
     has_pending,
+    late,
     lower_tag_list,
     normal,
     shown_tags,
@@ -465,6 +466,11 @@ class EcsServiceHandler(_Ecs):
             if "DRAINING" not in states:
                 return
             context.account.sleep(5)
+        raise late(
+            f"ECS: {name} is deleted, and its tasks still run after ten minutes: their stop_grace_period, or a"
+            " target group that drains",
+            f"aws ecs describe-services --cluster {cluster} --services {name}",
+        )
 
 
 def app_protocols(service: Mapping[str, Any], definition: Mapping[str, Any]) -> dict[str, str]:

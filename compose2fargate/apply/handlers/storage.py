@@ -15,6 +15,7 @@ from compose2fargate.apply.handlers.core import (
     absent,
     gone,
     has_pending,
+    late,
     normal,
     shown_tags,
     surplus_tags,
@@ -43,11 +44,29 @@ class _Efs(Handler):
             efs.untag_resource(ResourceId=found.key, TagKeys=surplus)
 
     def available(self, read: Callable[[], Json], context: Context) -> None:
-        """Wait until something is there for others to use."""
+        """Wait until something is there for others to use.
+
+        Raises:
+            AwsError: It is not after five minutes.
+        """
         for _ in range(150):
             if read().get("LifeCycleState", "available") == "available":
                 return
             context.account.sleep(2)
+        seen = read()
+        what, name = next(
+            (
+                (what, seen[what])
+                for what in ("AccessPointId", "MountTargetId", "FileSystemId")
+                if what in seen
+            ),
+            ("MountTargetId", "that was asked for"),
+        )
+        state = f"EFS: {_EFS_WORDS[what]} {name} is {seen.get('LifeCycleState')} after five minutes"
+        raise late(f"{state}, not available", f"aws efs describe-{_EFS_WORDS[what].replace(' ', '-')}s")
+
+
+_EFS_WORDS = {"AccessPointId": "access point", "MountTargetId": "mount target", "FileSystemId": "file system"}
 
 
 class FileSystemHandler(_Efs):
@@ -241,6 +260,10 @@ class MountTargetsHandler(_Efs):
             if not answer or not answer["MountTargets"]:
                 return
             context.account.sleep(2)
+        raise late(
+            f"EFS: mount targets of {found.key} are still there after five minutes, and hold their security groups",
+            f"aws efs describe-mount-targets --file-system-id {found.key}",
+        )
 
 
 class AccessPointHandler(_Efs):
