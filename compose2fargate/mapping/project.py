@@ -64,7 +64,6 @@ from compose2fargate.mapping.networking import (
     service_connect,
 )
 from compose2fargate.mapping.order import after, find_order
-from compose2fargate.mapping.other_proxies import lost_routes
 from compose2fargate.mapping.patch import apply_patches
 from compose2fargate.mapping.roles import (
     MAX_ROLE_NAME,
@@ -134,7 +133,8 @@ def map_project(
     report: list[Diagnostic] = []
     kept = _without(project, settings, report)
     if len(kept.services) < len(project.services):
-        from compose2fargate.mapping.traefik import lost_routes, with_routes
+        from compose2fargate.mapping.other_proxies import lost_routes
+        from compose2fargate.mapping.traefik import with_routes
 
         report.extend(lost_routes(project, kept, lambda s: image_ports(s, images)))
         kept = with_routes(project, kept, lambda s: image_ports(s, images), settings.certificate, report)
