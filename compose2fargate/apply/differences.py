@@ -119,3 +119,16 @@ def _masked_member(key: str, item: Any) -> Any:
 
 _NOT_SECRET = frozenset({"credentialsParameter", "valueFrom", "authorizationConfig"})
 """Members whose name sounds like a secret, and that only say where one is."""
+
+
+def masked(text: str, value: str) -> str:
+    """Hide a value in a text, as it is and as JSON or XML would quote it, each of its lines as well."""
+    from html import escape
+
+    lines = [line for line in value.splitlines() if len(line.strip()) > 3]
+    forms = {
+        form for one in (value, value.strip(), *lines) for form in (one, json.dumps(one)[1:-1], escape(one))
+    }
+    for form in sorted(filter(None, forms), key=len, reverse=True):
+        text = text.replace(form, HIDDEN)
+    return text

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from compose2fargate.apply import graph
 from compose2fargate.apply.account import StoppedError, diagnose
-from compose2fargate.apply.differences import differences
+from compose2fargate.apply.differences import differences, masked
 from compose2fargate.apply.handlers import DELETION_RANK, HANDLERS, handler_of
 from compose2fargate.apply.handlers.core import Context, Found, Handler, Json, NoSecretValueError
 from compose2fargate.apply.handlers.discovery import OperationFailedError
@@ -135,6 +135,8 @@ class _Executor:
     def __init__(
         self, stack: Stack, planned: Plan, context: Context, options: Options, progress: Progress
     ) -> None:
+        self.values: dict[str, str] = {}
+        self._secret_value, context = context.secret_value, context._replace(secret_value=self._read_secret)
         self.stack, self.plan, self.context, self.options = stack, planned, context, options
         self.progress = progress
         self.actions = {action.logical_id: action for action in planned.pending}
@@ -159,6 +161,16 @@ class _Executor:
         finally:
             self.progress.end()
         return self._result(ran)
+
+    def _read_secret(self, name: str) -> str:
+        """Read a secret's value, and remember to hide it in what AWS may say about it."""
+        self.values[name] = value = self._secret_value(name)
+        return value
+
+    def _hidden(self, node: str, diagnostic: Diagnostic) -> Diagnostic:
+        """Hide the value of the secret that a refusal is about: AWS may repeat what it does not take."""
+        value = self.values.get(getattr(self.stack.resources.get(node), "name", ""))
+        return diagnostic._replace(message=masked(diagnostic.message, value)) if value else diagnostic
 
     # -- the graph
 
@@ -381,7 +393,7 @@ class _Executor:
         diagnostics = [failure.diagnostic for failure in failures]
         for node, error in ran.failed.items():
             if not isinstance(error, (FailedError, StoppedError)):
-                diagnostics += _diagnostics(node, error)
+                diagnostics += [self._hidden(node, one) for one in _diagnostics(node, error)]
         stopped = any(isinstance(error, StoppedError) for error in ran.failed.values())
         unique = tuple({(d.code, d.message): d for d in diagnostics}.values())
         outcomes = tuple(self._outcome(action, ran) for action in self.actions.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,13 +10,13 @@ from uuid import uuid4
 from compose2fargate.apply.account import diagnose, error_code, translated
 from compose2fargate.apply.calling import together
 from compose2fargate.apply.deploy import Deployment
+from compose2fargate.apply.differences import masked
 from compose2fargate.apply.handlers import handler_of
 from compose2fargate.apply.handlers.core import PROJECT_TAG, Context, Found, Json, NoSecretValueError
 from compose2fargate.apply.observe import wanted
 from compose2fargate.aws.resources import ManagedSecret
 from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
 
-HIDDEN = "(hidden)"
 CREATED, OVERWRITTEN, KEPT, REFUSED = "created", "overwritten", "kept", "refused"
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 
@@ -195,16 +194,3 @@ def hide(response: Mapping[str, Any], value: str) -> None:
     error = response.get("Error", {})
     if "Message" in error:
         error["Message"] = masked(str(error["Message"]), value)
-
-
-def masked(text: str, value: str) -> str:
-    """Hide a value in a text, as it is and as JSON or XML would quote it, each of its lines as well."""
-    from html import escape
-
-    lines = [line for line in value.splitlines() if len(line.strip()) > 3]
-    forms = {
-        form for one in (value, value.strip(), *lines) for form in (one, json.dumps(one)[1:-1], escape(one))
-    }
-    for form in sorted(filter(None, forms), key=len, reverse=True):
-        text = text.replace(form, HIDDEN)
-    return text

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from compose2fargate.apply.account import Account
+from compose2fargate.apply.differences import HIDDEN, masked
 from compose2fargate.apply.sandbox.wire import Sandbox
-from compose2fargate.apply.secret_store import HIDDEN, masked
 from tests.operations.conftest import Operate
 
 FROM_FILE, FROM_ENVIRONMENT, FROM_COMPOSE = (
