@@ -7,11 +7,15 @@ botocore.
 
 from __future__ import annotations
 
+import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
+from compose2fargate.apply.passing import Passing, delays, passing
 from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
 
 CREDENTIALS_URL: Final = (
@@ -99,6 +103,7 @@ class Account:
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._memory: dict[Any, tuple[threading.Lock, list[Any]]] = {}
+        self._listeners = threading.local()
         self._stop = threading.Event()
         buckets = {id(rate): Bucket(_below(rate), sleep=self._wait) for rate in rates.values()}
         self._buckets = {operation: buckets[id(rate)] for operation, rate in rates.items()}
@@ -124,7 +129,46 @@ class Account:
             client.meta.events.register_first("request-created.ecs", self._limit)
         name = client.meta.service_model.service_id.hyphenize()
         client.meta.events.register_first(f"needs-retry.{name}", self._no_more)
+        # Every operation goes through this one method, those of paginators too.
+        client._make_api_call = self._patient(service, client._make_api_call)  # noqa: SLF001
         return client
+
+    def _patient(self, service: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Call again while AWS gives an answer that passes by itself; see `passing`.
+
+        Such a call has done nothing yet, so it is always safe to repeat.
+        """
+
+        def patient(operation: str, arguments: Any) -> Any:
+            pauses: dict[Passing, Iterator[float]] = {}
+            while True:
+                try:
+                    return call(operation, arguments)
+                except self.client_error as error:
+                    one = passing(service, operation, error_code(error), error_text(error))
+                    delay = one and next(pauses.setdefault(one, delays(one.seconds)), None)
+                    if one is None or delay is None:
+                        error.awaited = one  # so that `diagnose` can say what did not come
+                        raise
+                self.tell(f"waiting for {one.awaits}")
+                self.sleep(delay * random.uniform(0.7, 1.3))  # noqa: S311 - so that threads do not call in step
+
+        return patient
+
+    @contextmanager
+    def telling(self, tell: Callable[[str], None]) -> Iterator[None]:
+        """Let `tell` hear what this thread's calls wait for."""
+        self._listeners.tell = tell
+        try:
+            yield
+        finally:
+            self._listeners.tell = None
+
+    def tell(self, text: str) -> None:
+        """Say what this thread waits for."""
+        tell = getattr(self._listeners, "tell", None)
+        if tell is not None:
+            tell(text)
 
     def _limit(self, operation_name: str, **_: Any) -> None:
         bucket = self._buckets.get(operation_name)
@@ -208,6 +252,11 @@ class Account:
 def error_code(error: Any) -> str:
     """Give the code of a refusal, `AccessDeniedException`; "" when there is none."""
     return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+
+
+def error_text(error: Any) -> str:
+    """Give the message of a refusal; "" when there is none."""
+    return str(getattr(error, "response", {}).get("Error", {}).get("Message", ""))
 
 
 def open_account(region: str = "", profile: str = "", *, check: bool = True) -> Account:
@@ -328,25 +377,50 @@ THROTTLED = frozenset(
 )  # fmt: skip
 
 
+_ENCODED = re.compile(r"\s*Encoded authorization failure message: \S+")
+"""EC2 appends some thousand characters that only sts:DecodeAuthorizationMessage can read."""
+_NOT_ALLOWED = re.compile(
+    r"not authorized to perform:? ([a-z0-9-]+:\w+)(?: on (?:the )?resource:? (\S+?)(?=[\s,;]|\.?$))?"
+)
+
+
 def _refusal(error: Any, doing: str) -> Diagnostic:
-    code, text = error_code(error), str(error.response.get("Error", {}).get("Message", ""))
+    code, text = error_code(error), _ENCODED.sub("", error_text(error))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
     said = f"{doing}: AWS refused {error.operation_name} ({code}): {text}".rstrip(": ")
     if code in _EXPIRED:
         return Diagnostic("C2F400", Severity.ERROR, said, hint=_SIGN_IN, url=CREDENTIALS_URL)
-    if code in _DENIED:
-        hint = f"allow {error.operation_name} to the user or role that deploys; compose2fargate permissions prints the whole policy"
-        return Diagnostic("C2F404", Severity.ERROR, said, hint=hint)
+    denied = _NOT_ALLOWED.search(text)
+    if code in _DENIED or denied:
+        return Diagnostic("C2F404", Severity.ERROR, said, hint=_allow(error.operation_name, denied))
     if code in THROTTLED:
         return Diagnostic(
             "C2F405",
             Severity.ERROR,
             said,
-            hint="run it again: it goes on where it stopped",
+            hint=_AGAIN,
             url=THROTTLING_URL,
         )
-    hint = "run it again: it goes on where it stopped" if status >= 500 else ""
-    return Diagnostic("C2F407", Severity.ERROR, said, hint=hint)
+    awaited: Passing | None = getattr(error, "awaited", None)
+    if awaited is not None:
+        return _did_not_pass(said, awaited)
+    return Diagnostic("C2F407", Severity.ERROR, said, hint=_AGAIN if status >= 500 else "")
+
+
+_AGAIN = "run it again: it goes on where it stopped"
+
+
+def _allow(operation: str, denied: re.Match[str] | None) -> str:
+    """Name the action that is missing: often another one than the call, as iam:PassRole is."""
+    what = operation if denied is None else denied[1] + (f" on {denied[2]}" if denied[2] else "")
+    return (
+        f"allow {what} to the user or role that deploys; compose2fargate permissions prints the whole policy"
+    )
+
+
+def _did_not_pass(said: str, awaited: Passing) -> Diagnostic:
+    message = f"{said} (waited {awaited.seconds:.0f} seconds for {awaited.awaits})"
+    return Diagnostic("C2F496", Severity.ERROR, message, hint=awaited.hint or _AGAIN, url=awaited.url)
 
 
 def region_of(profile: str = "") -> str:

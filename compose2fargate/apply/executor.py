@@ -253,7 +253,8 @@ class _Executor:
         name = node.removeprefix(_DELETE).removeprefix(_WAIT)
         began = time.monotonic()
         try:
-            self._step(node, name)
+            with self.context.account.telling(lambda text: self.progress.tell(name, "waiting", text)):
+                self._step(node, name)
         except StoppedError:
             raise
         except BaseException:

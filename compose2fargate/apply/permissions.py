@@ -328,6 +328,7 @@ _APPLY: Final = (
     Rule("Clusters", ("ecs:DescribeClusters",), _CLUSTER),
     Rule("OwnCluster", ("ecs:DeleteCluster", "ecs:PutClusterCapacityProviders", "ecs:TagResource",
                         "ecs:UntagResource", "ecs:UpdateCluster"), _CLUSTER, kinds=(aws.Cluster,)),
+    Rule("StopTasks", ("ecs:StopTask",), _TASKS, kinds=(aws.Cluster,)),
     Rule("NewRevisions", ("ecs:RegisterTaskDefinition",), _everything, _new, (aws.TaskDefinition,)),
     Rule("OldRevisions", ("ecs:DeregisterTaskDefinition",), _everything, kinds=(aws.TaskDefinition,)),
     Rule("Revisions", ("ecs:TagResource", "ecs:UntagResource"), _DEFINITIONS, kinds=(aws.TaskDefinition,)),

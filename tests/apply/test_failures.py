@@ -131,3 +131,40 @@ def test_what_cannot_be_read_is_refused(world: World, sandbox: Sandbox) -> None:
     with pytest.raises(AwsError) as refused:
         world.plan()
     assert {d.code for d in refused.value.diagnostics} == {"C2F404"}
+
+
+DENIED = {
+    "another action than the call": (
+        (
+            "User: arn:aws:sts::123456789012:assumed-role/ci/me is not authorized to perform: iam:PassRole on resource:"
+            " arn:aws:iam::123456789012:role/shop-web because no identity-based policy allows the iam:PassRole action"
+        ),
+        "allow iam:PassRole on arn:aws:iam::123456789012:role/shop-web to",
+    ),
+    "EC2's long message": (
+        (
+            "You are not authorized to perform this operation. User: arn:aws:iam::123456789012:user/me is not authorized to"
+            " perform: ec2:CreateSecurityGroup on resource: arn:aws:ec2:eu-central-1:123456789012:vpc/vpc-1 because no"
+            f" identity-based policy allows the ec2:CreateSecurityGroup action. Encoded authorization failure message: {'aB3-' * 300}"
+        ),
+        "allow ec2:CreateSecurityGroup on arn:aws:ec2:eu-central-1:123456789012:vpc/vpc-1 to",
+    ),
+    "no resource": ("User is not authorized to perform: ecs:RunTask", "allow ecs:RunTask to"),
+    "nothing": ("Access denied", "allow CreateSecurityGroup to"),
+}
+
+
+@pytest.mark.parametrize("what", DENIED)
+def test_the_missing_action_is_named(world: World, sandbox: Sandbox, what: str) -> None:
+    text, expected = DENIED[what]
+    sandbox.fault(
+        operation="CreateSecurityGroup", code="UnauthorizedOperation", text=text, status=403, times=9
+    )
+    with pytest.raises(world.account.client_error) as refused:
+        world.account.client("ec2").create_security_group(GroupName="x", Description="x")
+    diagnostic = diagnose(refused.value, "security-group/web")
+    assert diagnostic is not None
+    assert diagnostic.code == "C2F404"
+    assert diagnostic.hint.startswith(expected)
+    assert "aB3-" not in str(diagnostic)
+    assert "Encoded" not in str(diagnostic)

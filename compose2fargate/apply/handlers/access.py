@@ -33,7 +33,6 @@ class RoleHandler(Handler):
     kind = aws.Role
     missing = frozenset({"NoSuchEntity"})
     exists = frozenset({"EntityAlreadyExists"})
-    busy = frozenset({"DeleteConflict", "ConcurrentModification"})
 
     def want(self, resource: Any, resolve: Callable[[Ref], Any], context: Context) -> Json:
         """Write policies as IAM does."""
@@ -106,15 +105,14 @@ class RoleHandler(Handler):
 
     def delete(self, found: Found, context: Context) -> None:
         """Take its policies away, then the role."""
-        iam, name = context.account.client("iam"), found.key
+        account, name = context.account, found.key
+        iam = account.client("iam")
 
         def delete() -> None:
-            for policy in list(
-                context.account.pages("iam", "list_role_policies", "PolicyNames", RoleName=name)
-            ):
+            for policy in list(account.pages("iam", "list_role_policies", "PolicyNames", RoleName=name)):
                 absent(self, partial(iam.delete_role_policy, RoleName=name, PolicyName=policy))
             for one in list(
-                context.account.pages("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name)
+                account.pages("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name)
             ):
                 absent(self, partial(iam.detach_role_policy, RoleName=name, PolicyArn=one["PolicyArn"]))
             iam.delete_role(RoleName=name)

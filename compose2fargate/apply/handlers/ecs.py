@@ -55,8 +55,6 @@ class ClusterHandler(_Ecs):
 
     kind = aws.Cluster
     missing = _NO_CLUSTER
-    busy = frozenset({"ClusterContainsServicesException", "ClusterContainsTasksException", "UpdateInProgressException",
-                      "ResourceInUseException"})  # fmt: skip
 
     def want(self, resource: Any, resolve: Callable[[Ref], Any], context: Context) -> Json:
         """Sort what has no order; Container Insights is off where nothing is said."""
@@ -91,14 +89,10 @@ class ClusterHandler(_Ecs):
         return Found(cluster["clusterName"], attributes, normal(state), tags, name=cluster["clusterName"])
 
     def create(self, want: Json, context: Context) -> Found:
-        """Make it; the first ECS call of an account makes a role for ECS too, which takes a moment."""
+        """Make it."""
         given = {key: want[key] for key in ("clusterName", "settings", "capacityProviders") if key in want}
         ecs = context.account.client("ecs")
-        answer = context.account.eventually(
-            lambda: ecs.create_cluster(**given, tags=lower_tag_list(want["tags"])),
-            frozenset({"InvalidParameterException"}),
-            seconds=20,
-        )
+        answer = ecs.create_cluster(**given, tags=lower_tag_list(want["tags"]))
         return self._found(answer["cluster"], set())
 
     def update(self, found: Found, want: Json, changed: frozenset[str], context: Context) -> Found:
@@ -117,9 +111,33 @@ class ClusterHandler(_Ecs):
         return found
 
     def delete(self, found: Found, context: Context) -> None:
-        """Delete it once its services and tasks are gone."""
+        """Stop what jobs and schedules of ours still run in it, then delete it; tasks of others are left alone."""
         ecs = context.account.client("ecs")
+        for task in absent(self, partial(_running, found.key, context)) or []:
+            if _is_ours(task["taskDefinitionArn"], context):
+                ecs.stop_task(cluster=found.key, task=task["taskArn"], reason="the cluster is being deleted")
         gone(self, lambda: ecs.delete_cluster(cluster=found.key), context)
+
+
+def _running(cluster: str, context: Context, **which: str) -> list[Json]:
+    """Describe the tasks that run in a cluster, a hundred in a call.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html
+    """
+    account = context.account
+    arns = account.pages("ecs", "list_tasks", "taskArns", cluster=cluster, desiredStatus="RUNNING", **which)
+    ecs = account.client("ecs")
+    return [
+        task
+        for batch in batches(arns, 100)
+        for task in ecs.describe_tasks(cluster=cluster, tasks=batch)["tasks"]
+    ]
+
+
+def _is_ours(definition: str, context: Context) -> bool:
+    """Tell by the family whether a task definition is the stack's: tasks and schedules carry no tags of ours."""
+    family = definition.rpartition("/")[2].partition(":")[0]
+    return family == context.owner.stack or family.startswith(f"{context.owner.stack}-")
 
 
 # -- task definitions
@@ -430,13 +448,10 @@ class EcsServiceHandler(_Ecs):
         return "not idempotent" in str(error)
 
     def create(self, want: Json, context: Context) -> Found:
-        """Start it; one of the same name that is still draining is waited for."""
+        """Start it."""
         given = {key: value for key, value in want.items() if key not in _OURS}
         ecs = context.account.client("ecs")
-        service = context.account.eventually(
-            lambda: _unless_draining(lambda: ecs.create_service(**given, tags=lower_tag_list(want["tags"]))),
-            frozenset({_DRAINING}),
-        )["service"]
+        service = ecs.create_service(**given, tags=lower_tag_list(want["tags"]))["service"]
         return self._found({**service, "tags": lower_tag_list(want["tags"])}, want["cluster"])
 
     def update(self, found: Found, want: Json, changed: frozenset[str], context: Context) -> Found:
@@ -489,22 +504,9 @@ def _service_arns(cluster: str, context: Context) -> list[str]:
     return list(context.account.pages("ecs", "list_services", "serviceArns", cluster=cluster))
 
 
-_DRAINING = "ServiceStillDraining"
 _EMPTY: Json = {"loadBalancers": [], "serviceRegistries": [], "volumeConfigurations": [], "capacityProviderStrategy": [],
                 "serviceConnectConfiguration": {"enabled": False}}  # fmt: skip
 """How to say that a service is no longer to have something."""
-
-
-def _unless_draining(call: Callable[[], Any]) -> Any:
-    """Give a refusal that only says "not yet" a code of its own: AWS gives it that of any wrong parameter."""
-    from botocore.exceptions import ClientError
-
-    try:
-        return call()
-    except ClientError as error:
-        if "still Draining" in str(error):
-            error.response["Error"]["Code"] = _DRAINING
-        raise
 
 
 def _clusters(context: Context) -> list[str]:
@@ -564,29 +566,29 @@ class RunTaskHandler(Handler):
         return ()
 
     def start(self, want: Json, context: Context, *, again: bool) -> list[str]:
-        """Start the job, or give the tasks of it that are under way; `again` when it has ended well before."""
+        """Start the job, or give the tasks of it that are under way; `again` when it has ended well before.
+
+        The token holds the whole request: AWS refuses one that comes again with other parameters.
+        https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
+        """
         ecs = context.account.client("ecs")
         definition = want["taskDefinition"]
         family = definition.rpartition("/")[2].rpartition(":")[0]
-        running = ecs.list_tasks(cluster=want["cluster"], family=family, desiredStatus="RUNNING")["taskArns"]
-        if running:
-            tasks = ecs.describe_tasks(cluster=want["cluster"], tasks=running)["tasks"]
-            ours = [
-                t["taskArn"]
-                for t in tasks
-                if t["taskDefinitionArn"] == definition and t.get("startedBy") == STARTED_BY
-            ]
-            if ours:
-                return ours
+        ours = [
+            task["taskArn"]
+            for task in _running(want["cluster"], context, family=family)
+            if task["taskDefinitionArn"] == definition and task.get("startedBy") == STARTED_BY
+        ]
+        if ours:
+            return ours
         found = TaskDefinitionHandler().read(definition, context)
         attempts = (found.tags or {}).get(ATTEMPTS_TAG, "0") if found else "0"
+        ran = (found.tags or {}).get(RAN_TAG, "") if found and again else ""
         given = {key: value for key, value in want.items() if key != "ran"}
         answer = ecs.run_task(
             **given,
             startedBy=STARTED_BY,
-            clientToken=token(
-                definition, attempts, (found.tags or {}).get(RAN_TAG, "") if found and again else ""
-            ),
+            clientToken=token(definition, attempts, ran, json.dumps(given, sort_keys=True)),
         )
         return [task["taskArn"] for task in answer["tasks"]] or _nothing_started(answer)
 
@@ -651,9 +653,7 @@ class ScheduleHandler(Handler):
             "State",
         )
         state = _schedule({member: answer.get(member) for member in members})
-        definition = state["Target"].get("EcsParameters", {}).get("TaskDefinitionArn", "")
-        family = definition.rpartition("/")[2].partition(":")[0]
-        ours = family == context.owner.stack or family.startswith(f"{context.owner.stack}-")
+        ours = _is_ours(state["Target"].get("EcsParameters", {}).get("TaskDefinitionArn", ""), context)
         return Found(
             name, {"name": name, "arn": answer["Arn"]}, state, context.owner.tags if ours else {}, name=name
         )
@@ -668,14 +668,9 @@ class ScheduleHandler(Handler):
                 yield found
 
     def create(self, want: Json, context: Context) -> Found:
-        """Make it; its role may have to become known first."""
-        client = context.account.client("scheduler")
-        answer = context.account.eventually(
-            lambda: client.create_schedule(
-                **want, ClientToken=token(want["Name"], json.dumps(want, sort_keys=True))
-            ),
-            frozenset({"ValidationException"}),
-            seconds=20,
+        """Make it."""
+        answer = context.account.client("scheduler").create_schedule(
+            **want, ClientToken=token(want["Name"], json.dumps(want, sort_keys=True))
         )
         return Found(
             want["Name"], {"name": want["Name"], "arn": answer["ScheduleArn"]}, want, context.owner.tags

@@ -12,6 +12,7 @@ from compose2fargate.apply.handlers.core import (
     Handler,
     Json,
     absent,
+    batches,
     by_key,
     gone,
     has_pending,
@@ -25,10 +26,6 @@ from compose2fargate.apply.handlers.core import (
 from compose2fargate.aws import resources as aws
 from compose2fargate.aws.values import Ref, pascal, to_api
 from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
-
-_IN_USE = frozenset(
-    {"DependencyViolation", "ResourceInUse", "ResourceInUseException", "OperationNotPermitted"}
-)
 
 
 class AccountHandler(Handler):
@@ -126,7 +123,6 @@ class SecurityGroupHandler(Handler):
     kind = aws.SecurityGroup
     missing = frozenset({"InvalidGroup.NotFound", "InvalidGroupId.Malformed"})
     exists = frozenset({"InvalidGroup.Duplicate"})
-    busy = _IN_USE
     immutable = frozenset({"vpcId"})
     fixed = frozenset({"description"})
 
@@ -194,6 +190,8 @@ def _tag_ec2(found: Found, want: Json, context: Context) -> None:
         ec2.delete_tags(Resources=keys, Tags=[{"Key": key} for key in surplus])
 
 
+_FILTER_VALUES = 200
+"""Values in one filter: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html"""
 _SOURCES = ("sourceGroupId", "cidrIp", "cidrIpv6")
 _PORTS = ("ipProtocol", "fromPort", "toPort")
 
@@ -235,11 +233,14 @@ class IngressRuleHandler(Handler):
         return self._rules(context, groups) if groups else []
 
     def _rules(self, context: Context, groups: list[str]) -> list[Found]:
-        filters = [{"Name": "group-id", "Values": groups}]
-        pages = context.account.pages(
-            "ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=filters
-        )
-        return [_found_rule(rule) for rule in pages if not rule["IsEgress"]]
+        found = []
+        for batch in batches(groups, _FILTER_VALUES):
+            filters = [{"Name": "group-id", "Values": batch}]
+            pages = context.account.pages(
+                "ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=filters
+            )
+            found += [_found_rule(rule) for rule in pages if not rule["IsEgress"]]
+        return found
 
     def create(self, want: Json, context: Context) -> Found:
         """Let somebody in."""
@@ -369,7 +370,6 @@ class LoadBalancerHandler(_Balancing):
     kind = aws.LoadBalancer
     missing = frozenset({"LoadBalancerNotFound"})
     exists = frozenset({"DuplicateLoadBalancerName"})
-    busy = _IN_USE
     immutable = frozenset({"Type", "Scheme"})
 
     def fill(self, members: Json) -> Json:
@@ -418,7 +418,12 @@ class LoadBalancerHandler(_Balancing):
         return Found(arn, attributes, normal(state), tags, name=balancer["LoadBalancerName"])
 
     def create(self, want: Json, context: Context) -> Found:
-        """Make it, and wait until it is there for others to refer to."""
+        """Make it. It is set up for some minutes yet, but listeners and services need not wait for that.
+
+        A listener can be added while it is `provisioning`, and ECS wants a listener only; a service gets steady when
+        its targets are healthy, and that they are not before the load balancer is `active`.
+        https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerState.html
+        """
         client = context.account.client("elbv2")
         given = {
             key: want[key] for key in ("Name", "Type", "Scheme", "Subnets", "SecurityGroups") if key in want
@@ -484,7 +489,6 @@ class TargetGroupHandler(_Balancing):
     kind = aws.TargetGroup
     missing = frozenset({"TargetGroupNotFound"})
     exists = frozenset({"DuplicateTargetGroupName"})
-    busy = _IN_USE
     replaced_first = True
     immutable = frozenset({"Protocol", "Port", "VpcId", "TargetType", "ProtocolVersion"})
 
@@ -629,9 +633,8 @@ class ListenerHandler(_Balancing):
         return next((self._found(one, context) for one in listeners if one["Port"] == want["Port"]), None)
 
     def _listeners(self, balancer: str, context: Context) -> list[Json]:
-        client = context.account.client("elbv2")
-        answer = absent(self, lambda: client.describe_listeners(LoadBalancerArn=balancer))
-        return answer["Listeners"] if answer else []
+        pages = partial(context.account.pages, "elbv2", "describe_listeners", "Listeners")
+        return absent(self, lambda: list(pages(LoadBalancerArn=balancer))) or []
 
     def owned(self, context: Context) -> Iterable[Found]:
         """List the listeners of our load balancers."""
@@ -640,11 +643,13 @@ class ListenerHandler(_Balancing):
                 yield self._found(listener, context)
 
     def _found(self, listener: Json, context: Context) -> Found:
-        arn, client = listener["ListenerArn"], context.account.client("elbv2")
+        arn = listener["ListenerArn"]
         tags = self.tags_of(context, [arn]).get(arn, {})
         certificates = [one["CertificateArn"] for one in listener.get("Certificates") or []]
         if certificates:
-            extra = client.describe_listener_certificates(ListenerArn=arn)["Certificates"]
+            extra = context.account.pages(
+                "elbv2", "describe_listener_certificates", "Certificates", ListenerArn=arn
+            )
             certificates += [c["CertificateArn"] for c in extra if c["CertificateArn"] not in certificates]
         state = {
             "LoadBalancerArn": listener["LoadBalancerArn"],
@@ -729,9 +734,9 @@ class ListenerRuleHandler(_Balancing):
         )
 
     def _rules(self, listener: str, context: Context) -> list[Json]:
-        client = context.account.client("elbv2")
-        answer = absent(self, lambda: client.describe_rules(ListenerArn=listener))
-        return [rule for rule in answer["Rules"] if not rule["IsDefault"]] if answer else []
+        pages = partial(context.account.pages, "elbv2", "describe_rules", "Rules")
+        rules = absent(self, lambda: list(pages(ListenerArn=listener))) or []
+        return [rule for rule in rules if not rule["IsDefault"]]
 
     def owned(self, context: Context) -> Iterable[Found]:
         """List the rules of our load balancers' listeners."""

@@ -28,12 +28,14 @@ from compose2fargate.aws.values import Ref, to_api
 
 # -- EFS
 
+_GOING = ("deleting", "deleted")
+"""Life-cycle states of what is as good as gone."""
+
 
 class _Efs(Handler):
     """What the types of EFS have in common."""
 
     missing = frozenset({"FileSystemNotFound", "MountTargetNotFound", "AccessPointNotFound"})
-    busy = frozenset({"FileSystemInUse", "IncorrectFileSystemLifeCycleState", "DependencyTimeout"})
 
     def retag(self, found: Found, want: Json, context: Context) -> None:
         """Bring the tags to what is wanted."""
@@ -84,7 +86,7 @@ class FileSystemHandler(_Efs):
         found = [
             self._found(one, context)
             for one in (answer or {}).get("FileSystems", [])
-            if one["LifeCycleState"] != "deleted"
+            if one["LifeCycleState"] not in _GOING
         ]
         return found[0] if found else None
 
@@ -112,12 +114,13 @@ class FileSystemHandler(_Efs):
     def owned(self, context: Context) -> Iterable[Found]:
         """List the file systems with our tags."""
         for one in context.account.pages("efs", "describe_file_systems", "FileSystems"):
-            if context.owner.owns(tags_from(one.get("Tags"))):
+            if one["LifeCycleState"] not in _GOING and context.owner.owns(tags_from(one.get("Tags"))):
                 yield self._found(one, context)
 
     def create(self, want: Json, context: Context) -> Found:
-        """Make it, and wait until it can be mounted."""
+        """Make it, and wait until it can be mounted; one of the same token that is being deleted goes first."""
         efs = context.account.client("efs")
+        self._until_gone(context, CreationToken=want["creationToken"])
         made = efs.create_file_system(
             CreationToken=want["creationToken"],
             Encrypted=want["encrypted"],
@@ -149,9 +152,19 @@ class FileSystemHandler(_Efs):
         return found
 
     def delete(self, found: Found, context: Context) -> None:
-        """Delete it and everything on it."""
+        """Delete it and everything on it, and wait until it is gone: its token is free only then."""
         efs = context.account.client("efs")
         gone(self, lambda: efs.delete_file_system(FileSystemId=found.key), context)
+        self._until_gone(context, FileSystemId=found.key)
+
+    def _until_gone(self, context: Context, **which: str) -> None:
+        efs = context.account.client("efs")
+        for _ in range(150):
+            answer = absent(self, lambda: efs.describe_file_systems(**which))
+            if not any(one["LifeCycleState"] == "deleting" for one in (answer or {}).get("FileSystems", [])):
+                return
+            context.account.tell("waiting for the file system to be gone")
+            context.account.sleep(2)
 
 
 class MountTargetsHandler(_Efs):
@@ -175,12 +188,9 @@ class MountTargetsHandler(_Efs):
 
     def _read(self, file_system: str, context: Context) -> Found | None:
         efs = context.account.client("efs")
-        answer = absent(self, lambda: efs.describe_mount_targets(FileSystemId=file_system))
-        targets = [
-            one
-            for one in (answer or {}).get("MountTargets", [])
-            if one["LifeCycleState"] not in ("deleting", "deleted")
-        ]
+        pages = partial(context.account.pages, "efs", "describe_mount_targets", "MountTargets")
+        every = absent(self, lambda: list(pages(FileSystemId=file_system))) or []
+        targets = [one for one in every if one["LifeCycleState"] not in _GOING]
         if not targets:
             return None
         groups = {
@@ -242,10 +252,10 @@ class MountTargetsHandler(_Efs):
             return
 
     def _wait(self, file_system: str, subnet: str, context: Context) -> None:
-        efs = context.account.client("efs")
-
         def read() -> Json:
-            targets = efs.describe_mount_targets(FileSystemId=file_system)["MountTargets"]
+            targets = context.account.pages(
+                "efs", "describe_mount_targets", "MountTargets", FileSystemId=file_system
+            )
             return next((one for one in targets if one["SubnetId"] == subnet), {"LifeCycleState": "creating"})
 
         self.available(read, context)
@@ -259,6 +269,7 @@ class MountTargetsHandler(_Efs):
             answer = absent(self, lambda: efs.describe_mount_targets(FileSystemId=found.key))
             if not answer or not answer["MountTargets"]:
                 return
+            context.account.tell("waiting for the mount targets to be gone")
             context.account.sleep(2)
         raise late(
             f"EFS: mount targets of {found.key} are still there after five minutes, and hold their security groups",
@@ -292,13 +303,9 @@ class AccessPointHandler(_Efs):
         return same[0]._replace(extra=[one for one in same[1:] if context.owner.owns(one.tags or {})])
 
     def _read(self, file_system: str, context: Context) -> list[Found]:
-        efs = context.account.client("efs")
-        answer = absent(self, lambda: efs.describe_access_points(FileSystemId=file_system))
-        return [
-            self._found(one)
-            for one in (answer or {}).get("AccessPoints", [])
-            if one["LifeCycleState"] != "deleted"
-        ]
+        pages = partial(context.account.pages, "efs", "describe_access_points", "AccessPoints")
+        every = absent(self, lambda: list(pages(FileSystemId=file_system))) or []
+        return [self._found(one) for one in every if one["LifeCycleState"] not in _GOING]
 
     def _found(self, one: Json) -> Found:
         tags = tags_from(one.get("Tags"))
@@ -323,7 +330,7 @@ class AccessPointHandler(_Efs):
     def owned(self, context: Context) -> Iterable[Found]:
         """List those of our file systems and those with our tags on others."""
         for one in context.account.pages("efs", "describe_access_points", "AccessPoints"):
-            if context.owner.owns(tags_from(one.get("Tags"))):
+            if one["LifeCycleState"] not in _GOING and context.owner.owns(tags_from(one.get("Tags"))):
                 yield self._found(one)
 
     def create(self, want: Json, context: Context) -> Found:
@@ -346,9 +353,7 @@ class AccessPointHandler(_Efs):
         if "posixUser" in want:
             given["PosixUser"] = {"Uid": want["posixUser"]["uid"], "Gid": want["posixUser"]["gid"]}
         efs = context.account.client("efs")
-        made = context.account.eventually(
-            lambda: efs.create_access_point(**given), frozenset({"IncorrectFileSystemLifeCycleState"})
-        )
+        made = efs.create_access_point(**given)
         key = made["AccessPointId"]
         self.available(lambda: efs.describe_access_points(AccessPointId=key)["AccessPoints"][0], context)
         return Found(key, {"id": key, "arn": made.get("AccessPointArn", "")}, want, want["tags"])
@@ -373,7 +378,6 @@ class LogGroupHandler(Handler):
     kind = aws.LogGroup
     missing = frozenset({"ResourceNotFoundException"})
     exists = frozenset({"ResourceAlreadyExistsException"})
-    busy = frozenset({"OperationAbortedException"})
 
     def find(self, want: Json, context: Context) -> Found | None:
         """Look for the name."""

@@ -6,8 +6,8 @@ is the same each time; waiting (latency) happens outside of that.
 
 Control calls, for tests and for the command line; bodies and answers are JSON:
 
-    POST /_sandbox/faults      {"service": "ecs", "operation": "Create.*", "times": 1, "skip": 0, "code": "…", "status": 400,
-                                "latency": 0.0, "after": false, "reset": false, "kill": PID}
+    POST /_sandbox/faults      {"service": "ecs", "operation": "Create.*", "times": 1, "skip": 0, "code": "…", "text": "…",
+                                "members": {}, "status": 400, "latency": 0.0, "after": false, "reset": false, "kill": PID}
     POST /_sandbox/behaviour   see `ecs.Behaviour`
     GET  /_sandbox/calls       the journal        POST /_sandbox/clear   forgets journal, faults and behaviours
     POST /_sandbox/reset       empties the account
@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
+from xml.sax.saxutils import escape
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -54,6 +55,8 @@ class Fault(NamedTuple):
         times: How many calls are hit.
         skip: How many matching calls pass before.
         code: The error's code; "" for no error (latency only).
+        text: The error's message.
+        members: What else is in the error, where the service speaks JSON.
         status: The error's HTTP status.
         latency: Seconds to wait before anything else.
         after: Do the work first, then fail: the answer is lost.
@@ -66,6 +69,8 @@ class Fault(NamedTuple):
     times: int = 1
     skip: int = 0
     code: str = ""
+    text: str = "injected by the sandbox"
+    members: Mapping[str, Any] = {}
     status: int = 400
     latency: float = 0.0
     after: bool = False
@@ -294,10 +299,9 @@ _BODIES = {
 
 
 def _error(fault: Fault, protocol: str, start: StartResponse) -> list[bytes]:
-    text = "injected by the sandbox"
-    body = json.dumps({"__type": fault.code, "message": text})
+    body = json.dumps({"__type": fault.code, "message": fault.text, "Message": fault.text, **fault.members})
     if protocol in _BODIES:
-        body = _BODIES[protocol].format(code=fault.code, text=text)
+        body = _BODIES[protocol].format(code=fault.code, text=escape(fault.text))
     headers = [
         ("Content-Type", "text/xml" if protocol in _BODIES else "application/x-amz-json-1.1"),
         ("x-amzn-errortype", fault.code),
