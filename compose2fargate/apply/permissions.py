@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from compose2fargate.apply.handlers.core import PROJECT_TAG
+from compose2fargate.apply.handlers.discovery import BY_ECS
 from compose2fargate.apply.places import name_of, sources
 from compose2fargate.aws import resources as aws
 from compose2fargate.aws.policies import VERSION
@@ -207,6 +208,10 @@ def _ours(where: Where) -> Json:
     return {"StringEquals": {f"aws:ResourceTag/{PROJECT_TAG}": where.project}}
 
 
+def _by_ecs(_: Where) -> Json:
+    return {"Null": {f"aws:ResourceTag/{BY_ECS}": "false"}}
+
+
 def _new(where: Where) -> Json:
     return {"StringEquals": {f"aws:RequestTag/{PROJECT_TAG}": where.project}}
 
@@ -377,6 +382,8 @@ _APPLY: Final = (
                    "servicediscovery:UpdateService"),
          _cloud_map("namespace/*", "service/*"), _ours,
          (aws.Namespace, aws.DnsNamespace, aws.DiscoveryService)),
+    Rule("NamesOfServiceConnect", ("servicediscovery:DeleteService",), _cloud_map("service/*"), _by_ecs,
+         (aws.Namespace, aws.DnsNamespace)),
     Rule("TagNames", ("servicediscovery:TagResource",), _cloud_map("namespace/*", "service/*"), _new,
          (aws.Namespace, aws.DnsNamespace, aws.DiscoveryService)),
     Rule("NamesElsewhere", ("servicediscovery:CreateService",),

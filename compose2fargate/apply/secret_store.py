@@ -90,7 +90,7 @@ def _handler(deployment: Deployment, secret: Named) -> tuple[Any, Json]:
 def _parameter_exists(account: Any, name: str) -> bool:
     name = name.partition(":parameter")[2] or name
     filters = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
-    return bool(account.client("ssm").describe_parameters(ParameterFilters=filters)["Parameters"])
+    return any(account.pages("ssm", "describe_parameters", "Parameters", ParameterFilters=filters))
 
 
 def _secret_exists(account: Any, name: str) -> bool:
@@ -166,7 +166,9 @@ def _write(deployment: Deployment, secret: Named, there: There, value: str) -> N
         else:
             handler, want = _handler(deployment, secret)
             context: Context = deployment.context._replace(secret_value=lambda _: value)
-            handler.create(want, context)
+            made = handler.create(want, context)
+            if (made.extra or {}).get("DeletedDate"):  # taken back, with the value that it had
+                _overwrite(deployment, secret, made, value)
     except account.client_error as error:
         hide(error.response, value)
         diagnostic = diagnose(error, f"writing {secret.name}")

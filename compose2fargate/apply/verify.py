@@ -189,8 +189,8 @@ def _secret_problem(reference: str, context: Context) -> str:
     if ":secretsmanager:" not in reference:
         name = reference.partition(":parameter")[2] or reference
         filters = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
-        there = context.account.client("ssm").describe_parameters(ParameterFilters=filters)["Parameters"]
-        return "" if there else "there is no such parameter"
+        there = context.account.pages("ssm", "describe_parameters", "Parameters", ParameterFilters=filters)
+        return "" if any(there) else "there is no such parameter"
     parts = reference.split(":")
     arn, key = ":".join(parts[:7]), parts[7] if len(parts) > 7 else ""
     client = context.account.client("secretsmanager")

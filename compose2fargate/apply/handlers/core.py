@@ -110,7 +110,7 @@ class Handler:
     exists: ClassVar[frozenset[str]] = frozenset()
     """Error codes that mean "there already"."""
     busy: ClassVar[frozenset[str]] = frozenset()
-    """Error codes of a deletion that has to wait for others."""
+    """Error codes of a deletion that has to look again before it is repeated; what only has to wait is in `passing`."""
 
     def want(self, resource: Any, resolve: Callable[[Ref], Any], context: Context) -> Json:
         """Give the members that `resource` is to have, normalised; links not known yet are `Pending`."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
+from compose2fargate.apply.account import error_code
 from compose2fargate.apply.handlers.core import (
     Context,
     Found,
@@ -24,6 +25,7 @@ from compose2fargate.apply.handlers.core import (
 )
 from compose2fargate.aws import resources as aws
 from compose2fargate.aws.values import Ref
+from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
 
 
 class _CloudMap(Handler):
@@ -31,7 +33,6 @@ class _CloudMap(Handler):
 
     missing = frozenset({"NamespaceNotFound", "ServiceNotFound", "ResourceNotFoundException"})
     exists = frozenset({"NamespaceAlreadyExists", "ServiceAlreadyExists", "ConflictingDomainExists"})
-    busy = frozenset({"ResourceInUse"})
 
     def tags(self, arn: str, context: Context) -> dict[str, str]:
         """Read the tags of one resource."""
@@ -47,6 +48,19 @@ class _CloudMap(Handler):
         if surplus:
             client.untag_resource(ResourceARN=arn, TagKeys=surplus)
 
+    def begun(self, call: Callable[[], Json], context: Context) -> str:
+        """Ask for something that ends later, and give the operation's id; of the same that is under way, that one's.
+
+        https://docs.aws.amazon.com/cloud-map/latest/api/API_CreateHttpNamespace.html#API_CreateHttpNamespace_Errors
+        """
+        try:
+            return str(call()["OperationId"])
+        except context.account.client_error as error:
+            under_way = error.response.get("DuplicateOperationId")
+            if error_code(error) != "DuplicateRequest" or not under_way:
+                raise
+            return str(under_way)
+
     def finished(self, operation: str, context: Context) -> Json:
         """Wait for an operation to end, and give what it was about."""
         client = context.account.client("servicediscovery")
@@ -58,6 +72,7 @@ class _CloudMap(Handler):
                 raise OperationFailedError(
                     f"{answer.get('ErrorCode', '')} {answer.get('ErrorMessage', '')}".strip()
                 )
+            context.account.tell("waiting for Cloud Map")
             context.account.sleep(2)
         raise OperationFailedError(f"Cloud Map's operation {operation} did not end within five minutes")
 
@@ -66,9 +81,17 @@ class OperationFailedError(Exception):
     """Cloud Map took a call, and could not do what it asked."""
 
 
+BY_ECS: Final = "AmazonECSManaged"
+"""The tag of what ECS itself made: names of Service Connect, in this case.
+
+https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonECSServiceRolePolicy.html
+"""
+
+
 class _Namespace(_CloudMap):
     """Namespaces: found by name and type."""
 
+    busy = frozenset({"ResourceInUse"})
     type: str
 
     def find(self, want: Json, context: Context) -> Found | None:
@@ -94,13 +117,13 @@ class _Namespace(_CloudMap):
         """Give the members that only this type has."""
         return {}
 
-    def request(self, want: Json, context: Context) -> str:
-        """Ask for the namespace, and give the operation's id."""
+    def request(self, want: Json, context: Context) -> Json:
+        """Ask for the namespace, and give the answer."""
         raise NotImplementedError
 
     def create(self, want: Json, context: Context) -> Found:
         """Make it and wait for it."""
-        self.finished(self.request(want, context), context)
+        self.finished(self.begun(lambda: self.request(want, context), context), context)
         return self.finish(want, context)
 
     def update(self, found: Found, want: Json, changed: frozenset[str], context: Context) -> Found:
@@ -109,13 +132,52 @@ class _Namespace(_CloudMap):
         return found
 
     def delete(self, found: Found, context: Context) -> None:
-        """Delete it once there are no names in it any more."""
+        """Delete it once there are no names in it any more; what Service Connect left in it goes first."""
         client = context.account.client("servicediscovery")
 
         def delete() -> None:
-            self.finished(client.delete_namespace(Id=found.key)["OperationId"], context)
+            try:
+                operation = self.begun(lambda: client.delete_namespace(Id=found.key), context)
+            except context.account.client_error as error:
+                if error_code(error) in self.busy:
+                    self._clear(found, context)
+                    context.account.tell("waiting for the namespace's names to be gone")
+                raise
+            self.finished(operation, context)
 
         gone(self, delete, context)
+
+    def _clear(self, found: Found, context: Context) -> None:
+        """Delete the names that ECS made in a namespace of ours: it does not always take them along with a service.
+
+        Raises:
+            AwsError: There are others, which are somebody else's.
+        """
+        client = context.account.client("servicediscovery")
+        strangers = []
+        for one in list(_names_in(found.key, context)):
+            tags = self.tags(one["Arn"], context)
+            if BY_ECS in tags:
+                gone(_NAMES, partial(client.delete_service, Id=one["Id"]), context)
+            elif not context.owner.owns(tags):
+                strangers.append(one["Name"])
+        if strangers:
+            raise AwsError(_not_empty(found.name, strangers))
+
+
+def _names_in(namespace: str, context: Context) -> Iterable[Json]:
+    filters = [{"Name": "NAMESPACE_ID", "Values": [namespace], "Condition": "EQ"}]
+    return context.account.pages("servicediscovery", "list_services", "Services", Filters=filters)
+
+
+def _not_empty(namespace: str, strangers: list[str]) -> Diagnostic:
+    return Diagnostic(
+        "C2F497",
+        Severity.ERROR,
+        f"namespace {namespace} is left, since it holds names that are not the stack's: {', '.join(strangers)}",
+        hint="aws servicediscovery list-services shows them, delete-service --id ID deletes one; then run it again",
+        url="https://docs.aws.amazon.com/cloud-map/latest/api/API_DeleteNamespace.html",
+    )
 
 
 class NamespaceHandler(_Namespace):
@@ -124,15 +186,15 @@ class NamespaceHandler(_Namespace):
     kind = aws.Namespace
     type = "HTTP"
 
-    def request(self, want: Json, context: Context) -> str:
+    def request(self, want: Json, context: Context) -> Json:
         """Ask for an HTTP namespace."""
         client = context.account.client("servicediscovery")
-        answer = client.create_http_namespace(
+        answer: Json = client.create_http_namespace(
             Name=want["name"],
             CreatorRequestId=token("http", want["name"], *context.owner),
             Tags=tag_list(want["tags"]),
         )
-        return str(answer["OperationId"])
+        return answer
 
 
 class DnsNamespaceHandler(_Namespace):
@@ -147,16 +209,16 @@ class DnsNamespaceHandler(_Namespace):
         found = super().find(want, context)
         return found and found._replace(state={**found.state, "vpc": want["vpc"]})
 
-    def request(self, want: Json, context: Context) -> str:
+    def request(self, want: Json, context: Context) -> Json:
         """Ask for a private DNS namespace."""
         client = context.account.client("servicediscovery")
-        answer = client.create_private_dns_namespace(
+        answer: Json = client.create_private_dns_namespace(
             Name=want["name"],
             Vpc=want["vpc"],
             CreatorRequestId=token("dns", want["name"], want["vpc"], *context.owner),
             Tags=tag_list(want["tags"]),
         )
-        return str(answer["OperationId"])
+        return answer
 
 
 class DiscoveryServiceHandler(_CloudMap):
@@ -183,9 +245,8 @@ class DiscoveryServiceHandler(_CloudMap):
         )
 
     def _read(self, context: Context, namespace: str) -> Iterable[Found]:
-        filters = [{"Name": "NAMESPACE_ID", "Values": [namespace], "Condition": "EQ"}]
         client = context.account.client("servicediscovery")
-        for one in context.account.pages("servicediscovery", "list_services", "Services", Filters=filters):
+        for one in _names_in(namespace, context):
             service = absent(self, partial(client.get_service, Id=one["Id"]))
             if not service or service["Service"].get("NamespaceId") not in (namespace, None):
                 continue
@@ -226,8 +287,10 @@ class DiscoveryServiceHandler(_CloudMap):
         client = context.account.client("servicediscovery")
         if "ttl" in changed:
             records = [{"Type": "A", "TTL": want["ttl"]}]
-            answer = client.update_service(Id=found.key, Service={"DnsConfig": {"DnsRecords": records}})
-            self.finished(answer["OperationId"], context)
+            change = {"DnsConfig": {"DnsRecords": records}}
+            self.finished(
+                self.begun(lambda: client.update_service(Id=found.key, Service=change), context), context
+            )
         if "tags" in changed:
             self.retag(found, want, context)
         return found
@@ -236,3 +299,6 @@ class DiscoveryServiceHandler(_CloudMap):
         """Delete the name once no task is registered in it."""
         client = context.account.client("servicediscovery")
         gone(self, lambda: client.delete_service(Id=found.key), context)
+
+
+_NAMES = DiscoveryServiceHandler()

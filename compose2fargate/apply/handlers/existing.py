@@ -106,10 +106,9 @@ def _namespace(identifier: str, context: Context) -> Found | None:
 
 
 def _parameter(identifier: str, context: Context) -> Found | None:
-    ssm = context.account.client("ssm")
     name = identifier.partition(":parameter")[2] or identifier
     filters = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
-    found = ssm.describe_parameters(ParameterFilters=filters)["Parameters"]
+    found = list(context.account.pages("ssm", "describe_parameters", "Parameters", ParameterFilters=filters))
     return Found(name, {"name": name, "arn": found[0].get("ARN", "")}, {}) if found else None
 
 

@@ -25,6 +25,7 @@ from compose2fargate.apply.handlers.core import (
 )
 from compose2fargate.aws import resources as aws
 from compose2fargate.aws.values import Ref, to_api
+from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
 
 # -- EFS
 
@@ -668,8 +669,7 @@ class ManagedSecretHandler(_SecretHandler):
         client = context.account.client("secretsmanager")
         there = absent(self, lambda: client.describe_secret(SecretId=want["name"]))
         if there and there.get("DeletedDate"):
-            client.restore_secret(SecretId=want["name"])
-            return self.update(self._found(there), want, frozenset({"tags", "description"}), context)
+            return self._take_back(self._found(there), want, context)
         made = client.create_secret(
             Name=want["name"],
             Description=want.get("description", ""),
@@ -678,6 +678,16 @@ class ManagedSecretHandler(_SecretHandler):
             Tags=tag_list(want["tags"]),
         )
         return Found(made["ARN"], {"name": want["name"], "arn": made["ARN"]}, want, want["tags"])
+
+    def _take_back(self, found: Found, want: Json, context: Context) -> Found:
+        """Undo a deletion: the name is not free before it ends. The secret keeps its value, and stays whose it is.
+
+        https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_delete-secret.html
+        """
+        if not context.owner.owns(found.tags or {}):
+            raise AwsError(_deleted_by_others(found.name))
+        context.account.client("secretsmanager").restore_secret(SecretId=found.key)
+        return self.update(found, want, frozenset({"tags", "description"}), context)
 
     def update(self, found: Found, want: Json, changed: frozenset[str], context: Context) -> Found:
         """Change the description and the tags."""
@@ -695,3 +705,14 @@ class ManagedSecretHandler(_SecretHandler):
         """Let it be deleted in a week: until then it can be taken back."""
         client = context.account.client("secretsmanager")
         gone(self, lambda: client.delete_secret(SecretId=found.key, RecoveryWindowInDays=7), context)
+
+
+def _deleted_by_others(name: str) -> Diagnostic:
+    return Diagnostic(
+        "C2F498",
+        Severity.ERROR,
+        f"secret {name} was not made for this stack and waits for its deletion, so its name is not free",
+        hint=f"aws secretsmanager restore-secret --secret-id {name}, then apply --adopt; "
+        "or another name, with --environment NAME",
+        url="https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_restore-secret.html",
+    )

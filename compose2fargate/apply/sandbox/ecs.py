@@ -809,7 +809,17 @@ def _list_services(response: Any) -> Any:
         for r in account.services.values()
         if r["clusterArn"] == cluster.arn and r["status"] == "ACTIVE"
     ]
-    return _result({"serviceArns": sorted(arns)})
+    return _result(_page("serviceArns", sorted(arns), _parameters(response), 10))
+
+
+def _page(member: str, items: list[str], request: Json, most: int) -> Json:
+    """Give a part of a list, and where the next begins.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html: 100 tasks, 10 services
+    """
+    begin, size = int(request.get("nextToken") or 0), int(request.get("maxResults") or most)
+    more = {"nextToken": str(begin + size)} if begin + size < len(items) else {}
+    return {member: items[begin : begin + size], **more}
 
 
 def _run_task(response: Any) -> Any:
@@ -830,6 +840,8 @@ def _describe_tasks(response: Any) -> Any:
     request, account = _parameters(response), Account.of(response.ecs_backend)
     cluster = response.ecs_backend._get_cluster(request.get("cluster") or "default")
     found, failures = [], []
+    if len(request.get("tasks") or []) > 100:
+        raise _refuse("Tasks cannot have more than 100 elements.")
     for name in request.get("tasks") or []:
         task = next((t for arn, t in account.tasks.items() if _last(arn) == _last(name)), None)
         if task is None or task["clusterArn"] != cluster.arn:
@@ -846,7 +858,8 @@ def _list_tasks(response: Any) -> Any:
     tests = [test(str(request[name])) for name, test in _TASK_FILTERS.items() if request.get(name)]
     if not request.get("desiredStatus"):
         tests.append(_TASK_FILTERS["desiredStatus"]("RUNNING"))
-    return _result({"taskArns": [t["taskArn"] for t in tasks if all(test(t) for test in tests)]})
+    arns = [t["taskArn"] for t in tasks if all(test(t) for test in tests)]
+    return _result(_page("taskArns", arns, request, 100))
 
 
 _TASK_FILTERS: Mapping[str, Callable[[str], Callable[[Json], bool]]] = {
