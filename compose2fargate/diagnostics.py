@@ -402,6 +402,7 @@ CODES: Mapping[str, str] = {
     "C2F496": "AWS was not ready in time",
     "C2F497": "A namespace holds names of others",
     "C2F498": "A secret of somebody else waits for its deletion",
+    "C2F499": "A role is in an instance profile",
     # C2F440-C2F469: images (images/, apply/ecr.py)
     "C2F440": "There is no program that builds images",
     "C2F441": "A key of the build section has no counterpart in the builder",

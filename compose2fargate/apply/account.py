@@ -150,7 +150,7 @@ class Account:
                     if one is None or delay is None:
                         error.awaited = one  # so that `diagnose` can say what did not come
                         raise
-                self.tell(f"waiting for {one.awaits}")
+                self.tell(f"for {one.awaits}")
                 self.sleep(delay * random.uniform(0.7, 1.3))  # noqa: S311 - so that threads do not call in step
 
         return patient

@@ -78,7 +78,9 @@ class Result(NamedTuple):
         return 3 if refused else 1 if self.diagnostics else 0
 
 
-_UNHEALTHY = frozenset({"C2F415", "C2F420", "C2F430", "C2F431", "C2F432", "C2F433", "C2F434"})
+_UNHEALTHY = frozenset(
+    {"C2F415", "C2F420", "C2F430", "C2F431", "C2F432", "C2F433", "C2F434", "C2F497", "C2F498", "C2F499"}
+)
 
 
 class Progress:

@@ -77,7 +77,8 @@ PASSING: Final[tuple[Passing, ...]] = (
             _LINKED_HINT.format(name="ecs")),
     Passing("elbv2", ("CreateLoadBalancer",),
             ("InvalidParameterException", "ClientException", "OperationNotPermitted", "ValidationError"),
-            "service linked role", _LINKED_ROLE, 60, _LINKED_ROLES,
+            "service linked role", _LINKED_ROLE, 60,
+            "https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-service-linked-roles.html",
             "Unable to assume the service linked role. Please verify that the service linked role exists.",
             _LINKED_HINT.format(name="elasticloadbalancing")),
     Passing("ecs", ("CreateService", "UpdateService"), ("InvalidParameterException",),
@@ -109,7 +110,10 @@ PASSING: Final[tuple[Passing, ...]] = (
             "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts.html",
             "SC service is already used by service discovery namespace arn:aws:servicediscovery:eu-central-1:123456789012:"
             "namespace/ns-1.",
-            "another service of the namespace has this discovery name: give one of them another x-fargate port name"),
+            "another service of the namespace has this name; another project name or --environment NAME gives the stack a"
+            " namespace of its own"),
+    Passing("ecs", ("CreateService",), ("ClusterNotFoundException",), "", "the cluster that was just made", 30,
+            f"{_ECS}CreateService.html", "Cluster not found."),
     Passing("ecs", ("DeleteService",), ("InvalidParameterException",), "cannot be stopped while deployments are active",
             "the service's deployment to end", 300, f"{_ECS}DeleteService.html",
             "The service cannot be stopped while deployments are active."),
@@ -169,7 +173,10 @@ PASSING: Final[tuple[Passing, ...]] = (
             "Target group 'arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/shop-web/1' is currently in use"
             " by a listener or a rule",
             "a listener or rule that is not ours forwards to it: aws elbv2 describe-target-groups shows its load balancers"),
-    Passing("elbv2", ("DeleteLoadBalancer",), ("OperationNotPermitted", "ResourceInUse"), "",
+    Passing("elbv2", ("DeleteLoadBalancer",), ("ResourceInUse", "ResourceInUseException"), "",
+            "others to let go of the load balancer", 120, f"{_ELB}DeleteLoadBalancer.html",
+            "A specified resource is in use."),
+    Passing("elbv2", ("DeleteLoadBalancer",), ("OperationNotPermitted",), "deletion protection",
             "the load balancer, whose protection was just switched off", 60, f"{_ELB}DeleteLoadBalancer.html",
             "Load balancer 'arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/shop/1' cannot be deleted"
             " because deletion protection is enabled"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,11 +11,13 @@ from typing import Any
 import pytest
 
 from compose2fargate.apply.account import Account
+from compose2fargate.apply.deploy import Deployment
 from compose2fargate.apply.handlers.core import Context, Found, Json
 from compose2fargate.apply.handlers.discovery import BY_ECS, NamespaceHandler
 from compose2fargate.apply.handlers.ecs import RunTaskHandler
 from compose2fargate.apply.handlers.storage import FileSystemHandler, ManagedSecretHandler
 from compose2fargate.apply.sandbox.wire import ACCOUNT, Sandbox
+from compose2fargate.apply.secret_store import CREATED, Named, push
 from compose2fargate.diagnostics import AwsError
 from tests.apply.world import World
 from tests.conftest import ROOT
@@ -306,3 +309,53 @@ def test_lists_are_read_to_their_end(one_account: Account) -> None:
             assert not paged or (file.name, word) in A_HUNDRED_DO, (
                 f"{file.name}: {word} of {paged} comes in pages"
             )
+
+
+# -- roles
+
+
+def test_a_role_in_an_instance_profile_stays_and_is_told(applied: World) -> None:
+    iam = applied.account.client("iam")
+    name = next(one["RoleName"] for one in iam.list_roles()["Roles"] if one["RoleName"].startswith("shop"))
+    iam.create_instance_profile(InstanceProfileName="theirs")
+    iam.add_role_to_instance_profile(InstanceProfileName="theirs", RoleName=name)
+    result = applied.destroy()
+    assert result.exit_code == 1
+    (told,) = result.diagnostics
+    assert told.code == "C2F499"
+    assert f"--role-name {name} --instance-profile-name NAME" in told.hint
+
+
+def test_a_role_with_many_policies_is_deleted(applied: World) -> None:
+    iam = applied.account.client("iam")
+    name = next(one["RoleName"] for one in iam.list_roles()["Roles"] if one["RoleName"].startswith("shop"))
+    statement = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    for number in range(110):
+        iam.put_role_policy(RoleName=name, PolicyName=f"by-hand-{number}", PolicyDocument=document)
+    assert applied.destroy().exit_code == 0
+    assert name not in {one["RoleName"] for one in applied.account.pages("iam", "list_roles", "Roles")}
+
+
+def test_a_mount_target_that_fails_is_told(world: World, sleepy: Sleepy) -> None:
+    handler = FileSystemHandler()
+    with pytest.raises(AwsError) as refused:
+        handler.available(lambda: {"LifeCycleState": "error"}, Context(sleepy, world.context.owner))
+    (told,) = refused.value.diagnostics
+    assert (told.code, told.message) == (
+        "C2F493",
+        "EFS: mount target that was asked for is error, not available; it may still happen",
+    )
+
+
+# -- pushing the value of a secret that waits for its deletion
+
+
+def test_a_pushed_value_reaches_a_secret_that_is_taken_back(applied: World) -> None:
+    client = applied.account.client("secretsmanager")
+    client.delete_secret(SecretId="shop/password", RecoveryWindowInDays=7)
+    context = applied.context._replace(secret_value=lambda _: "after")
+    named = Named("shop/password", "secretsmanager", "secret/password")
+    (pushed,) = push(Deployment(applied.stack, context), [named])
+    assert pushed.status == CREATED
+    assert client.get_secret_value(SecretId="shop/password")["SecretString"] == "after"

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
+from compose2fargate.apply.account import error_text
 from compose2fargate.apply.handlers.core import (
     Context,
     Found,
@@ -25,6 +26,7 @@ from compose2fargate.apply.handlers.core import (
 from compose2fargate.aws import resources as aws
 from compose2fargate.aws.policies import documents, trust_document
 from compose2fargate.aws.values import Ref, resolve_text
+from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
 
 
 class RoleHandler(Handler):
@@ -117,7 +119,23 @@ class RoleHandler(Handler):
                 absent(self, partial(iam.detach_role_policy, RoleName=name, PolicyArn=one["PolicyArn"]))
             iam.delete_role(RoleName=name)
 
-        gone(self, delete, context)
+        try:
+            gone(self, delete, context)
+        except account.client_error as error:
+            if "instance profile" in error_text(error):
+                raise AwsError(_in_profile(name)) from None
+            raise
+
+
+def _in_profile(name: str) -> Diagnostic:
+    return Diagnostic(
+        "C2F499",
+        Severity.ERROR,
+        f"role {name} is left without its policies, since somebody has put it into an instance profile",
+        hint=f"aws iam list-instance-profiles-for-role --role-name {name} names it; aws iam "
+        f"remove-role-from-instance-profile --role-name {name} --instance-profile-name NAME, then run it again",
+        url="https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRole.html",
+    )
 
 
 def _policies(iam: Any, found: Found, want: Json) -> None:

@@ -72,7 +72,7 @@ class _CloudMap(Handler):
                 raise OperationFailedError(
                     f"{answer.get('ErrorCode', '')} {answer.get('ErrorMessage', '')}".strip()
                 )
-            context.account.tell("waiting for Cloud Map")
+            context.account.tell("for Cloud Map")
             context.account.sleep(2)
         raise OperationFailedError(f"Cloud Map's operation {operation} did not end within five minutes")
 
@@ -141,7 +141,7 @@ class _Namespace(_CloudMap):
             except context.account.client_error as error:
                 if error_code(error) in self.busy:
                     self._clear(found, context)
-                    context.account.tell("waiting for the namespace's names to be gone")
+                    context.account.tell("for the namespace's names to be gone")
                 raise
             self.finished(operation, context)
 

@@ -50,26 +50,30 @@ class _Efs(Handler):
         """Wait until something is there for others to use.
 
         Raises:
-            AwsError: It is not after five minutes.
+            AwsError: It failed, or is not after five minutes.
         """
+        seen: Json = {}
         for _ in range(150):
-            if read().get("LifeCycleState", "available") == "available":
+            seen = read()
+            if seen.get("LifeCycleState", "available") == "available":
                 return
+            if seen["LifeCycleState"] == "error":
+                break
+            context.account.tell("for EFS")
             context.account.sleep(2)
-        seen = read()
-        what, name = next(
-            (
-                (what, seen[what])
-                for what in ("AccessPointId", "MountTargetId", "FileSystemId")
-                if what in seen
-            ),
-            ("MountTargetId", "that was asked for"),
-        )
-        state = f"EFS: {_EFS_WORDS[what]} {name} is {seen.get('LifeCycleState')} after five minutes"
-        raise late(f"{state}, not available", f"aws efs describe-{_EFS_WORDS[what].replace(' ', '-')}s")
+        raise _not_available(seen)
 
 
 _EFS_WORDS = {"AccessPointId": "access point", "MountTargetId": "mount target", "FileSystemId": "file system"}
+
+
+def _not_available(seen: Json) -> AwsError:
+    kind = next((kind for kind in _EFS_WORDS if kind in seen), "MountTargetId")
+    state = seen["LifeCycleState"] + ("" if seen["LifeCycleState"] == "error" else " after five minutes")
+    return late(
+        f"EFS: {_EFS_WORDS[kind]} {seen.get(kind, 'that was asked for')} is {state}, not available",
+        f"aws efs describe-{_EFS_WORDS[kind].replace(' ', '-')}s",
+    )
 
 
 class FileSystemHandler(_Efs):
@@ -164,8 +168,10 @@ class FileSystemHandler(_Efs):
             answer = absent(self, lambda: efs.describe_file_systems(**which))
             if not any(one["LifeCycleState"] == "deleting" for one in (answer or {}).get("FileSystems", [])):
                 return
-            context.account.tell("waiting for the file system to be gone")
+            context.account.tell("for the file system to be gone")
             context.account.sleep(2)
+        name = " ".join(which.values())
+        raise late(f"EFS: {name} is still being deleted after five minutes", "aws efs describe-file-systems")
 
 
 class MountTargetsHandler(_Efs):
@@ -270,7 +276,7 @@ class MountTargetsHandler(_Efs):
             answer = absent(self, lambda: efs.describe_mount_targets(FileSystemId=found.key))
             if not answer or not answer["MountTargets"]:
                 return
-            context.account.tell("waiting for the mount targets to be gone")
+            context.account.tell("for the mount targets to be gone")
             context.account.sleep(2)
         raise late(
             f"EFS: mount targets of {found.key} are still there after five minutes, and hold their security groups",
