@@ -129,6 +129,8 @@ PASSING: Final[tuple[Passing, ...]] = (
     Passing("ecs", ("RegisterTaskDefinition",), ("ClientException",), "Too many concurrent attempts",
             "other registrations of the same family", 60, f"{_ECS}RegisterTaskDefinition.html",
             "Too many concurrent attempts to create a new revision of the specified family."),
+    Passing("ecs", ("RegisterTaskDefinition",), ("ClientException",), "Role is not valid", _NEW_ROLE, 30, _NEW_ROLES,
+            "Role is not valid", "the task definition names a role that is not there"),
     Passing("scheduler", ("CreateSchedule", "UpdateSchedule"), ("ValidationException",), "to assume the role", _NEW_ROLE,
             60, _NEW_ROLES,
             "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
