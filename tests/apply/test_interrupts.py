@@ -97,6 +97,12 @@ def unripe_access_point(_: pytest.MonkeyPatch, sandbox: Sandbox) -> str:
     return "CreateAccessPoint"
 
 
+def unripe_role(_: pytest.MonkeyPatch, sandbox: Sandbox) -> str:
+    text = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
+    sandbox.fault(operation="CreateSchedule", code="ValidationException", text=text, times=10**6)
+    return "CreateSchedule"
+
+
 def stuck_service(_: pytest.MonkeyPatch, sandbox: Sandbox) -> str:
     sandbox.behave("db", kind="stuck")
     return "ecs:CreateService"
@@ -106,6 +112,7 @@ WAITS = {
     "Cloud Map's operation": slow_cloud_map,
     "EFS's availability": slow_file_system,
     "an access point on a file system that is made": unripe_access_point,
+    "a role that is not known yet": unripe_role,
     "a service that does not get steady": stuck_service,
 }
 
