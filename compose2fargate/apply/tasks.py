@@ -140,7 +140,7 @@ def _request(deployment: Deployment, place: Place) -> Json:
 
 _GIVEN = frozenset(
     {"cluster", "networkConfiguration", "launchType", "capacityProviderStrategy", "platformVersion",
-     "enableExecuteCommand", "enableECSManagedTags", "propagateTags"}
+     "enableExecuteCommand", "enableECSManagedTags", "propagateTags", "volumeConfigurations"}
 )  # fmt: skip
 
 
@@ -164,6 +164,7 @@ def _job(stack: Stack, place: Place) -> RunTask:
         launch_type=service.launch_type,
         capacity_provider_strategy=service.capacity_provider_strategy,
         enable_execute_command=service.enable_execute_command,
+        volume_configurations=service.volume_configurations,
     )
 
 

@@ -308,7 +308,7 @@ class ManagedEbsVolume(NamedTuple):
 
 
 class ServiceVolumeConfiguration(NamedTuple):
-    """What stands behind the task volume `name` that is configured at launch."""
+    """What stands behind the task volume `name` that is configured at launch: by a service, or by RunTask, which spells it alike."""
 
     name: str
     managed_ebs_volume: ManagedEbsVolume
@@ -353,6 +353,7 @@ class RunTask(NamedTuple):
     enable_execute_command: bool | None = None
     enable_ecs_managed_tags: bool = True
     propagate_tags: str = "TASK_DEFINITION"
+    volume_configurations: tuple[ServiceVolumeConfiguration, ...] = ()
 
 
 class FlexibleTimeWindow(NamedTuple):

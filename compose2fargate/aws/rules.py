@@ -167,11 +167,17 @@ def _links_into(service: EcsService, definition: TaskDefinition) -> Iterator[Vio
             message = f"no port is called {offered.port_name!r}"
             yield Violation("serviceConnectConfiguration", message, f"{API}/API_ServiceConnectService.html")
     yield from _discovery_names(service)
+    yield from _volumes(definition, service, f"{API}/API_ServiceVolumeConfiguration.html")
+
+
+def _volumes(definition: TaskDefinition, launched: EcsService | RunTask, url: str) -> Iterator[Violation]:
     configured = {v.name for v in definition.volumes if v.configured_at_launch}
-    given = {v.name for v in service.volume_configurations}
+    given = {v.name for v in launched.volume_configurations}
     if configured != given:
-        message = f"the task definition leaves {sorted(configured)} to the service, which configures {sorted(given)}"
-        yield Violation("volumeConfigurations", message, f"{API}/API_ServiceVolumeConfiguration.html")
+        message = (
+            f"the task definition leaves {sorted(configured)} to the launch, which configures {sorted(given)}"
+        )
+        yield Violation("volumeConfigurations", message, url)
 
 
 def _discovery_names(service: EcsService) -> Iterator[Violation]:
@@ -205,8 +211,11 @@ def _network(network: NetworkConfiguration, url: str) -> Iterator[Violation]:
         yield Violation("networkConfiguration", "assignPublicIp is ENABLED or DISABLED", url)
 
 
-def _run_task(stack: Stack, run: RunTask) -> Iterator[Violation]:  # noqa: ARG001 - the shape of a rule
+def _run_task(stack: Stack, run: RunTask) -> Iterator[Violation]:
     url = f"{API}/API_RunTask.html"
+    definition = stack.get(run.task_definition) if isinstance(run.task_definition, Ref) else None
+    if isinstance(definition, TaskDefinition):
+        yield from _volumes(definition, run, f"{API}/API_TaskVolumeConfiguration.html")
     yield from _placement(run.launch_type, run.capacity_provider_strategy, url)
     yield from _network(run.network_configuration, url)
     number = run.count

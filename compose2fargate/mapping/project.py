@@ -23,6 +23,7 @@ from compose2fargate.aws.resources import (
     Repository,
     Resource,
     Role,
+    RunTask,
     SecurityGroup,
     TargetGroup,
     TaskDefinition,
@@ -373,7 +374,7 @@ def _stack(ctx: Context) -> Stack:
     for service, definition in zip(order.leaders, definitions, strict=True):
         network = networks[service.name]
         if service.name in ctx.jobs:
-            _put_job(ctx, builder, service, definition, network)
+            _put_job(ctx, builder, made[service.name], definition, network)
         else:
             ecs_service = _ecs_service(ctx, service, made[service.name], definition, network)
             ecs_service = _reached(ecs_service, made[service.name], service.name, fronts, discovery)
@@ -457,8 +458,9 @@ def _put_log_group(ctx: Context, builder: _Builder, log: LogConfiguration | None
 
 
 def _put_job(
-    ctx: Context, builder: _Builder, service: Service, definition: str, network: NetworkConfiguration
+    ctx: Context, builder: _Builder, made: Task, definition: str, network: NetworkConfiguration
 ) -> None:
+    service = made.services[0]
     ctx.info(
         "C2F271",
         ("services", service.name),
@@ -471,6 +473,7 @@ def _put_job(
         launch_type=placed.launch_type,
         capacity_provider_strategy=placed.strategy,
         enable_execute_command=exec_enabled(ctx, service) or None,
+        volume_configurations=volume_configurations(ctx, made.definition.volumes),
     )
     builder.put("run-task", service, run)
     if scheduled:
@@ -492,8 +495,8 @@ def _put_roles(ctx: Context, builder: _Builder, definitions: Sequence[tuple[str,
     if scheduled:
         run = [(i, definition) for i, definition in definitions if i.partition("/")[2] in scheduled]
         builder.shared("scheduler-role", scheduler_role(ctx, run))
-    services = (r for r in builder.resources.values() if isinstance(r, EcsService))
-    if any(service.volume_configurations for service in services):
+    launched = (r for r in builder.resources.values() if isinstance(r, (EcsService, RunTask)))
+    if any(one.volume_configurations for one in launched):
         builder.shared("infrastructure-role", infrastructure_role(ctx))
 
 

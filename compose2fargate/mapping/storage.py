@@ -21,7 +21,7 @@ from compose2fargate.aws.values import Ref
 from compose2fargate.compose.model import Mount, Service, Volume
 from compose2fargate.diagnostics import Path, Severity
 from compose2fargate.mapping.binds import is_data_path, refused_type
-from compose2fargate.mapping.context import Context
+from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.coverage import Outcome, Row
 from compose2fargate.mapping.filesystem import (
     EFS_URL,
@@ -40,6 +40,7 @@ from compose2fargate.mapping.sizing import MIB, repository, size_in_bytes
 TMPFS_URL = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tmpfs.html"
 STORAGE_URL = f"{DOCS}/fargate-task-storage.html"
 EBS_URL = f"{DOCS}/ebs-volumes.html"
+SCHEDULED_URL = "https://docs.aws.amazon.com/scheduler/latest/APIReference/API_EcsParameters.html"
 DEFAULT_TMPFS_MIB = 64
 """Size of a tmpfs that the file gives none: ECS requires one, Docker takes up to half of the host's memory."""
 
@@ -176,13 +177,15 @@ def _scratch(ctx: Context, service: Service, mount: Mount, path: Path) -> TaskVo
 
 def _block(ctx: Context, service: Service, volume: Volume, path: Path) -> TaskVolume | None:
     """An EBS volume: made for each task, and gone with it."""
-    if service.name in ctx.jobs or service.name in ctx.groups.inits:
+    leader = ctx.project.services[ctx.groups.leaders.get(service.name, service.name)]
+    if options_of(leader).get("schedule"):
         ctx.refuse(
             "C2F279",
             path,
-            f"{volume.key} cannot be an EBS volume of a job: ECS attaches them to the tasks of services",
-            hint="x-fargate: {ephemeral: true} on the volume uses the task's own storage",
-            url=EBS_URL,
+            f"{volume.key} cannot be an EBS volume of a scheduled job: ECS attaches them to tasks of services and of RunTask, "
+            "and EventBridge Scheduler's target for ECS has no word for them",
+            hint="x-fargate: {ephemeral: true} on the volume uses the task's own storage, up to 200 GiB (x-fargate.ephemeral_storage)",
+            url=SCHEDULED_URL,
         )
     ctx.warn(
         "C2F277",
@@ -353,7 +356,7 @@ def check_shared_memory(ctx: Context, services: Iterable[Service], memory: int) 
 def volume_configurations(
     ctx: Context, volumes: Sequence[TaskVolume]
 ) -> tuple[ServiceVolumeConfiguration, ...]:
-    """Give the EBS volumes of a service; ECS takes one."""
+    """Give the EBS volumes of a service or a job; ECS takes one."""
     wanted = {volume.name for volume in volumes if volume.configured_at_launch}
     if not wanted:
         return ()

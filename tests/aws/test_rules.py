@@ -248,11 +248,12 @@ def test_volumes_that_are_not_legal_are_found(volumes: tuple[TaskVolume, ...], m
     assert found("task-definition/web", task) == [member]
 
 
-def test_a_volume_that_the_service_is_to_configure_and_does_not_is_found() -> None:
+def test_a_volume_that_a_launch_is_to_configure_and_does_not_is_found() -> None:
     task = TASK._replace(volumes=(TaskVolume("data", configured_at_launch=True),))
     made = Stack("shop", {**LEGAL, "task-definition/web": task}, {}, {})
     assert [(where, v.member) for where, v in stack_violations(made)] == [
-        ("service/web", "volumeConfigurations")
+        ("service/web", "volumeConfigurations"),
+        ("run-task/web", "volumeConfigurations"),
     ]
 
 

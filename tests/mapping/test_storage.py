@@ -12,6 +12,7 @@ from compose2fargate.aws.resources import (
     IngressRule,
     MountTargets,
     Role,
+    RunTask,
     TaskVolume,
 )
 from compose2fargate.aws.values import Join, Ref
@@ -180,11 +181,32 @@ def test_ebs_is_one_volume_for_each_task(translated: Translate) -> None:
     assert not list(made.translation.stack.of_type(FileSystem))
 
 
-def test_a_second_ebs_volume_and_one_of_a_job_are_refused(translated: Translate) -> None:
+def test_a_second_ebs_volume_is_refused(translated: Translate) -> None:
     two = "services: {web: {image: a, volumes: ['one:/x', 'two:/y']}}\nvolumes: {one: {x-fargate: {ebs: 1}}, two: {x-fargate: {ebs: 1}}}"
     assert "C2F279" in codes(translated(two), Severity.ERROR)
-    job = "services: {web: {image: a, volumes: ['one:/x'], x-fargate: {job: true}}}\nvolumes: {one: {x-fargate: {ebs: 1}}}"
-    assert "C2F279" in codes(translated(job), Severity.ERROR)
+
+
+JOB = "services: {web: {image: a, volumes: ['data:/x'], x-fargate: {%s}}}\nvolumes: {data: {x-fargate: {ebs: 30}}}"
+
+
+def test_a_job_has_its_ebs_volume_from_run_task(translated: Translate) -> None:
+    made = translated(JOB % "job: true")
+    assert not codes(made, Severity.ERROR)
+    (run,) = [run for _, run in made.translation.stack.of_type(RunTask)]
+    (configured,) = run.volume_configurations
+    assert (configured.name, configured.managed_ebs_volume.size_in_gib) == ("data", 30)
+    assert "infrastructure-role" in made.translation.stack.resources
+
+
+def test_a_schedule_cannot_ask_for_an_ebs_volume(translated: Translate) -> None:
+    made = translated(JOB % "schedule: '@daily'")
+    (found,) = [d for d in made.diagnostics if d.code == "C2F279"]
+    assert (found.severity, "EventBridge Scheduler" in found.message) == (Severity.ERROR, True)
+    sidecar = JOB.replace("volumes: ['data:/x'], ", "") % "schedule: '@daily'"
+    beside = sidecar.replace(
+        "}}}\n", "}}, b: {image: b, volumes: ['data:/x'], x-fargate: {sidecar_of: web}}}\n", 1
+    )
+    assert "C2F279" in codes(translated(beside), Severity.ERROR)
 
 
 def test_task_storage_is_shared_inside_a_task_only(translated: Translate) -> None:
