@@ -437,6 +437,8 @@ CODES: Mapping[str, str] = {
     "C2F511": "An option of a Traefik route is lost",
     "C2F512": "A proxy that is left out has routes that are not read",
     "C2F513": "A route of nginx-proxy or Caddy is not opened",
+    "C2F514": "A sidecar cannot have a schedule of its own",
+    "C2F515": "A port that others use is not known",
     # C2F320-C2F339: checking generated files (sync/, checking.py)
     "C2F320": "The compose file changed since the files were written",
     "C2F321": "A generated file was edited by hand",

@@ -66,7 +66,33 @@ def find_groups(project: Project, report: list[Diagnostic]) -> Groups:
             leader = _leader(services, targets)
             members[leader] = (leader, *sorted(name for name in services if name != leader))
     leaders = {name: leader for leader, names in members.items() for name in names}
+    report.extend(_own_ways(project, leaders))
     return Groups(dict(sorted(members.items())), leaders, inits)
+
+
+def _own_ways(project: Project, leaders: Mapping[str, str]) -> Iterator[Diagnostic]:
+    """Refuse a sidecar that is to run at times of its own: the containers of a task start with it."""
+    for name, leader in leaders.items():
+        own = options_of(project.services[name])
+        key = next((key for key in ("schedule", "job") if own.get(key) and name != leader), None)
+        if key:
+            path = ("services", name, "x-fargate", key)
+            yield Diagnostic(
+                "C2F514",
+                Severity.ERROR,
+                f"{name} is in the task of {leader}, and starts with it: it cannot have a {key} of its own",
+                path,
+                project.at(*path),
+                f"let {name} mount the volumes that it needs (volumes:, which tasks share on EFS) in place of "
+                f"{' and '.join(_reasons(project, name))}, or give the {key} to {leader}",
+                SIDECAR_URL,
+            )
+
+
+def _reasons(project: Project, name: str) -> list[str]:
+    """Name the keys that put a service into the task of another, or others into its own."""
+    keys = {str(join.path[-1]) for join in _joins(project) if name in (join.service, join.target)}
+    return sorted(keys) or ["what joins them"]
 
 
 def _joins(project: Project) -> Iterator[Join]:

@@ -34,6 +34,8 @@ KNOWN_PORTS: Mapping[str, int] = {
     "adminer": 8080,
     "authelia": 9091,
     "clickhouse-server": 8123,
+    "cp-kafka": 9092,
+    "cp-zookeeper": 2181,
     "elasticsearch": 9200,
     "ghost": 2368,
     "gitea": 3000,
@@ -155,7 +157,7 @@ def _listed(ctx: Context, service: Service) -> Iterator[_Listed]:
     image = ctx.images.get(service.name)
     for number, protocol in image.exposed if image else ():
         yield _Listed(number, protocol, ("services", service.name, "build"))
-    known = KNOWN_PORTS.get(repository(service.image or ""))
+    known = _known_port(service.image or "")
     if known and not (service.ports or service.expose or service.build):
         path: Path = ("services", service.name, "image")
         ctx.info(
@@ -168,12 +170,17 @@ def _listed(ctx: Context, service: Service) -> Iterator[_Listed]:
         yield _Listed(known, "tcp", path)
 
 
+def _known_port(image: str) -> int:
+    """Give the port of a well-known image, 0 where it is none or a variant that serves nothing (`wordpress:cli`)."""
+    return 0 if re.search(r":cli(?![a-z])", image) else KNOWN_PORTS.get(repository(image), 0)
+
+
 def image_ports(service: Service, images: Mapping[str, ImageConfig]) -> tuple[int, ...]:
     """Give the TCP ports on which the image of a service is known to listen: its Dockerfile's, or those of a well-known one."""
     built = images.get(service.name)
     if service.build:
         return tuple(number for number, protocol in built.exposed if protocol == "tcp") if built else ()
-    known = KNOWN_PORTS.get(repository(service.image or ""))
+    known = _known_port(service.image or "")
     return (known,) if known else ()
 
 

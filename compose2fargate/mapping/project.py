@@ -66,6 +66,7 @@ from compose2fargate.mapping.networking import (
 )
 from compose2fargate.mapping.order import after, find_order
 from compose2fargate.mapping.patch import apply_patches
+from compose2fargate.mapping.references import report_unknown_ports
 from compose2fargate.mapping.roles import (
     MAX_ROLE_NAME,
     execution_role,
@@ -361,6 +362,7 @@ def _stack(ctx: Context) -> Stack:
     for logical_id, resource in {**filesystem.resources(ctx), **secrets.resources(ctx)}.items():
         builder.shared(logical_id, resource)
     made = {service.name: task(ctx, service) for service in order.leaders}
+    report_unknown_ports(ctx, made)
     fronts = balance(ctx, made)
     security = secure(ctx, made, fronts)
     discovery = discover(ctx, made)

@@ -126,3 +126,13 @@ def test_a_service_alone_has_no_trace_of_groups(translated: Translate) -> None:
     made = translated("services: {web: {image: a}}")
     assert isinstance(made.translation.stack.resources["service/web"], EcsService)
     assert definition(made).pid_mode is None
+
+
+@pytest.mark.parametrize("key", ["schedule: '@daily'", "job: true"])
+def test_a_sidecar_with_times_of_its_own_is_refused(key: str, translated: Translate) -> None:
+    made = translated(
+        f"services:\n  web: {{image: a}}\n  cron: {{image: b, volumes_from: [web], x-fargate: {{{key}}}}}\n"
+    )
+    (found,) = [d for d in made.diagnostics if d.code == "C2F514"]
+    assert (found.severity, found.location and found.location.line) == (Severity.ERROR, 3)
+    assert "in place of volumes_from" in found.hint

@@ -102,3 +102,42 @@ def test_of_two_protocols_on_a_port_tcp_is_kept(ports: str, translated: Translat
 def test_an_internal_network_still_reaches_the_internet_and_that_is_a_warning(translated: Translate) -> None:
     made = translated("services: {db: {image: a, networks: [back]}}\nnetworks: {back: {internal: true}}")
     assert "C2F202" in codes(made, Severity.WARNING)
+
+
+# -- ports that values use -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "port"),
+    [
+        ("environment: {URL: 'http://db:8000/x'}", 8000), ("environment: {URL: 'p://u:pw@DB:5433/d'}", 5433),
+        ("environment: ['HOSTS=a:1,db:9300']", 9300),
+        ("command: [wait-for, 'db:8000']", 8000), ("entrypoint: wait db:8000", 8000), ("environment: {URL: 'http://store:8000'}", 8000),
+    ],
+)  # fmt: skip
+def test_a_port_that_only_a_value_names_is_told(key: str, port: int, translated: Translate) -> None:
+    made = translated(
+        "services:\n  db: {image: a, expose: ['5432'], networks: {default: {aliases: [store]}}}\n"
+        f"  app:\n    image: b\n    {key}\n"
+    )
+    (found,) = [d for d in made.diagnostics if d.code == "C2F515"]
+    assert found.hint == f'write under db: expose: ["{port}"]'
+    assert (found.severity, found.location and found.location.line) == (Severity.WARNING, 5)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["db:5432", "other:8000", "my-db:8000", "db.example.com:8000", "db:16",
+     "db:8000:1", "db:80000", "db:8000-bookworm", "localhost:1"]
+)  # fmt: skip
+def test_what_is_known_or_no_port_is_not_told(value: str, translated: Translate) -> None:
+    made = translated(
+        f"services: {{db: {{image: a, expose: ['5432']}}, app: {{image: b, environment: {{A: '{value}'}}}}}}"
+    )
+    assert "C2F515" not in codes(made)
+
+
+def test_a_variant_that_serves_nothing_has_no_port(translated: Translate) -> None:
+    made = translated("services: {db: {image: 'wordpress:cli-php8.3'}, web: {image: 'wordpress:6'}}")
+    assert container(made, "db").port_mappings == ()
+    assert [p.container_port for p in container(made, "web").port_mappings] == [80]
