@@ -154,7 +154,10 @@ ROWS: Mapping[str, Row] = {
         url=f"{DOCS}/service-discovery.html",
     ),
     "services.*.deploy.labels": _mapped("tags of the ECS service and its tasks"),
-    "services.*.deploy.mode": _mapped("replicated is an ECS service, replicated-job a task to run"),
+    "services.*.deploy.mode": _mapped(
+        "replicated is an ECS service, and so is global, with one task, since Fargate has "
+        "no nodes; replicated-job and global-job are a task to run"
+    ),
     "services.*.deploy.placement": _mapped("the keys below it say what becomes of each"),
     "services.*.deploy.placement.constraints": _near(
         "node.platform.arch is runtimePlatform.cpuArchitecture; Fargate has no nodes to choose by anything else"
@@ -197,12 +200,16 @@ ROWS: Mapping[str, Row] = {
     "services.*.deploy.update_config": _mapped(
         "minimum and maximum percent, and the deployment circuit breaker"
     ),
-    "services.*.deploy.update_config.delay": _harmless("ECS has no pause between batches"),
+    "services.*.deploy.update_config.delay": _harmless(
+        "a rolling update has no pause between batches; linear deployments of ECS have one (stepBakeTimeInMinutes)",
+        url=f"{API}/API_LinearConfiguration.html",
+    ),
     "services.*.deploy.update_config.failure_action": _mapped(
         "the deployment circuit breaker, with rollback or without"
     ),
     "services.*.deploy.update_config.max_failure_ratio": _harmless(
-        "the circuit breaker has a threshold of its own"
+        "the circuit breaker has a threshold of its own: half of the tasks that are wanted, at least 3 and at most 200",
+        url=f"{DOCS}/deployment-circuit-breaker.html",
     ),
     "services.*.deploy.update_config.monitor": _harmless("ECS watches each task until it is healthy"),
     "services.*.deploy.update_config.order": _mapped("minimum and maximum percent"),
@@ -243,7 +250,9 @@ ROWS: Mapping[str, Row] = {
     "services.*.group_add": _lost(
         "a container cannot get further groups", "set user: uid:gid, or add the group in the image"
     ),
-    "services.*.healthcheck": _mapped("healthCheck, with Docker's defaults"),
+    "services.*.healthcheck": _mapped(
+        "healthCheck, with Docker's defaults; interval 5 to 300 seconds, timeout 2 to 60, retries 1 to 10, start_period up to 300"
+    ),
     "services.*.healthcheck.start_interval": _harmless("ECS checks at the same interval from the start"),
     "services.*.hostname": _lost(
         "the VPC names a task's host", "remove it, or pass the name as an environment variable"
@@ -257,7 +266,8 @@ ROWS: Mapping[str, Row] = {
     "services.*.links": _near("a Service Connect name that every service of the project knows"),
     "services.*.logging": _mapped("logConfiguration"),
     "services.*.logging.driver": _mapped(
-        "logConfiguration.logDriver: CloudWatch Logs, Splunk, or a FireLens router for fluentd, gelf and syslog"
+        "logConfiguration.logDriver: CloudWatch Logs for json-file, local, journald and awslogs; Splunk; "
+        "a FireLens router for fluentd, gelf and syslog; nothing for none"
     ),
     "services.*.logging.options": _mapped(
         "logConfiguration.options, as far as the driver on Fargate has them"
@@ -273,7 +283,8 @@ ROWS: Mapping[str, Row] = {
         "call Amazon Bedrock or an endpoint of yours, and remove models",
     ),
     "services.*.network_mode": _mapped(
-        "service:NAME is the task of that service, whose address the container shares"
+        "service:NAME is the task of that service, whose address the container shares; "
+        "bridge and host are the task's own address; none is refused"
     ),
     "services.*.networks": _mapped("the security groups of the task, one for each network"),
     "services.*.networks.*.aliases": _near("a Service Connect name that every service of the project knows"),
@@ -297,11 +308,16 @@ ROWS: Mapping[str, Row] = {
         "a container above its memory limit is ended", "give it enough memory"
     ),
     "services.*.oom_score_adj": _lost("a container above its memory limit is ended", "give it enough memory"),
-    "services.*.pid": _mapped("service:NAME is the task of that service, with process ids shared"),
+    "services.*.pid": _mapped(
+        "service:NAME is the task of that service, with process ids shared; host is refused"
+    ),
     "services.*.pids_limit": _lost("Fargate has no limit on processes", "remove it"),
     "services.*.platform": _mapped("runtimePlatform"),
     "services.*.ports": _mapped("portMappings, a Service Connect name, and for HTTP a load balancer"),
-    "services.*.ports.*": _mapped("portMappings, a Service Connect name, and for HTTP a load balancer"),
+    "services.*.ports.*": _mapped(
+        "portMappings (a task has no host ports) and a Service Connect name; published HTTP is "
+        "opened by the load balancer, all else stays inside the VPC"
+    ),
     "services.*.post_start": _lost(
         "nothing runs a command after the start", "move it into the image's entrypoint"
     ),
@@ -344,7 +360,9 @@ ROWS: Mapping[str, Row] = {
     "services.*.storage_opt": _mapped(
         "ephemeralStorage, where size is more than the 20 GiB that every task has"
     ),
-    "services.*.sysctls": _mapped("systemControls"),
+    "services.*.sysctls": _mapped(
+        "systemControls: net.* for the whole task, kernel.msg*, sem and shm*, fs.mqueue.*; no others can be set"
+    ),
     "services.*.tmpfs": _mapped("linuxParameters.tmpfs, taken from the task's memory"),
     "services.*.tty": _mapped("pseudoTerminal"),
     "services.*.ulimits": _mapped("ulimits; nofile is the only one on Fargate"),
