@@ -9,7 +9,7 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-conn
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from compose2fargate.compose.model import Service
@@ -34,20 +34,21 @@ class _Use(NamedTuple):
 
 
 def report_unknown_ports(ctx: Context, tasks: Mapping[str, Task]) -> None:
-    """Warn about each port of a service that another one uses and that nothing tells, where it is used first."""
+    """Warn once about each port of a service that others use and that nothing tells, where it is used first."""
     names = _names(ctx)
     known = {
         name: {port.container_port for port in ports}
         for made in tasks.values()
         for name, ports in made.ports.items()
     }
-    seen: set[tuple[str, int]] = set()
+    found: dict[tuple[str, int], list[_Use]] = {}
     for service in ctx.project.services.values():
         for use in _uses(service, names):
             apart = ctx.groups.leaders.get(use.user) != ctx.groups.leaders.get(use.target)
-            if apart and use.port not in known.get(use.target, {use.port}) and use[1:3] not in seen:
-                seen.add((use.target, use.port))
-                _report(ctx, use)
+            if apart and use.port not in known.get(use.target, {use.port}):
+                found.setdefault((use.target, use.port), []).append(use)
+    for uses in found.values():
+        _report(ctx, uses)
 
 
 def _names(ctx: Context) -> Mapping[str, str]:
@@ -72,11 +73,14 @@ def _texts(service: Service) -> Iterator[tuple[Path, str]]:
         yield (*own, key), "\n".join(words or ())
 
 
-def _report(ctx: Context, use: _Use) -> None:
+def _report(ctx: Context, uses: Sequence[_Use]) -> None:
+    first = uses[0]
+    users = list(dict.fromkeys(use.user for use in uses))
+    who = f"{', '.join(users[:-1])} and {users[-1]} use" if len(users) > 1 else f"{users[0]} uses"
     ctx.warn(
         UNKNOWN,
-        use.path,
-        f"{use.user} uses port {use.port} of {use.target}, which is not among the ports known of it: nothing answers there",
-        hint=f'write under {use.target}: expose: ["{use.port}"]',
+        first.path,
+        f"{who} port {first.port} of {first.target}, which is not among the ports known of it: nothing answers there",
+        hint=f'write under {first.target}: expose: ["{first.port}"]',
         url=CONNECT_URL,
     )

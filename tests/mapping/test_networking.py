@@ -137,6 +137,13 @@ def test_what_is_known_or_no_port_is_not_told(value: str, translated: Translate)
     assert "C2F515" not in codes(made)
 
 
+def test_all_who_use_an_unknown_port_are_named_once(translated: Translate) -> None:
+    use = "environment: {A: 'db:8000', B: 'db:8000'}"
+    made = translated(f"services: {{db: {{image: a}}, app: {{image: b, {use}}}, job: {{image: c, {use}}}}}")
+    (found,) = [d for d in made.diagnostics if d.code == "C2F515"]
+    assert found.message.startswith("app and job use port 8000 of db")
+
+
 def test_a_variant_that_serves_nothing_has_no_port(translated: Translate) -> None:
     made = translated("services: {db: {image: 'wordpress:cli-php8.3'}, web: {image: 'wordpress:6'}}")
     assert container(made, "db").port_mappings == ()
