@@ -350,12 +350,23 @@ def _may_be_copied(ctx: Context, file: File) -> bool:
         return False
     own = _secret_files(ctx)
     hidden = [path for path in file.left_out if _is_secretive(path) or f"{file.source}/{path}" in own]
+    if file.found.entries and {entry.path for entry in file.found.entries} <= set(hidden):
+        _leave(
+            ctx,
+            file,
+            f"all files of {file.target} look like secrets, which must not stand in an image: the folder is left out",
+            "list them under secrets:, which reads them from SSM Parameter Store; --certificate gives the load balancer one",
+            "C2F288",
+            SECRETS_URL,
+        )
+        return False
     if hidden:
+        look = "look like secrets" if len(hidden) > 1 else "looks like a secret"
         ctx.warn(
             "C2F288",
             file.path,
             f"{', '.join(hidden[:3])}{' …' if len(hidden) > 3 else ''} of {file.target} "
-            "looks like a secret, which must not stand in an image: it is left out",
+            f"{look}, which must not stand in an image: {'they are' if len(hidden) > 1 else 'it is'} left out",
             hint="list it under secrets:, which reads it from SSM Parameter Store",
             url=SECRETS_URL,
         )

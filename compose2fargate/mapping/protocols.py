@@ -76,12 +76,18 @@ PRIVATE_PORTS: Mapping[int, str] = {
 """Ports that are known for something that is not for the internet."""
 
 CONSOLE_PORTS: Mapping[str, frozenset[int]] = {
+    "activemq": frozenset({8161}),
+    "activemq-artemis": frozenset({8161}),
+    "activemq-classic": frozenset({8161}),
     "apisix": frozenset({9180}),
+    "emqx": frozenset({18083}),
     "haproxy": frozenset({8404}),
+    "neo4j": frozenset({7474}),
     "nginx-proxy-manager": frozenset({81}),
+    "rabbitmq": frozenset({15672}),
     "traefik": frozenset({8080}),
 }
-"""Ports of web servers that serve their own administration."""
+"""Ports of servers on which they serve their own administration, over HTTP."""
 
 HTTP_IMAGES: Mapping[str, Mapping[int, str]] = {
     "authentik": {9000: "http", 9443: "https"},
@@ -138,10 +144,10 @@ def image_name(ctx: Context, service: Service) -> str:
 def _known_private(ctx: Context, service: Service, number: int) -> Spoken | None:
     image = image_name(ctx, service)
     kind = PRIVATE_IMAGES.get(image)
-    if kind:
-        return Spoken("", f"{image} is {kind}", is_private=True)
     if number in CONSOLE_PORTS.get(image, ()):
         return Spoken("", f"port {number} of {image} is {CONSOLE}", is_private=True)
+    if kind:
+        return Spoken("", f"{image} is {kind}", is_private=True)
     if number in PRIVATE_PORTS:
         return Spoken("", f"port {number} is known for {PRIVATE_PORTS[number]}", is_private=True)
     return None

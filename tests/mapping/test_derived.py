@@ -173,3 +173,14 @@ def test_a_registry_of_the_users_own_has_the_derived_image_too(translated: Trans
         "services: {web: {image: a, volumes: ['./conf/app.toml:/a.toml']}}", registry="r.example.com/x"
     )
     assert container(made).image == "r.example.com/x/shop/web:latest"
+
+
+def test_a_folder_of_nothing_but_secrets_is_not_copied(tmp_path: Path, translated: Translate) -> None:
+    certs = tmp_path / "certs"
+    certs.mkdir()
+    for name in ("cert.pem", "key.pem"):
+        (certs / name).write_text("x\n")
+    made = translated("services: {web: {image: nginx, volumes: ['./certs:/etc/nginx/certs:ro']}}")
+    assert made.translation.builds == ()
+    (found,) = [d for d in made.diagnostics if d.code == "C2F288"]
+    assert "all files of /etc/nginx/certs look like secrets" in found.message

@@ -100,3 +100,9 @@ def test_explain_tells_the_story_of_each_port(translated: Translate) -> None:
     assert "bound to 127.0.0.1" in rows[1].what
     assert "port 22 is known for SSH" in rows[2].what
     assert "not published" in rows[3].what
+
+
+def test_the_console_of_a_broker_is_opened_as_http(translated: Translate) -> None:
+    made = translated(published("rabbitmq:3-management", 15672))
+    (found,) = [d for d in made.diagnostics if d.code == "C2F220"]
+    assert "{port: 15672, protocol: http," in found.hint
