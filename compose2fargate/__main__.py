@@ -9,7 +9,9 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 INTERNAL_ERROR = 70
@@ -19,13 +21,23 @@ INTERRUPTED = 130
 def main() -> NoReturn:
     """Run the command line on `sys.argv` and exit."""
     # A run only builds trees and then ends, so there is nothing for the cyclic collector to find; it would walk
-    # the growing tree again and again (libyaml builds a large one in half the time without it). Freezing at the
-    # end keeps the interpreter's own last collection from walking everything once more.
+    # the growing tree again and again (libyaml builds a large one in half the time without it).
     gc.disable()
     _open_missing_streams()
-    status = run(sys.argv[1:])
-    gc.freeze()
-    sys.exit(status)
+    _leave(run(sys.argv[1:]))
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process at once: everything is written, and to free it object by object, module by module, only takes time.
+
+    Where a thread is left, the interpreter ends as usual, by waiting for it.
+    """
+    if threading.active_count() > 1:
+        sys.exit(status)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
 
 
 def _open_missing_streams() -> None:
