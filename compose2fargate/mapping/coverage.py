@@ -548,14 +548,20 @@ DECIDED: Mapping[str, Callable[[Any, Row], Row]] = {
 class _Node(NamedTuple):
     """A step of the patterns of `ROWS`: the row and the rule of the pattern that ends here, and the steps below.
 
-    `silent` says that no row and no rule has anything to say, here or below.
+    `silent` are the steps of which nothing is to be said, nor of what is below them.
     """
 
     row: Row | None
     decide: Callable[[Any, Row], Row] | None
     takes_any: bool
-    silent: bool
     children: Mapping[str | int, _Node]
+    silent: frozenset[str | int]
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether there is nothing to say, here or below."""
+        says = self.decide is not None or (self.row is not None and self.row.severity is not None)
+        return not says and len(self.silent) == len(self.children)
 
 
 @lru_cache(maxsize=1)
@@ -571,10 +577,8 @@ def _trie() -> _Node:
 def _node(pattern: str, below: Mapping[str, Any]) -> _Node:
     prefix = f"{pattern}." if pattern else ""
     children: dict[str | int, _Node] = {part: _node(prefix + part, inner) for part, inner in below.items()}
-    row, decide = ROWS.get(pattern), DECIDED.get(pattern)
-    is_silent = decide is None and (row is None or row.severity is None)
-    silent = is_silent and all(child.silent for child in children.values())
-    return _Node(row, decide, pattern.endswith("*"), silent, children)
+    silent = frozenset(part for part, child in children.items() if child.row is not None and child.is_silent)
+    return _Node(ROWS.get(pattern), DECIDED.get(pattern), pattern.endswith("*"), children, silent)
 
 
 def account(tree: Mapping[str, Any], marks: Marks, outcomes: Mapping[Path, Row]) -> list[Accounted]:
@@ -588,60 +592,67 @@ def account(tree: Mapping[str, Any], marks: Marks, outcomes: Mapping[Path, Row])
         marks: Where its keys were written.
         outcomes: What became of a key, where that is not what its row says.
     """
-    found: list[Accounted] = []
-    _walk(tree, marks, _trie(), None, (), _Accounts(found, outcomes))
-    return found
+    walk = _Walk(outcomes, complete=True)
+    walk.account(tree, marks, _trie(), None, (), {})
+    return walk.found
 
 
 def findings(tree: Mapping[str, Any], marks: Marks, outcomes: Mapping[Path, Row]) -> Iterator[Diagnostic]:
     """Yield the diagnostics about what `account` gives; what has nothing to say is not even looked at."""
-    found: list[Accounted] = []
-    decided = frozenset(path[:depth] for path in outcomes for depth in range(1, len(path) + 1))
-    _walk(tree, marks, _trie(), None, (), _Accounts(found, outcomes, decided))
-    return (diagnostic for diagnostic in map(_finding, found) if diagnostic)
+    walk = _Walk(outcomes, complete=False)
+    decided: dict[str | int, Any] = {}
+    for path in outcomes:
+        inside = decided
+        for step in path:
+            inside = inside.setdefault(step, {})
+    walk.account(tree, marks, _trie(), None, (), decided)
+    return (diagnostic for diagnostic in map(_finding, walk.found) if diagnostic)
 
 
-class _Accounts(NamedTuple):
-    """What a walk finds; with `decided`, only what may have something to say: what rows say, or these paths."""
+class _Walk:
+    """One walk over a tree: whether it takes in what has nothing to say, and what it found."""
 
-    found: list[Accounted]
-    outcomes: Mapping[Path, Row]
-    decided: frozenset[Path] | None = None
+    def __init__(self, outcomes: Mapping[Path, Row], *, complete: bool) -> None:
+        self.outcomes = outcomes
+        self.complete = complete
+        self.found: list[Accounted] = []
 
+    def account(
+        self,
+        value: Any,
+        marks: Marks,
+        node: _Node,
+        row: Row | None,
+        path: Path,
+        decided: Mapping[str | int, Any],
+    ) -> bool:
+        """Account for what is in `value`; tell whether there was anything to account for.
 
-def _walk(value: Any, marks: Marks, node: _Node, row: Row | None, path: Path, accounts: _Accounts) -> bool:
-    """Account for what is in `value`; tell whether there was anything to account for."""
-    any_found = False
-    decided, children = accounts.decided, node.children
-    items = value.items() if type(value) is dict else enumerate(value) if type(value) is list else ()
-    for key, item in items:
-        mark = marks.get(key)
-        if mark is None:
-            continue
-        child = children.get(key) or children.get("*")
-        own = _row(child, item, row)
-        if (child is None or child.takes_any) and _is_extension(key):
-            own, child = EXTENSION, None
-        at = (*path, key)
-        if decided is not None and at not in decided and _is_silent(child, own):
-            any_found = True
-            continue
-        if (
-            mark[3]
-            and child is not None
-            and child.children
-            and _walk(item, mark[3], child, own, at, accounts)
-        ):
-            any_found = True
-        elif own is not None:
-            place = Location(mark[0], mark[1], mark[2])
-            accounts.found.append(Accounted(at, place, accounts.outcomes.get(at, own)))
-            any_found = True
-    return any_found
-
-
-def _is_silent(node: _Node | None, row: Row | None) -> bool:
-    return row is not None and row.severity is None and (node is None or node.silent)
+        `decided` are the steps below which there are outcomes.
+        """
+        before = len(self.found)
+        is_skipped = False
+        silent, children = () if self.complete else node.silent, node.children
+        items = value.items() if type(value) is dict else enumerate(value) if type(value) is list else ()
+        for key, item in items:
+            mark = marks.get(key)
+            if mark is None:
+                continue
+            if key in silent and key not in decided:
+                is_skipped = True
+                continue
+            child = children.get(key) or children.get("*")
+            own = _row(child, item, row)
+            if (child is None or child.takes_any) and _is_extension(key):
+                own, child = EXTENSION, None
+            at, inside = (*path, key), mark[3]
+            below = child if inside and child and child.children else None
+            if below and self.account(item, inside or {}, below, own, at, decided.get(key, {})):
+                continue
+            if own is not None:
+                place = Location(mark[0], mark[1], mark[2])
+                self.found.append(Accounted(at, place, self.outcomes.get(at, own)))
+        return is_skipped or len(self.found) > before
 
 
 def _row(node: _Node | None, value: Any, inherited: Row | None) -> Row | None:
