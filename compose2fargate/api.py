@@ -159,11 +159,12 @@ def translate(
 def _placed(translation: Translation, project: Project, options: LoadOptions) -> Translation:
     """Name the files that resources come from as seen from the project: comments are the same wherever one stands."""
     stack = translation.stack
-    places = {logical_id: place.rpartition(":") for logical_id, place in stack.sources.items()}
-    shown = {
+    places = {place: place.rpartition(":") for place in set(stack.sources.values())}
+    files = {
         file: _from_project(file, project, options.cwd) for file in {file for file, *_ in places.values()}
     }
-    sources = {logical_id: f"{shown[file]}:{line}" for logical_id, (file, _, line) in places.items()}
+    shown = {place: f"{files[file]}:{line}" for place, (file, _, line) in places.items()}
+    sources = {logical_id: shown[place] for logical_id, place in stack.sources.items()}
     return translation._replace(stack=stack._replace(sources=sources))
 
 

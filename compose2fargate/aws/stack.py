@@ -57,10 +57,9 @@ class Stack(NamedTuple):
     extras: Mapping[str, Mapping[str, Any]] = {}
 
     def of_type(self, kind: type[R]) -> Iterator[tuple[str, R]]:
-        """Yield logical id and resource for each resource of `kind`, in order."""
-        for logical_id, resource in self.resources.items():
-            if isinstance(resource, kind):
-                yield logical_id, resource
+        """Give logical id and resource of each resource of `kind`, in order."""
+        found: Any = [item for item in self.resources.items() if type(item[1]) is kind]
+        return iter(found)
 
     def get(self, ref: Ref) -> Resource:
         """Give the resource that `ref` points to.

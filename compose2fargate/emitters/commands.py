@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from compose2fargate.aws.resources import (
@@ -94,7 +95,7 @@ class Script(NamedTuple):
         variables: Logical id to the shell variable that holds its id or ARN.
         placeholders: The placeholders that stand in the files.
         scheduled: The files of jobs that a schedule runs.
-        kinds: The types of which the stack has resources: most sections have none to look for.
+        by_type: The resources of each type, with their places in the stack's order.
         awaited: The jobs that something waits for.
     """
 
@@ -104,7 +105,7 @@ class Script(NamedTuple):
     variables: Mapping[str, str]
     placeholders: frozenset[str]
     scheduled: frozenset[str]
-    kinds: frozenset[type[Any]]
+    by_type: Mapping[type[Any], Sequence[tuple[int, str, Any]]]
     awaited: frozenset[str]
 
     def value(self, value: str | Ref) -> str:
@@ -153,8 +154,7 @@ def script(stack: Stack, resolve: Resolve, texts: Mapping[str, str], region: str
         found for text in texts.values() if PLACEHOLDER in text for found in _PLACEHOLDER.findall(text)
     )
     scheduled = frozenset(stack.files[logical_id] for logical_id, _ in stack.of_type(Schedule))
-    kinds = frozenset(map(type, stack.resources.values()))
-    work = Script(stack, resolve, texts, _variables(stack), used, scheduled, kinds, _awaited(stack))
+    work = Script(stack, resolve, texts, _variables(stack), used, scheduled, _by_type(stack), _awaited(stack))
     lines = _HEAD.format(region=quote(region)).splitlines()
     needs_account = any(ACCOUNT in text for text in texts.values())
     if used or needs_account:
@@ -170,6 +170,13 @@ def script(stack: Stack, resolve: Resolve, texts: Mapping[str, str], region: str
         if calls:
             lines += ["", f"# {title}", *calls]
     return "\n".join(lines) + "\n"
+
+
+def _by_type(stack: Stack) -> Mapping[type[Any], Sequence[tuple[int, str, Any]]]:
+    found: dict[type[Any], list[tuple[int, str, Any]]] = {}
+    for place, (logical_id, resource) in enumerate(stack.resources.items()):
+        found.setdefault(type(resource), []).append((place, logical_id, resource))
+    return found
 
 
 def _looked_up(resource: Existing) -> str:
@@ -571,13 +578,11 @@ def _each(lines: Mapping[type[Any], Lines]) -> Section:
     """Give the lines of every resource of some types, in the order of the stack."""
 
     def render(work: Script) -> Sequence[str]:
-        if work.kinds.isdisjoint(lines):
-            return []
+        listed = sorted(chain.from_iterable(work.by_type.get(kind, ()) for kind in lines))
         return [
             line
-            for logical_id, resource in work.stack.resources.items()
-            if (of_type := lines.get(type(resource)))
-            for line in of_type(work, logical_id, resource)
+            for _, logical_id, resource in listed
+            for line in lines[type(resource)](work, logical_id, resource)
         ]
 
     return render

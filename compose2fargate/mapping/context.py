@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from compose2fargate.aws.builds import PushedImage
+from compose2fargate.aws.values import Tag
 from compose2fargate.compose.dockerfile import ImageConfig
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Diagnostic, Path, Severity
@@ -37,6 +38,7 @@ class Context(NamedTuple):
         outcomes: What a mapping function made of a key, where that is not what its row says.
         needed: Services that others depend on.
         report: Findings so far.
+        tags: Service name to its tags, once they are known: all of its resources have them.
         pushed: What the lock file says was pushed, by `ImageBuild.key`.
     """
 
@@ -55,6 +57,7 @@ class Context(NamedTuple):
     outcomes: dict[Path, Row]
     needed: frozenset[str]
     report: list[Diagnostic]
+    tags: dict[str, tuple[Tag, ...]]
     pushed: Mapping[str, PushedImage] = {}
 
     def add(
@@ -78,4 +81,7 @@ class Context(NamedTuple):
 
 def options_of(service: Service) -> Mapping[str, Any]:
     """Give the service's `x-fargate` mapping."""
-    return service.extensions.get("x-fargate") or {}
+    return service.extensions.get("x-fargate") or _NONE
+
+
+_NONE: Mapping[str, Any] = {}

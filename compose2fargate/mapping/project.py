@@ -230,6 +230,7 @@ def _context(
             if groups.leaders.get(d.service) != groups.leaders.get(name)
         ),
         report=report,
+        tags={},
     )
     for service in project.services.values():
         ctx.plans[service.name] = plan(ctx, service)
@@ -306,10 +307,12 @@ class _Builder:
     def build(self, after: Mapping[str, tuple[After, ...]]) -> Stack:
         """Give the finished stack, in the order in which its resources are to be created."""
         places = {
-            logical_id: self._ctx.project.at("services", service)
-            for logical_id, service in self.origins.items()
+            service: self._ctx.project.at("services", service) for service in set(self.origins.values())
         }
-        sources = {logical_id: f"{at.file}:{at.line}" for logical_id, at in places.items() if at}
+        shown = {service: f"{at.file}:{at.line}" for service, at in places.items() if at}
+        sources = {
+            logical_id: shown[service] for logical_id, service in self.origins.items() if service in shown
+        }
         resources = dict(sorted(_apart(self.resources).items(), key=lambda item: _rank(item[0])))
         return Stack(self._ctx.stack, resources, self.origins, self.files, after=after, sources=sources)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from math import ceil
 from operator import itemgetter
 from typing import NamedTuple
@@ -155,7 +155,7 @@ def container(
     ctx: Context, service: Service, size: Size, mapped: Storage, ports: tuple[PortMapping, ...]
 ) -> ContainerDefinition:
     """Map one service to a container of a task of `size`."""
-    asked = demand(service)
+    asked, secrets = demand(service), variables(ctx, service)
     entry_point, command = _command(ctx, service)
     runs_on = service.name not in ctx.jobs and service.name not in ctx.groups.inits
     made = ContainerDefinition(
@@ -171,8 +171,8 @@ def container(
         command=command,
         working_directory=service.working_dir or None,
         user=_user(service),
-        environment=_environment(ctx, service),
-        secrets=variables(ctx, service),
+        environment=_environment(ctx, service, {secret.name for secret in secrets}),
+        secrets=secrets,
         port_mappings=ports,
         mount_points=mapped.mount_points,
         volumes_from=_volumes_from(ctx, service),
@@ -298,6 +298,9 @@ def _volumes_from(ctx: Context, service: Service) -> tuple[VolumeFrom, ...]:
 
 def tags(ctx: Context, service: Service) -> tuple[Tag, ...]:
     """Give the tags by which everything of a project, a service and an environment is found again, and the user's own."""
+    known = ctx.tags.get(service.name)
+    if known is not None:
+        return known
     given = {
         "compose2fargate:project": ctx.project.name,
         "compose2fargate:service": ctx.names[service.name],
@@ -305,7 +308,8 @@ def tags(ctx: Context, service: Service) -> tuple[Tag, ...]:
     if ctx.settings.environment:
         given["compose2fargate:environment"] = ctx.settings.environment
     own = {**ctx.settings.tags, **(options_of(service).get("tags") or {})}
-    return tuple(Tag(key, str(value)) for key, value in {**given, **own}.items())
+    made = ctx.tags[service.name] = tuple(Tag(key, str(value)) for key, value in {**given, **own}.items())
+    return made
 
 
 def label_tags(ctx: Context, service: Service) -> tuple[Tag, ...]:
@@ -371,13 +375,13 @@ def _check_long_running(ctx: Context, service: Service, container: ContainerDefi
 # -- environment ---------------------------------------------------------------------------------------------
 
 
-def _environment(ctx: Context, service: Service) -> tuple[KeyValue, ...]:
-    secret = {each.name for each in variables(ctx, service)}
+def _environment(ctx: Context, service: Service, secret: Collection[str]) -> tuple[KeyValue, ...]:
+    """Give the variables whose values stand in the task definition: all but the `secret` ones."""
     given = []
     for name, value in sorted(service.environment.items()):
-        path: Path = ("services", service.name, "environment", name)
         if name in secret:
             continue
+        path: Path = ("services", service.name, "environment", name)
         if value is None:
             ctx.info(
                 "C2F233",

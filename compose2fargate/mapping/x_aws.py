@@ -92,7 +92,7 @@ def _service_has_one(service: Service, raw: Mapping[str, Any]) -> bool:
 
 
 def _has_one(mapping: Mapping[str, Any]) -> bool:
-    return any(key.startswith("x-aws-") for key in mapping)
+    return bool(mapping) and any(key.startswith("x-aws-") for key in mapping)
 
 
 def _matches(value: Any, place: tuple[str, ...], path: Path) -> Iterator[tuple[Path, Any]]:
