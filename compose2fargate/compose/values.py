@@ -52,8 +52,9 @@ def fixed(fields: Mapping[str, Field], *, extensible: bool = True) -> Step:
             return _unexpanded(value, path, findings), marks
         out: dict[str, Any] = {}
         moved: Marks = {}
-        for key, (field, kept) in plain.items():
+        for key in [key for key in plain if key in value or key in always]:
             if key in value:
+                field, kept = plain[key]
                 mark = marks.get(key) if marks else None
                 inside = mark[3] if mark else None
                 result, result_inside = field(value[key], inside, (*path, key), findings)

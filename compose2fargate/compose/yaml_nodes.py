@@ -55,10 +55,10 @@ class _NodeParser(_EventParser):  # type: ignore[misc]
 
     depth = 0
 
-    def resolve(self, *_: object) -> None:
+    def resolve(self, _kind: object, _value: object, _implicit: object) -> None:
         """Leave the tag None where the text has none."""
 
-    def descend_resolver(self, *_: object) -> None:
+    def descend_resolver(self, _parent: object, _index: object) -> None:
         """Count the depth: C code would descend until the stack overflows."""
         self.depth += 1
         if self.depth > MAX_DEPTH:

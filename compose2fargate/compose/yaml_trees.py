@@ -101,6 +101,10 @@ class _Keys(dict[str, Any]):
         return key
 
 
+_SCALAR: Any = ScalarNode
+"""Compared with by identity, for speed; as Any, since PyYAML's types know of no node without a tag."""
+
+
 class _Builder:
     """Builds trees and marks from the nodes of one file in one pass.
 
@@ -147,11 +151,14 @@ class _Builder:
         tree: dict[str, Any] = {}
         marks: Marks = {}
         merge: tuple[Node, Node] | None = None
-        file, plain = self.file, self.plain
+        file, plain, keys = self.file, self.plain, self.keys
         if self.has_questions and node.flow_style:
             self.refuse_questions(itertools.chain.from_iterable(node.value))
         for key_node, value_node in node.value:
-            key = self.key(key_node)
+            if type(key_node) is _SCALAR and key_node.tag is None:
+                key = key_node.value if key_node.style else keys[key_node.value]
+            else:
+                key = self.unusual_key(key_node)
             if type(key) is not str:
                 if key is _Merge and merge is None:
                     merge = key_node, value_node
@@ -163,7 +170,7 @@ class _Builder:
                 self.report(_duplicate(key, place_of(mark, file), marks[key][1]))
                 continue
             child = None
-            if isinstance(value_node, CollectionNode):
+            if type(value_node) is not _SCALAR:
                 tree[key], child = self.collection(value_node)
             elif value_node.tag is not None:
                 tree[key] = self.tagged(value_node)
@@ -182,7 +189,7 @@ class _Builder:
             self.refuse_questions(node.value)
         for index, item in enumerate(node.value):
             child = None
-            if isinstance(item, CollectionNode):
+            if type(item) is not _SCALAR:
                 value, child = self.collection(item)
             elif item.tag is not None:
                 value = self.tagged(item)
@@ -193,13 +200,11 @@ class _Builder:
             marks[index] = (file, mark.line + 1, mark.column + 1, child)
         return tree, marks
 
-    def key(self, node: Any) -> Any:
-        """Give a string, `_Merge`, or the value that cannot be a key (a node for a collection)."""
+    def unusual_key(self, node: Any) -> Any:
+        """Read a key with a tag: a string, `_Merge`, or a value that cannot be a key; a collection stays a node."""
         if isinstance(node, CollectionNode):
             return node
-        if node.tag is not None:
-            return _Merge if node.tag == TAG + "merge" and node.value == "<<" else self.tagged(node)
-        return node.value if node.style else self.keys[node.value]
+        return _Merge if node.tag == TAG + "merge" and node.value == "<<" else self.tagged(node)
 
     def report(self, found: Diagnostic) -> None:
         self.findings.append(found)
