@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_-]")
+_DNS_NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _DIGITS = 8
 
 
@@ -55,7 +56,9 @@ def dns_name(text: str) -> str:
     DNS does not tell upper from lower case, so clients that write `Db` still reach `db`. Source:
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectClientAlias.html
     """
-    lowered = re.sub(r"[^a-z0-9_.-]", "-", text.lower()).lstrip("-.") or "service"
+    lowered = text.lower()
+    if not _DNS_NAME.fullmatch(lowered):
+        lowered = re.sub(r"[^a-z0-9_.-]", "-", lowered).lstrip("-.") or "service"
     return lowered if len(lowered) <= 127 else f"{lowered[:118]}-{sha256(text.encode()).hexdigest()[:8]}"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from compose2fargate.aws.fargate import DOCS
@@ -62,8 +63,13 @@ class StackSecret(NamedTuple):
 
 def is_credential(name: str, value: str) -> bool:
     """Tell whether a variable looks like a credential, by its name or by a password in a URL."""
-    named = CREDENTIAL.search(name) and not _NOT_CREDENTIAL.search(name) and value.lower() not in _SWITCHES
+    named = _names_credential(name) and value.lower() not in _SWITCHES
     return bool(value and (named or _URL_PASSWORD.match(value)))
+
+
+@cache  # services have the same variables
+def _names_credential(name: str) -> bool:
+    return CREDENTIAL.search(name) is not None and _NOT_CREDENTIAL.search(name) is None
 
 
 def chosen(service: Service) -> Mapping[str, str]:

@@ -112,19 +112,22 @@ def _keys_of_service(path: Key, service: Mapping[str, Any]) -> Iterator[tuple[Ke
         if key in _DEEP:
             yield from _parts((*path, key), _harmless(key, value))
         elif value is not None:
-            yield (*path, key), _harmless(key, value)
+            yield (*path, key), _harmless(key, value) if key == "environment" else value
 
 
-def _parts(path: Key, value: Any) -> Iterator[tuple[Key, Any]]:
-    if type(value) is dict and value:
-        for key, item in value.items():
-            yield from _parts((*path, *str(key).split(".")), item)
-    else:
-        yield path, value
+def _parts(path: Key, value: Any) -> list[tuple[Key, Any]]:
+    if type(value) is not dict or not value:
+        return [(path, value)]
+    found: list[tuple[Key, Any]] = []
+    for key, item in value.items():
+        inner = (*path, *key.split(".")) if "." in key else (*path, key)
+        found += _parts(inner, item) if type(item) is dict else [(inner, item)]
+    return found
 
 
 def _text(value: Any, working_dir: str) -> str:
-    text = value if type(value) is str else _ENCODER.encode(value)
+    kind = type(value)
+    text = value if kind is str else str(value) if kind is int else _ENCODER.encode(value)
     return text.replace(working_dir, "") if len(working_dir) > 1 else text
 
 
@@ -138,19 +141,22 @@ def _harmless(key: str, value: Any) -> Any:
 
 
 def _may_be_credential(name: str, value: Any) -> bool:
-    return re.search(_CREDENTIAL, name) is not None or (
-        type(value) is str and "://" in value and "@" in value
-    )
+    return _names_credential(name) or (type(value) is str and "://" in value and "@" in value)
+
+
+@cache  # services have the same variables
+def _names_credential(name: str) -> bool:
+    return re.search(_CREDENTIAL, name) is not None
 
 
 def packed(keys: Mapping[Key, str]) -> dict[str, str]:
     """Write fingerprints of keys as one line for each service and each kind of resource."""
     lines: dict[str, list[str]] = {}
-    for key, digits in sorted(keys.items()):
+    for key in sorted(keys):
         depth = _DEPTHS.get(key[0], 0)
         where, rest = ".".join(key[:depth]), ".".join(key[depth:])
         if " " not in where and " " not in rest:
-            lines.setdefault(where, []).append(f"{rest}={digits}")
+            lines.setdefault(where, []).append(f"{rest}={keys[key]}")
     return {where: " ".join(items) for where, items in lines.items()}
 
 
