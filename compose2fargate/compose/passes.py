@@ -106,10 +106,11 @@ def walk(value: Any, marks: Marks | None, trie: Trie, path: Path, findings: Find
     changed: dict[Any, Placed] = {}
     for key, item in entries:
         step, below = everywhere or trie[key]
-        inside = marks_of(marks, key)
-        result, result_marks = step(item, inside, (*path, key), findings) if step else (item, inside)
+        mark = marks.get(key) if marks else None
+        inside, at = mark[3] if mark else None, (*path, key)
+        result, result_marks = step(item, inside, at, findings) if step else (item, inside)
         if below:
-            result, result_marks = walk(result, result_marks, below, (*path, key), findings)
+            result, result_marks = walk(result, result_marks, below, at, findings)
         if result is not item or result_marks is not inside:
             changed[key] = (result, result_marks)
     return _replaced(value, marks, changed) if changed else (value, marks)
