@@ -184,7 +184,7 @@ def sample_stack(stack: str = "shop") -> Stack:
             f"{stack}-default", "Network default", Ref("network", "vpc_id"), tags(stack)
         ),
         "security-group/file-system": SecurityGroup(
-            f"{stack}-file-system", "The file system", Ref("network", "vpc_id"), tags(stack)
+            f"{stack}-file-system", "The file system", Ref("network", "vpc_id"), tags(stack), everything_out=False
         ),
         "ingress-rule/internet-80": IngressRule(
             Ref("security-group/load-balancer", "id"), "tcp", 80, 80, "HTTP from everywhere", None, "0.0.0.0/0", "::/0"

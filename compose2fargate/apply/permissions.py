@@ -357,7 +357,7 @@ _APPLY: Final = (
     Rule("TagNewSecurityGroups", ("ec2:CreateTags",), _ec2("security-group/*"),
          _when_created("CreateSecurityGroup"), (aws.SecurityGroup,)),
     Rule("SecurityGroups", ("ec2:AuthorizeSecurityGroupIngress", "ec2:CreateTags", "ec2:DeleteSecurityGroup",
-                            "ec2:DeleteTags", "ec2:RevokeSecurityGroupIngress",
+                            "ec2:DeleteTags", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress",
                             "ec2:UpdateSecurityGroupRuleDescriptionsIngress"),
          _ec2("security-group/*"), _ours, (aws.SecurityGroup, aws.IngressRule)),
     Rule("LoadBalancers", ("elasticloadbalancing:AddTags", "elasticloadbalancing:CreateListener",

@@ -464,12 +464,17 @@ class DiscoveryService(NamedTuple):
 
 
 class SecurityGroup(NamedTuple):
-    """A group of network interfaces: everything out, and in only what an `IngressRule` lets in."""
+    """A group of network interfaces: everything out, and in only what an `IngressRule` lets in.
+
+    Without `everything_out`, its members answer those that an `IngressRule` lets in, and begin nothing themselves:
+    security groups are stateful.
+    """
 
     group_name: str
     description: str
     vpc_id: str | Ref
     tags: tuple[Tag, ...] = ()
+    everything_out: bool = True
 
 
 class IngressRule(NamedTuple):

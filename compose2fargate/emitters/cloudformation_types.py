@@ -180,6 +180,19 @@ def _scan(_: Template, value: bool) -> dict[str, bool]:  # noqa: FBT001 - a memb
     return {"ScanOnPush": value}
 
 
+_EVERYTHING_OUT = [
+    {"IpProtocol": "-1", "CidrIp": "0.0.0.0/0", "Description": "Everything out"},
+    {"IpProtocol": "-1", "CidrIpv6": "::/0", "Description": "Everything out"},
+]
+# AWS gives a group that rule, unless it is given another:
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-ec2-securitygroup.html
+_NOTHING_OUT = [{"IpProtocol": "-1", "CidrIp": "127.0.0.1/32", "Description": "Nothing out"}]
+
+
+def _egress(_: Template, group: SecurityGroup) -> dict[str, Any]:
+    return {"SecurityGroupEgress": _EVERYTHING_OUT if group.everything_out else _NOTHING_OUT}
+
+
 def _retention(template: Template, days: int) -> Any:
     return Tagged("!Ref", "LogRetentionInDays") if days == template.retention else days
 
@@ -231,13 +244,9 @@ KINDS: Mapping[type[Any], Kind] = {
         more=_dns,
     ),
     SecurityGroup: Kind(
-        "AWS::EC2::SecurityGroup", {"id": "GroupId"}, {"description": Member("GroupDescription")},
-        {
-            "SecurityGroupEgress": [
-                {"IpProtocol": "-1", "CidrIp": "0.0.0.0/0", "Description": "Everything out"},
-                {"IpProtocol": "-1", "CidrIpv6": "::/0", "Description": "Everything out"},
-            ]
-        },
+        "AWS::EC2::SecurityGroup", {"id": "GroupId"},
+        {"description": Member("GroupDescription"), "everything_out": LEFT_OUT},
+        more=_egress,
     ),
     IngressRule: Kind(
         "AWS::EC2::SecurityGroupIngress", {},

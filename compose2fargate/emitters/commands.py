@@ -276,6 +276,21 @@ def _security_group(work: Script, logical_id: str, group: SecurityGroup) -> list
             f"--tag-specifications {quote(f'ResourceType=security-group,Tags=[{_ec2_tags(group.tags)}]')} --query GroupId"
         ),
         *work.keep(logical_id, "id"),
+        *([] if group.everything_out else _nothing_out(work.value(Ref(logical_id, "id")))),
+    ]
+
+
+def _nothing_out(group: str) -> list[str]:
+    """Take away the rules that AWS gives every group; the second time there are none."""
+    return [
+        (
+            f"rules=$(aws ec2 describe-security-group-rules --filters Name=group-id,Values={group} "
+            "--query 'SecurityGroupRules[?IsEgress].SecurityGroupRuleId' --output text) || exit 1"
+        ),
+        (
+            f'[ -z "$rules" ] || aws ec2 revoke-security-group-egress --group-id {group} --security-group-rule-ids $rules '
+            ">/dev/null || exit 1"
+        ),
     ]
 
 

@@ -336,6 +336,8 @@ def _security_group(scope: Scope, logical_id: str, group: SecurityGroup) -> Iter
         "vpc_id": scope.addresses.of(group.vpc_id),
     }
     yield _resource(scope, logical_id, _attributes(values), _tags(scope, group.tags))
+    if not group.everything_out:
+        return
     # Terraform takes away the rule that AWS gives every group: everything out.
     for suffix, member, everywhere in (("", "cidr_ipv4", "0.0.0.0/0"), ("_ipv6", "cidr_ipv6", "::/0")):
         rule = {

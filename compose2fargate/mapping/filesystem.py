@@ -283,6 +283,7 @@ def mount_targets(ctx: Context, groups: Iterable[str | Ref]) -> dict[str, Resour
         f"Mount targets of the file system of {ctx.stack}",
         Ref("network", "vpc_id"),
         _tags(ctx, f"{ctx.stack}-file-system"),
+        everything_out=False,  # a mount target only answers
     )
     for group in dict.fromkeys(groups):
         name = group if isinstance(group, str) else group.logical_id.removeprefix("security-group/")

@@ -130,6 +130,13 @@ DRIFTS: dict[str, tuple[str, Any]] = {
             Resources=[w.plan().found["security-group/default"].key], Tags=[{"Key": "stray", "Value": "x"}]
         ),
     ),
+    "a way out for a file system": (
+        "security-group/file-system",
+        lambda w: w.account.client("ec2").authorize_security_group_egress(
+            GroupId=w.plan().found["security-group/file-system"].key,
+            IpPermissions=[{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}],
+        ),
+    ),
     "a rule that is gone": (
         "ingress-rule/web-8080",
         lambda w: w.account.client("ec2").revoke_security_group_ingress(

@@ -1,4 +1,4 @@
-"""What a target states of the network: rules of security groups, target groups, listeners and their rules.
+"""What a target states of the network: security groups and their rules, target groups, listeners and their rules.
 
 Everything is named as AWS names it; what the user has already, and what only AWS knows, is `LINK`. Each fact is a line
 of text, so that a difference reads as what one side says and the other does not.
@@ -28,6 +28,11 @@ from tests.emitters.facts import LINK
 _CHECK = ("protocol", "port", "path", "interval", "timeout", "healthy", "unhealthy", "matcher")
 
 
+_ALL = ["0.0.0.0/0", "::/0"]
+_NONE = "127.0.0.1/32"
+"""How a template says that nothing goes out: a group that is given no rule gets one for everything."""
+
+
 def _line(kind: str, **facts: Any) -> str:
     given = {key: value for key, value in facts.items() if value not in (None, "", [], ())}
     return f"{kind} {json.dumps(given, sort_keys=True, default=list)}"
@@ -41,6 +46,8 @@ def of_stack(stack: Stack) -> list[str]:
 
 
 def _of_stack(stack: Stack) -> Iterator[str]:
+    for _, made in stack.of_type(SecurityGroup):
+        yield _line("security group", name=made.group_name, out=_ALL if made.everything_out else [])
     for _, rule in stack.of_type(IngressRule):
         for source in (rule.source_group_id, rule.cidr_ip, rule.cidr_ipv6):
             if source is not None:
@@ -142,6 +149,9 @@ def _of_template(resources: Mapping[str, Any]) -> Iterator[str]:
 
     for resource in resources.values():
         p = resource["Properties"]
+        if resource["Type"] == "AWS::EC2::SecurityGroup":
+            out = [rule.get("CidrIp") or rule.get("CidrIpv6") for rule in p["SecurityGroupEgress"]]
+            yield _line("security group", name=p["GroupName"], out=[one for one in out if one != _NONE])
         if resource["Type"] == "AWS::EC2::SecurityGroupIngress":
             yield _line(
                 "ingress",
@@ -234,7 +244,16 @@ def _of_module(values: Mapping[str, Any], links: Mapping[str, Mapping[str, str]]
 
     for address, v in values.items():
         kind = address.partition(".")[0]
-        if kind == "aws_vpc_security_group_ingress_rule":
+        if kind == "aws_security_group":
+            rules = (
+                values[rule]
+                for rule, link in links.items()
+                if rule.startswith("aws_vpc_security_group_egress_rule.")
+                and link["security_group_id"] == address
+            )
+            out = sorted(rule["cidr_ipv4"] or rule["cidr_ipv6"] for rule in rules)
+            yield _line("security group", name=v["name"], out=out)
+        elif kind == "aws_vpc_security_group_ingress_rule":
             yield _line(
                 "ingress",
                 group=named(address, "security_group_id"),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from compose2fargate.apply.account import error_code
 from compose2fargate.apply.handlers.core import (
     Context,
     Found,
@@ -118,7 +119,11 @@ def _one_per_zone(context: Context, vpc: str) -> list[str]:
 
 
 class SecurityGroupHandler(Handler):
-    """Security groups: found by name and VPC. Name, VPC and description are for good."""
+    """Security groups: found by name and VPC. Name, VPC and description are for good.
+
+    AWS lets the members of a new group reach everything. Where they are not to, those rules are taken away; where they
+    are, the rules are not looked at: whoever limits them by hand keeps that.
+    """
 
     kind = aws.SecurityGroup
     missing = frozenset({"InvalidGroup.NotFound", "InvalidGroupId.Malformed"})
@@ -126,12 +131,20 @@ class SecurityGroupHandler(Handler):
     immutable = frozenset({"vpcId"})
     fixed = frozenset({"description"})
 
+    def want(self, resource: Any, resolve: Callable[[Ref], Any], context: Context) -> Json:
+        """Say of the ways out only that there are none."""
+        members = super().want(resource, resolve, context)
+        return {k: v for k, v in members.items() if k != _OUT or not v}
+
     def find(self, want: Json, context: Context) -> Found | None:
         """Look for the group's name in the VPC."""
         if has_pending(want.get("vpcId")):
             return None
         filters = {"group-name": want["groupName"], "vpc-id": want["vpcId"]}
-        return next(iter(self._read(context, filters)), None)
+        found = next(iter(self._read(context, filters)), None)
+        if found and _OUT in want:
+            return found._replace(state={**found.state, _OUT: bool(found.extra)})
+        return found
 
     def owned(self, context: Context) -> Iterable[Found]:
         """List the groups with our tags."""
@@ -155,6 +168,7 @@ class SecurityGroupHandler(Handler):
             {"id": group["GroupId"], "name": group["GroupName"]},
             state,
             tags,
+            tuple(group["IpPermissionsEgress"]),
             name=group["GroupName"],
         )
 
@@ -166,19 +180,45 @@ class SecurityGroupHandler(Handler):
             VpcId=want["vpcId"],
             TagSpecifications=[{"ResourceType": "security-group", "Tags": tag_list(want["tags"])}],
         )
+        if _OUT in want:
+            for rule in _GIVEN_OUT:
+                _nothing_out(group["GroupId"], [rule], context)
         return Found(
             group["GroupId"], {"id": group["GroupId"], "name": want["groupName"]}, want, want["tags"]
         )
 
     def update(self, found: Found, want: Json, changed: frozenset[str], context: Context) -> Found:
-        """Change the tags: nothing else can be."""
-        _tag_ec2(found, want, context)
+        """Change the tags, and take the ways out away: nothing else can be."""
+        if "tags" in changed:
+            _tag_ec2(found, want, context)
+        if _OUT in changed:
+            _nothing_out(found.key, list(found.extra), context)
         return found
 
     def delete(self, found: Found, context: Context) -> None:
         """Delete the group once nothing is in it any more."""
         ec2 = context.account.client("ec2")
         gone(self, lambda: ec2.delete_security_group(GroupId=found.key), context)
+
+
+_OUT = "everythingOut"
+_GIVEN_OUT: tuple[Json, ...] = (
+    {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]},
+    {"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": "::/0"}]},
+)
+"""What AWS gives a new group, the second in VPCs with IPv6 addresses:
+https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html
+"""
+
+
+def _nothing_out(group: str, rules: list[Json], context: Context) -> None:
+    from botocore.exceptions import ClientError
+
+    try:
+        context.account.client("ec2").revoke_security_group_egress(GroupId=group, IpPermissions=rules)
+    except ClientError as error:
+        if error_code(error) != "InvalidPermission.NotFound":
+            raise
 
 
 def _tag_ec2(found: Found, want: Json, context: Context) -> None:
