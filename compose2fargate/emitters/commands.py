@@ -305,17 +305,20 @@ def _tags(tags: Sequence[Tag]) -> str:
 def _ingress_rule(work: Script, _: str, rule: IngressRule) -> list[str]:
     description = f"Description={_shorthand(rule.description)}"
     ports = f"IpProtocol={rule.ip_protocol},FromPort={rule.from_port},ToPort={rule.to_port}"
-    if rule.source_group_id is not None:
-        source = f"UserIdGroupPairs=[{{GroupId={work.value(rule.source_group_id)},{description}}}]"
-    elif rule.cidr_ip:
-        source = f"IpRanges=[{{CidrIp={rule.cidr_ip},{description}}}]"
-    else:
-        source = f"Ipv6Ranges=[{{CidrIpv6={rule.cidr_ipv6},{description}}}]"
+    group = None if rule.source_group_id is None else work.value(rule.source_group_id)
+    sources = {
+        "UserIdGroupPairs": group and f"GroupId={group}",
+        "IpRanges": rule.cidr_ip and f"CidrIp={rule.cidr_ip}",
+        "Ipv6Ranges": rule.cidr_ipv6 and f"CidrIpv6={rule.cidr_ipv6}",
+    }
+    # A call for each: the second time, one that is there would keep the others of its call from being made.
     return [
         (
             f"once aws ec2 authorize-security-group-ingress --group-id {work.value(rule.group_id)} "
-            f"--ip-permissions {_words(f'{ports},{source}')}"
+            f"--ip-permissions {_words(f'{ports},{member}=[{{{source},{description}}}]')}"
         )
+        for member, source in sources.items()
+        if source
     ]
 
 

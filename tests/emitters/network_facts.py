@@ -7,8 +7,10 @@ of text, so that a difference reads as what one side says and the other does not
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Iterator, Mapping
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,11 @@ from compose2fargate.aws.resources import (
 )
 from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.values import Ref
+from compose2fargate.emitters.terraform_resources import (
+    _LOAD_BALANCER_ATTRIBUTES,
+    _STICKINESS,
+    _TARGET_GROUP_ATTRIBUTES,
+)
 from tests.emitters.facts import LINK
 
 _CHECK = ("protocol", "port", "path", "interval", "timeout", "healthy", "unhealthy", "matcher")
@@ -59,6 +66,11 @@ def _of_stack(stack: Stack) -> Iterator[str]:
                     description=rule.description,
                     source=_named(stack, source) if source == rule.source_group_id else source,
                 )
+    for _, balancer in stack.of_type(LoadBalancer):
+        yield _line(
+            "load balancer", name=balancer.name, type=balancer.type, scheme=balancer.scheme,
+            attributes=sorted(balancer.attributes.items()),
+        )  # fmt: skip
     for _, group in stack.of_type(TargetGroup):
         values = (
             group.health_check_protocol, group.health_check_port, group.health_check_path,
@@ -68,7 +80,7 @@ def _of_stack(stack: Stack) -> Iterator[str]:
         )  # fmt: skip
         yield _target_group(
             (group.name, group.protocol, group.port, group.target_type, group.protocol_version), values,
-            group.attributes.get("deregistration_delay.timeout_seconds"),
+            group.attributes,
         )  # fmt: skip
     for _, listener in stack.of_type(Listener):
         yield _line(
@@ -91,13 +103,13 @@ def _of_stack(stack: Stack) -> Iterator[str]:
         )
 
 
-def _target_group(basics: tuple[Any, ...], check: tuple[Any, ...], delay: str | None) -> str:
+def _target_group(basics: tuple[Any, ...], check: Iterable[Any], attributes: Mapping[str, Any]) -> str:
     checks = {name: str(value) for name, value in zip(_CHECK, check, strict=True) if value not in (None, "")}
     return _line(
         "target group",
         basics=[None if value is None else str(value) for value in basics],
         check=checks,
-        delay=None if delay is None else str(delay),
+        attributes=sorted(attributes.items()),
     )
 
 
@@ -119,6 +131,10 @@ def _action(stack: Stack, action: ListenerAction) -> list[Any]:
     if fixed:
         return [action.type, fixed.status_code, fixed.content_type]
     return [action.type, _named(stack, action.target_group_arn)]
+
+
+def _pairs(items: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {item["Key"]: item["Value"] for item in items}
 
 
 # -- CloudFormation ------------------------------------------------------------------------------------------
@@ -161,18 +177,18 @@ def _of_template(resources: Mapping[str, Any]) -> Iterator[str]:
                 description=p["Description"],
                 source=p.get("CidrIp") or p.get("CidrIpv6") or named(p["SourceSecurityGroupId"]),
             )
+        elif resource["Type"] == "AWS::ElasticLoadBalancingV2::LoadBalancer":
+            yield _line(
+                "load balancer", name=p["Name"], type=p["Type"], scheme=p["Scheme"],
+                attributes=sorted(_pairs(p.get("LoadBalancerAttributes", ())).items()),
+            )  # fmt: skip
         elif resource["Type"] == "AWS::ElasticLoadBalancingV2::TargetGroup":
             check = [p.get(name) for name in ("HealthCheckProtocol", "HealthCheckPort", "HealthCheckPath",
                 "HealthCheckIntervalSeconds", "HealthCheckTimeoutSeconds", "HealthyThresholdCount",
                 "UnhealthyThresholdCount")]  # fmt: skip
-            delays = (
-                a["Value"]
-                for a in p.get("TargetGroupAttributes", ())
-                if a["Key"].startswith("deregistration_delay.t")
-            )
             yield _target_group(
                 (p["Name"], p["Protocol"], p["Port"], p["TargetType"], p.get("ProtocolVersion")),
-                (*check, p.get("Matcher", {}).get("HttpCode")), next(delays, None),
+                (*check, p.get("Matcher", {}).get("HttpCode")), _pairs(p.get("TargetGroupAttributes", ())),
             )  # fmt: skip
         elif resource["Type"] == "AWS::ElasticLoadBalancingV2::Listener":
             yield _line(
@@ -223,7 +239,24 @@ def of_module(made: Path, resources: list[Mapping[str, Any]]) -> list[str]:
     links: dict[str, dict[str, str]] = {}
     for kind, label, body in _BLOCK.findall(texts):
         links[f"{kind}.{label}"] = dict(_LINK.findall(body))
+        values[f"{kind}.{label}"]["stated"] = frozenset(_ARGUMENT.findall(body))
     return sorted(_of_module(values, links))
+
+
+_ARGUMENT = re.compile(r"^ +(\w+) += ", re.MULTILINE)
+
+
+def _attributes(values: Mapping[str, Any], table: Mapping[str, tuple[str, Any]]) -> dict[str, str]:
+    """Give those of a resource's arguments that the API has as attributes, where the module states them."""
+    sticky = (values.get("stickiness") or [{}])[0]
+    kind = sticky.get("type")
+    found = {}
+    for key, (argument, _) in table.items():
+        of_another_kind = key.startswith(("stickiness.lb", "stickiness.app")) and str(kind) not in key
+        value = sticky.get(argument) if key.startswith("stickiness.") else values.get(argument)
+        if argument in values["stated"] and value not in (None, "") and not of_another_kind:
+            found[key] = str(value).lower() if isinstance(value, bool) else str(value)
+    return found
 
 
 def _of_module(values: Mapping[str, Any], links: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
@@ -262,13 +295,20 @@ def _of_module(values: Mapping[str, Any], links: Mapping[str, Mapping[str, str]]
                 description=v["description"],
                 source=v["cidr_ipv4"] or v["cidr_ipv6"] or named(address, "referenced_security_group_id"),
             )
+        elif kind == "aws_lb":
+            yield _line(
+                "load balancer", name=v["name"], type=v["load_balancer_type"],
+                scheme="internal" if v["internal"] else "internet-facing",
+                attributes=sorted(_attributes(v, _LOAD_BALANCER_ATTRIBUTES).items()),
+            )  # fmt: skip
         elif kind == "aws_lb_target_group":
             (check,) = v["health_check"] or [{}]
             names = ("protocol", "port", "path", "interval", "timeout", "healthy_threshold",
                      "unhealthy_threshold", "matcher")  # fmt: skip
             yield _target_group(
                 (v["name"], v["protocol"], v["port"], v["target_type"], _stated(v, "protocol_version")),
-                tuple(_stated(check, name) for name in names), v["deregistration_delay"],
+                tuple(_stated(check, name) for name in names),
+                _attributes(v, {**_TARGET_GROUP_ATTRIBUTES, **_STICKINESS}),
             )  # fmt: skip
         elif kind == "aws_lb_listener":
             yield _line(
@@ -284,4 +324,142 @@ def _of_module(values: Mapping[str, Any], links: Mapping[str, Mapping[str, str]]
             yield _line(
                 "listener rule", on=listener(on) if on in values else LINK, priority=v["priority"],
                 conditions=sorted(fields), actions=[action(address, one) for one in v["action"]],
+            )  # fmt: skip
+
+
+# -- commands.sh ---------------------------------------------------------------------------------------------
+
+# Knows nothing, makes everything: what it makes goes by its name, a listener by that of its load balancer and its port.
+_AWS = r"""#!/bin/sh
+for word; do printf '%s\0' "$word"; done >>"{journal}"
+printf '\1' >>"{journal}"
+case "$2 $*" in
+  describe-vpcs* | describe-subnets* | get-operation* | *available*) echo found ;;
+  describe-security-group-rules*) echo sgr-1 ;;
+  describe-tasks*) echo 0 ;;
+esac
+case $2 in create-*) ;; *) exit 0 ;; esac
+while [ $# -gt 0 ]; do
+  case $1 in
+    --name | --group-name) name=$2 ;;
+    --load-balancer-arn) balancer=$2 ;;
+    --port) port=$2 ;;
+  esac
+  shift
+done
+echo "${{name:-$balancer:$port}}"
+"""
+Call = tuple[str, Mapping[str, Any]]
+
+
+def of_script(script: Path, folder: Path) -> list[str]:
+    """Run `commands.sh` with an AWS CLI that only writes down how it is called."""
+    journal = folder / "journal"
+    journal.write_bytes(b"")
+    (folder / "aws").write_text(_AWS.format(journal=journal), encoding="utf-8")
+    (folder / "aws").chmod(0o755)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    environment = {"PATH": path, "SECRETS": str(folder), "FOUND": ""}
+    done = subprocess.run(["sh", str(script)], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return sorted(_of_calls([_call(record) for record in journal.read_text("utf-8").split("\1")[:-1]]))
+
+
+def _call(record: str) -> Call:
+    _, operation, *words = record.split("\0")[:-1]
+    options: dict[str, list[str]] = {}
+    values: list[
+        str
+    ] = []  # words before the first option, as those of `aws ecs wait`, are nothing that is compared
+    for word in words:
+        if word.startswith("--"):
+            values = options[word[2:]] = []
+        else:
+            values.append(word)
+    return operation, {name: given[0] if len(given) == 1 else given for name, given in options.items()}
+
+
+def _parsed(words: str | list[str]) -> list[Any]:
+    from awscli.shorthand import ShorthandParser
+
+    return [ShorthandParser().parse(word) for word in ([words] if isinstance(words, str) else words)]
+
+
+def _of_calls(calls: list[Call]) -> Iterator[str]:
+    named = {
+        "create-security-group": "group-name",
+        "create-load-balancer": "name",
+        "create-target-group": "name",
+    }
+    made = {given[named[operation]] for operation, given in calls if operation in named}
+    closed = {given["group-id"] for operation, given in calls if operation == "revoke-security-group-egress"}
+    attributes = {
+        given.get("load-balancer-arn") or given["target-group-arn"]: _pairs(_parsed(given["attributes"]))
+        for operation, given in calls
+        if operation.endswith("-attributes")
+    }
+
+    def name(word: str) -> str:
+        return word if word in made else LINK
+
+    def listener(balancer: str, port: str) -> str:
+        return f"{name(balancer)}:{port}"
+
+    def action(one: Mapping[str, Any]) -> list[Any]:
+        if "RedirectConfig" in one:
+            redirect = one["RedirectConfig"]
+            return [one["Type"], redirect["Protocol"], redirect["Port"], redirect["StatusCode"]]
+        if "FixedResponseConfig" in one:
+            fixed = one["FixedResponseConfig"]
+            return [one["Type"], fixed["StatusCode"], fixed["ContentType"]]
+        return [one["Type"], name(one["TargetGroupArn"])]
+
+    for operation, given in calls:
+        if operation == "create-security-group":
+            out = [] if given["group-name"] in closed else _ALL
+            yield _line("security group", name=given["group-name"], out=out)
+        elif operation == "authorize-security-group-ingress":
+            for rule in _parsed(given["ip-permissions"]):
+                sources = [(source, name(source["GroupId"])) for source in rule.get("UserIdGroupPairs", ())]
+                sources += [(source, source["CidrIp"]) for source in rule.get("IpRanges", ())]
+                sources += [(source, source["CidrIpv6"]) for source in rule.get("Ipv6Ranges", ())]
+                every = rule["IpProtocol"] == "-1"
+                for source, said in sources:
+                    yield _line(
+                        "ingress", group=name(given["group-id"]), protocol=rule["IpProtocol"], source=said,
+                        ports=None if every else [int(rule["FromPort"]), int(rule["ToPort"])],
+                        description=source["Description"],
+                    )  # fmt: skip
+        elif operation == "create-load-balancer":
+            yield _line(
+                "load balancer", name=given["name"], type=given["type"], scheme=given["scheme"],
+                attributes=sorted(attributes.get(given["name"], {}).items()),
+            )  # fmt: skip
+        elif operation == "create-target-group":
+            options = ("health-check-protocol", "health-check-port", "health-check-path",
+                       "health-check-interval-seconds", "health-check-timeout-seconds", "healthy-threshold-count",
+                       "unhealthy-threshold-count")  # fmt: skip
+            (matcher,) = _parsed(given["matcher"]) if "matcher" in given else [{}]
+            basics = (given["name"], given["protocol"], given["port"], given["target-type"])
+            yield _target_group(
+                (*basics, given.get("protocol-version")),
+                (*map(given.get, options), matcher.get("HttpCode")),
+                attributes.get(given["name"], {}),
+            )
+        elif operation == "create-listener":
+            yield _line(
+                "listener", on=listener(given["load-balancer-arn"], given["port"]), protocol=given["protocol"],
+                ssl=given.get("ssl-policy"), secured="certificates" in given,
+                actions=[action(one) for one in _parsed(given["default-actions"])],
+            )  # fmt: skip
+        elif operation == "create-rule":
+            balancer, _, port = given["listener-arn"].rpartition(":")
+            fields = (
+                [c["Field"], sorted(next(v for k, v in c.items() if k != "Field")["Values"])]
+                for c in _parsed(given["conditions"])
+            )
+            yield _line(
+                "listener rule", on=listener(balancer, port) if balancer in made or port.isdigit() else LINK,
+                priority=int(given["priority"]), conditions=sorted(fields),
+                actions=[action(one) for one in _parsed(given["actions"])],
             )  # fmt: skip

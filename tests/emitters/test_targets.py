@@ -23,7 +23,7 @@ from tests.e2e.shapes import problems
 from tests.emitters.conftest import Terraform, write
 from tests.emitters.facts import differences, of_cloudformation, of_json, of_terraform
 from tests.emitters.mock import provider
-from tests.emitters.network_facts import of_module, of_stack, of_template
+from tests.emitters.network_facts import of_module, of_script, of_stack, of_template
 from tests.emitters.projects import CASES, FIXTURES, convert
 from tests.emitters.stacks import with_what_exists
 from tests.emitters.test_cloudformation import Loader, findings
@@ -94,6 +94,18 @@ def test_cloudformation_says_of_the_network_what_the_stack_says(case: str, folde
     made = convert(case, "cloudformation", folder / "plain" / case)
     if made:
         assert of_template(template(made)) == of_stack(stack_of(case, folder / "network"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_script_says_of_the_network_what_the_stack_says(case: str, folder: Path, tmp_path: Path) -> None:
+    made = convert(case, "json", folder / "plain" / case)
+    if made and (made / "commands.sh").exists():
+        assert of_script(made / "commands.sh", tmp_path) == of_stack(stack_of(case, folder / "network"))
+
+
+def test_the_script_of_the_stack_made_by_hand_says_what_it_says(tmp_path: Path) -> None:
+    write(JsonEmitter().emit(sample_stack(), Settings()), tmp_path)
+    assert of_script(tmp_path / "commands.sh", tmp_path) == of_stack(sample_stack())
 
 
 @pytest.fixture(scope="module")
