@@ -203,7 +203,7 @@ class Template:
             self.parameters["CertificateArn"] = {
                 "Type": "String",
                 "Default": self.certificate,
-                "Description": "ACM certificate of the HTTPS listeners",
+                "Description": "ACM certificate of the HTTPS and TLS listeners",
             }
         if any(group.retention_in_days == self.retention for _, group in self.stack.of_type(LogGroup)):
             self.parameters["LogRetentionInDays"] = {

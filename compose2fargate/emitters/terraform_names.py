@@ -108,8 +108,8 @@ _WORD = re.compile(r"[^A-Za-z0-9_]+")
 
 
 def label(text: str) -> str:
-    """Spell a name as Terraform's style guide does: words and underscores."""
-    word = _WORD.sub("_", text).strip("_") or "x"
+    """Spell a name as Terraform's style guide does: words in lower case, and underscores."""
+    word = _WORD.sub("_", text).strip("_").lower() or "x"
     return word if not word[0].isdigit() else f"_{word}"
 
 
@@ -222,7 +222,8 @@ class Addresses:
         name = resource.identifier
         if ref.attribute in ("id", "name") and resource.kind not in ("Role", "Cluster"):
             return Expression(quoted(name))
-        if name.startswith("arn:") and ref.attribute == "arn":
+        # A load balancer is looked up in any case, for its address.
+        if name.startswith("arn:") and ref.attribute == "arn" and resource.kind != "LoadBalancer":
             return Expression(quoted(name))
         if resource.kind in _ARNS:
             return self.arn(*_ARNS[resource.kind], name)
