@@ -723,7 +723,7 @@ SECTIONS: tuple[tuple[str, Section], ...] = (
         "the file system of the volumes, and a directory for each",
         _each({FileSystem: _file_system, AccessPoint: _access_point, MountTargets: _mount_targets}),
     ),
-    ("roles: what the containers of a task may do", _roles),
+    ("roles: what containers may do, and ECS for them", _roles),
     ("load balancers", _each({LoadBalancer: _load_balancer})),
     ("target groups", _each({TargetGroup: _target_group})),
     ("listeners", _each({Listener: _listener})),

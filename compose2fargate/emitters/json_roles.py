@@ -1,7 +1,7 @@
 """The roles of the json target: their policies as documents to review, and the calls that make them.
 
-Only task roles with permissions are written. The execution role and the scheduler's are those that an account usually has; a role
-that allows nothing is left out.
+Task roles with permissions are written, and the role with which ECS makes EBS volumes. The execution role and the scheduler's are those
+that an account usually has; a role that allows nothing is left out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.values import Resolve, resolve_text
 
 FOLDER = "roles"
-TRUST = f"{FOLDER}/trust/ecs-tasks.json"
 
 
 def task_roles(stack: Stack) -> Iterator[tuple[str, Role]]:
@@ -25,11 +24,24 @@ def task_roles(stack: Stack) -> Iterator[tuple[str, Role]]:
             yield stack.files[logical_id], role
 
 
+def own_roles(stack: Stack) -> Iterator[tuple[str, Role]]:
+    """Yield the task roles as `task_roles` does, then the role of ECS itself, which serves all and has no file name."""
+    yield from task_roles(stack)
+    for logical_id, role in stack.of_type(Role):
+        if logical_id == "infrastructure-role":
+            yield "", role
+
+
+def trust(role: Role) -> str:
+    """Give the path of the document that says who may assume a role, by the service that may: `ecs-tasks`, `ecs`."""
+    return f"{FOLDER}/trust/{role.principal.partition('.')[0]}.json"
+
+
 def role_documents(stack: Stack, resolve: Resolve) -> dict[str, Any]:
     """Give the documents by path: who may assume the roles, and what each may do."""
     made: dict[str, Any] = {}
-    for file, role in task_roles(stack):
-        made[TRUST] = trust_document(role)
+    for file, role in own_roles(stack):
+        made[trust(role)] = trust_document(role)
         for document in documents(role, resolve).values():
             made[f"{FOLDER}/{file}.json"] = document
     return made
@@ -38,9 +50,9 @@ def role_documents(stack: Stack, resolve: Resolve) -> dict[str, Any]:
 def role_calls(stack: Stack, resolve: Resolve, word: Callable[[str], str]) -> list[str]:
     """Give the calls of the AWS CLI that make the roles; `word` hands a file over, filled in where it has placeholders."""
     calls = []
-    for file, role in task_roles(stack):
+    for file, role in own_roles(stack):
         name = f"--role-name {role.role_name}"
-        calls.append(f"once aws iam create-role {name} --assume-role-policy-document file://{TRUST}")
+        calls.append(f"once aws iam create-role {name} --assume-role-policy-document file://{trust(role)}")
         path = f"{FOLDER}/{file}.json"  # there is one where there is a policy
         calls.extend(
             f"aws iam put-role-policy {name} --policy-document {word(path)} --policy-name {policy.name}"
