@@ -481,7 +481,17 @@ def _target_group(scope: Scope, logical_id: str, group: TargetGroup) -> Iterator
     nested = [_block("health_check", check)] if any(value is not None for value in check.values()) else []
     if sticky:
         nested.append(_block("stickiness", sticky))
-    yield _resource(scope, logical_id, _attributes(values), _tags(scope, group.tags), nested)
+    yield _resource(scope, logical_id, _attributes(values), _tags(scope, group.tags), nested, [_MADE_FIRST])
+
+
+_MADE_FIRST = Block(
+    "lifecycle",
+    (),
+    (
+        Comment("One that a listener uses cannot be deleted: the listener turns to the new one before."),
+        Attribute("create_before_destroy", value=True),
+    ),
+)
 
 
 def _action(scope: Scope, action: ListenerAction, name: str) -> Block:

@@ -655,10 +655,16 @@ def _priority(key: str, hosts: Sequence[str], paths: Sequence[str], taken: set[i
 
 
 def _target_group(ctx: Context, entrance: Entrance) -> TargetGroup:
+    """Make the group of a service's tasks behind one port.
+
+    AWS changes the protocol of none. One that speaks another is another group, with a name of its own, so that it can be
+    made before a listener turns to it and lets the old one go.
+    """
     service = entrance.service
+    spoken = "" if entrance.protocol in _USUAL else f"-{entrance.protocol}"
     group = TargetGroup(
         name=load_balancing_name(
-            f"{ctx.stack}-{ctx.names[service.name]}-{_key(entrance).replace('network', 'n')}"
+            f"{ctx.stack}-{ctx.names[service.name]}-{_key(entrance).replace('network', 'n')}{spoken}"
         ),
         protocol=_target_protocol(entrance.protocol),
         port=entrance.port,
@@ -668,6 +674,10 @@ def _target_group(ctx: Context, entrance: Entrance) -> TargetGroup:
         tags=project_tags(ctx),
     )
     return _with_health(ctx, entrance, group)
+
+
+_USUAL = frozenset({"http", "tcp", "tls"})
+"""What needs no mention in a name: HTTP behind an application load balancer, TCP behind a network load balancer."""
 
 
 def _target_protocol(protocol: str) -> str:

@@ -126,6 +126,13 @@ def waits_for(text: str) -> list[str]:
     return re.findall(r"aws_\w+\.\w+", text.partition("depends_on = ")[2])
 
 
+def test_a_target_group_is_there_before_the_one_that_it_replaces_goes(files: dict[str, str]) -> None:
+    everything = "\n".join(files.values())
+    groups = re.findall(r'^resource "aws_lb_target_group" .*?^}', everything, re.MULTILINE | re.DOTALL)
+    assert len(groups) == 2
+    assert all("    create_before_destroy = true\n" in group for group in groups)
+
+
 def test_tasks_have_their_permissions_before_they_start(files: dict[str, str]) -> None:
     for name in ("web", "db"):
         waits = waits_for(block(files[f"service_{name}.tf"], f'resource "aws_ecs_service" "{name}"'))

@@ -128,6 +128,23 @@ def test_what_aws_carries_behind_https_only_stays_inside_without_a_certificate(
     assert all_of(translated(text, certificate=CERTIFICATE), TargetGroup)
 
 
+def test_a_port_that_speaks_another_protocol_has_a_target_group_of_another_name(
+    translated: Translate,
+) -> None:
+    names = {
+        protocol: one(
+            translated(
+                f"services: {{web: {{image: app, ports: [{{target: 8000, published: '8000', app_protocol: {protocol}}}]}}}}",
+                certificate=CERTIFICATE,
+            ),
+            TargetGroup,
+            "target-group/web-8000",
+        ).name
+        for protocol in ("http", "http2", "grpc")
+    }
+    assert names == {"http": "shop-web-8000", "http2": "shop-web-8000-http2", "grpc": "shop-web-8000-grpc"}
+
+
 def test_grpc_targets_are_asked_as_grpc(translated: Translate) -> None:
     made = translated(
         "services: {web: {image: app, ports: [{target: 50051, published: '50051', app_protocol: grpc}]}}",
