@@ -55,7 +55,7 @@ COMPOSE_OPTIONS: Final = (
         "project_directory", "--project-directory", metavar="DIR", help="Directory that paths start from."
     ),
     shared(
-        "project_directory",
+        "workdir",
         "--workdir",
         hidden=True,
         metavar="DIR",
@@ -131,6 +131,10 @@ def load_options(ctx: click.Context, **attributes: Any) -> LoadOptions:
 
     names = [option.name for option in COMPOSE_OPTIONS]
     given = {name: value for name, value in chosen(ctx).items() if name in names}
+    if old := given.pop("workdir", ""):
+        if given.get("project_directory"):
+            raise click.UsageError("--workdir is the old name of --project-directory: give the latter alone")
+        given["project_directory"] = old
     return LoadOptions(environment=_environment(), cwd=_current_directory(), **given, **attributes)
 
 

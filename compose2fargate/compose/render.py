@@ -139,12 +139,19 @@ def _yaml_value(key: str, value: Any) -> Any:
     if type(value) is not dict:
         return value
     if key in _NAME_MAPS:
-        return {name: _yaml_value("", value[name]) for name in _natural_order(value)}
+        return {name: _yaml_value("", item) for name, item in _picked(value, value).items()}
+    extensions = [inner for inner in value if inner.startswith("x-")]
+    if len(extensions) > 1:  # Go keeps them in a map beside the struct, which comes last
+        value = {**{k: v for k, v in value.items() if k not in extensions}, **_picked(value, extensions)}
     return {
         inner: _yaml_value(inner, item) if type(item) in _COLLECTIONS else item
         for inner, item in value.items()
         if inner not in _JSON_ONLY or item not in _JSON_ONLY[inner]
     }
+
+
+def _picked(value: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: value[name] for name in _natural_order(names)}
 
 
 def _json_view(tree: Mapping[str, Any]) -> dict[str, Any]:
@@ -328,6 +335,7 @@ _LINES = re.compile(rf"(?:(?! \n)[{_PRINTABLE}\t\n])+(?<! )")
 """Strings that can be written as a block: no line ends with a space."""
 
 _ESCAPED = re.compile(rf'["\\]|[^{_PRINTABLE}]')
+_EACH = re.compile(".", re.DOTALL)
 _ESCAPES = {
     "\0": "\\0", "\a": "\\a", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\v": "\\v", "\f": "\\f", "\r": "\\r", "\x1b": "\\e",
     '"': '\\"', "\\": "\\\\", "\x85": "\\N", "\u2028": "\\L", "\u2029": "\\P",
@@ -358,7 +366,9 @@ class _Strings(dict[str, "str | None"]):
 
 
 def _double_quoted(text: str) -> str:
-    return f'"{_ESCAPED.sub(_escape, text)}"'
+    """Write a string in quotes; go-yaml takes each character for the byte order mark that the string begins with."""
+    escaped = _EACH if text.startswith("\ufeff") else _ESCAPED
+    return f'"{escaped.sub(_escape, text)}"'
 
 
 def _escape(found: re.Match[str]) -> str:

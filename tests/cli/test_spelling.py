@@ -46,7 +46,8 @@ def test_nothing_is_touched_after_the_first_argument_where_that_ends_the_options
     ("before", "after", "shows"),
     [
         ("-p=shop", "", "name: shop"), ("", "-p=shop", "name: shop"), ("-f=other.yaml", "", "image: other.yaml"),
-        ("", "-f=other.yaml", "image: other.yaml"), ("--workdir sub -f compose.yaml", "", "name: sub"), ("--all-resources", "", "unused"),
+        ("", "-f=other.yaml", "image: other.yaml"), ("--workdir sub -f compose.yaml", "", "name: sub"),
+        ("--project-directory=sub --workdir= -f compose.yaml", "", "name: sub"), ("--all-resources", "", "unused"),
         ("", "--all-resources", "unused"), ("--ansi=never --progress plain --parallel=-1 --verbose --no-ansi --dry-run", "", "services:"),
         ("", "--ansi never --progress quiet --parallel 0x10 --verbose --dry-run", "services:"), ("--progress=", "", "services:"),
         ("--ansi config", "", "services:"),
@@ -71,6 +72,7 @@ def test_compatibility_before_the_command_is_that_after_it(program: Program, pro
 @pytest.mark.parametrize(
     ("arguments", "variables"),
     [
+        ("--workdir=sub --project-directory=sub config", {}),
         ("--progress=bogus config", {}), ("--parallel=x config", {}), ("--parallel= config", {}), ("--quiet=maybe config", {}),
         ("--parallel -1 config -p=", {}), ("config", {"COMPOSE_PARALLEL_LIMIT": "x"}), ("config", {"COMPOSE_PROGRESS": "x"}),
     ],
