@@ -175,9 +175,20 @@ class Account:
         if bucket:
             bucket.take()
 
-    def _no_more(self, **_: Any) -> bool | None:
-        """Try nothing again once the user has interrupted; botocore takes the first answer that is not None."""
-        return False if self._stop.is_set() else None
+    def _no_more(
+        self, response: Any = None, caught_exception: Exception | None = None, operation: Any = None, **_: Any
+    ) -> None:
+        """Try nothing again once the user has interrupted: say how the call failed before botocore asks whether to.
+
+        No answer of a handler does: what some versions take for "no" (False), others take for "at once" (no delay).
+        """
+        if not self._stop.is_set():
+            return
+        if caught_exception is not None:
+            raise caught_exception
+        http, parsed = response
+        if http.status_code >= 300:
+            raise self.client_error(parsed, operation.name)
 
     def once(self, key: Any, read: Callable[[], Any]) -> Any:
         """Give what `read` gave for `key` before, or call it: for lists that many handlers look into."""

@@ -7,9 +7,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from botocore.exceptions import ClientError
 
 from compose2fargate.apply import executor
 from compose2fargate.apply.account import RATES, Account, Bucket, Rate, StoppedError
@@ -238,3 +239,24 @@ def test_a_bucket_with_tokens_lets_calls_through_after_ctrl_c() -> None:
     bucket.take()
     with pytest.raises(StoppedError):
         bucket.take()
+
+
+def test_no_version_of_botocore_is_told_to_try_again(one_account: Account) -> None:
+    """An answer other than None means "after so many seconds" to some: False would be at once, and without end."""
+
+    class Answer(NamedTuple):
+        status_code: int
+
+    class Operation(NamedTuple):
+        name: str = "CreateCluster"
+
+    stop = one_account.begin()
+    no_more: Callable[..., object] = one_account._no_more
+    refused = (Answer(503), {"Error": {"Code": "ServiceUnavailable", "Message": "later"}})
+    assert no_more(refused, None, Operation()) is None
+    stop.set()
+    assert no_more((Answer(200), {}), None, Operation()) is None
+    with pytest.raises(ClientError, match="later"):
+        no_more(refused, None, Operation())
+    with pytest.raises(ConnectionError):
+        no_more(None, ConnectionError(), Operation())

@@ -359,3 +359,33 @@ def test_a_pushed_value_reaches_a_secret_that_is_taken_back(applied: World) -> N
     (pushed,) = push(Deployment(applied.stack, context), [named])
     assert pushed.status == CREATED
     assert client.get_secret_value(SecretId="shop/password")["SecretString"] == "after"
+
+
+# -- other environments
+
+
+def test_what_another_environment_has_is_not_ours(applied: World) -> None:
+    """A stack without an environment owns nothing of `shop-prod`, whose names begin with its own."""
+    tags = {"compose2fargate:project": "shop", "compose2fargate:environment": "prod"}
+    account = applied.account
+    ec2, ecs, scheduler = (account.client(name) for name in ("ec2", "ecs", "scheduler"))
+    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    group = ec2.create_security_group(
+        GroupName="shop-prod-default", Description="theirs", VpcId=vpc,
+        TagSpecifications=[
+            {"ResourceType": "security-group", "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}
+        ],
+    )["GroupId"]  # fmt: skip
+    definition = ecs.register_task_definition(
+        family="shop-prod-job", containerDefinitions=[{"name": "job", "image": "x", "memory": 512}],
+        tags=[{"key": k, "value": v} for k, v in tags.items()],
+    )["taskDefinition"]["taskDefinitionArn"]  # fmt: skip
+    scheduler.create_schedule(
+        Name="shop-prod-job", ScheduleExpression="rate(1 hour)", FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": "arn:aws:ecs:eu-central-1:123456789012:cluster/shop-prod", "RoleArn": "arn:aws:iam::123456789012:role/r",
+                "EcsParameters": {"TaskDefinitionArn": definition}},
+    )  # fmt: skip
+    assert applied.kinds(prune=True) == {}
+    assert applied.destroy().exit_code == 0
+    assert ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    assert [one["Name"] for one in scheduler.list_schedules()["Schedules"]] == ["shop-prod-job"]

@@ -135,9 +135,17 @@ def _running(cluster: str, context: Context, **which: str) -> list[Json]:
 
 
 def _is_ours(definition: str, context: Context) -> bool:
-    """Tell by the family whether a task definition is the stack's: tasks and schedules carry no tags of ours."""
-    family = definition.rpartition("/")[2].partition(":")[0]
-    return family == context.owner.stack or family.startswith(f"{context.owner.stack}-")
+    """Tell by its tags whether a task definition is the stack's, retired ones too: tasks and schedules carry none of ours.
+
+    The family alone says too little: `shop-admin-job` may be a job of the project shop-admin or of shop's environment admin.
+    """
+    name = definition.rpartition("/")[2]
+    if not name.startswith(context.owner.stack):
+        return False  # without a call
+    ecs = context.account.client("ecs")
+    handler = TaskDefinitionHandler()
+    answer = absent(handler, lambda: ecs.describe_task_definition(taskDefinition=name, include=["TAGS"]))
+    return answer is not None and context.owner.owns(tags_from(answer.get("tags")))
 
 
 # -- task definitions

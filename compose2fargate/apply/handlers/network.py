@@ -147,8 +147,9 @@ class SecurityGroupHandler(Handler):
         return found
 
     def owned(self, context: Context) -> Iterable[Found]:
-        """List the groups with our tags."""
-        return self._read(context, {f"tag:{key}": value for key, value in context.owner.tags.items()})
+        """List the groups with our tags; a filter cannot ask that there is no environment."""
+        found = self._read(context, {f"tag:{key}": value for key, value in context.owner.tags.items()})
+        return [one for one in found if context.owner.owns(one.tags or {})]
 
     def _read(self, context: Context, filters: Mapping[str, str]) -> list[Found]:
         given = [{"Name": name, "Values": [value]} for name, value in filters.items()]
