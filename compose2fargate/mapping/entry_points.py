@@ -24,6 +24,10 @@ _ADDRESS = re.compile(r".*:([0-9]{1,5})(?:/(tcp|udp))?", re.IGNORECASE)
 _PROVIDER = re.compile(
     r"--providers\.(?!docker\b)([a-z0-9]+)|TRAEFIK_PROVIDERS_(?!DOCKER)([A-Z0-9]+)", re.IGNORECASE
 )
+_NOT_BY_DEFAULT = re.compile(
+    r"(?:.*\s)?--?providers\.docker\.exposedbydefault=(?:false|f|0)(?:\s.*)?", re.IGNORECASE | re.DOTALL
+)
+_EXPOSED = "TRAEFIK_PROVIDERS_DOCKER_EXPOSEDBYDEFAULT"
 _FILES = ("/etc/traefik", "/traefik")
 """Where Traefik looks for its own files: https://doc.traefik.io/traefik/reference/install-configuration/boot-environment/"""
 
@@ -57,6 +61,18 @@ def entry_points(proxy: Service) -> Mapping[str, EntryPoint]:
 def has_middlewares(proxy: Service) -> bool:
     """Whether an entry point asks something of every request that a load balancer would not."""
     return any(option.startswith("http.middlewares") for _, option, _ in _options(proxy))
+
+
+def is_opt_in(proxy: Service) -> bool:
+    """Whether a Traefik only looks at the services that ask for it (`traefik.enable=true`).
+
+    https://doc.traefik.io/traefik/reference/install-configuration/providers/docker/
+    """
+    words = (*(proxy.entrypoint or ()), *(proxy.command or ()))
+    given = (value for name, value in proxy.environment.items() if name.upper() == _EXPOSED)
+    return any(map(_NOT_BY_DEFAULT.fullmatch, words)) or any(
+        (value or "").lower() in ("false", "f", "0") for value in given
+    )
 
 
 def _options(proxy: Service) -> Iterator[tuple[str, str, str]]:

@@ -17,7 +17,13 @@ from typing import Any, NamedTuple
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Diagnostic, Path, Severity
 from compose2fargate.mapping.context import options_of
-from compose2fargate.mapping.entry_points import EntryPoint, entry_points, has_middlewares, reads_elsewhere
+from compose2fargate.mapping.entry_points import (
+    EntryPoint,
+    entry_points,
+    has_middlewares,
+    is_opt_in,
+    reads_elsewhere,
+)
 from compose2fargate.mapping.host_tools import image_name
 
 URL = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html"
@@ -43,6 +49,8 @@ _HARMLESS = frozenset(
 )
 """Middlewares without which requests still reach the same service with the same path, and nobody else's do."""
 
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+"""What Go reads as true: https://pkg.go.dev/strconv#ParseBool"""
 
 Ports = Callable[[Service], Iterable[int]]
 
@@ -60,6 +68,7 @@ class _Proxy(NamedTuple):
         middlewares: The kind of each middleware that labels define.
         certificate: The certificate of the load balancer.
         ports: Gives the ports that the image of a service is known to listen on.
+        opt_in: Whether it only looks at services with `traefik.enable=true`.
     """
 
     entry_points: Mapping[str, EntryPoint]
@@ -67,6 +76,7 @@ class _Proxy(NamedTuple):
     middlewares: Mapping[str, str]
     certificate: str
     ports: Ports
+    opt_in: bool
 
 
 class _Route(NamedTuple):
@@ -148,6 +158,7 @@ def with_routes(
         _middlewares(service for service in project.services.values()),
         certificate,
         ports,
+        any(map(is_opt_in, proxies)),
     )
     services = {
         name: _with_entries(project, service, list(_read_all(service, known)), report)
@@ -159,7 +170,7 @@ def with_routes(
 def _read_all(service: Service, proxy: _Proxy) -> Iterator[_Outcome]:
     """Yield what each route of a service becomes, or why it is not opened, and which options are lost."""
     labels = {key: str(value) for key, value in service.labels.items() if _is_traefiks(key)}
-    if "ingress" in options_of(service) or labels.get("traefik.enable", "true").lower() == "false":
+    if "ingress" in options_of(service) or not _is_enabled(labels, proxy):
         return  # The user has said it already, or Traefik was told not to look.
     routes = list(_routes(service, labels))
     if not routes and labels:
@@ -169,6 +180,12 @@ def _read_all(service: Service, proxy: _Proxy) -> Iterator[_Outcome]:
         yield route.path, outcome
         if isinstance(outcome, _Read):
             yield from _lost(route, labels)
+
+
+def _is_enabled(labels: Mapping[str, str], proxy: _Proxy) -> bool:
+    """Whether Traefik looks at a service: its keys ignore case, and what is no truth to Go leaves the service out."""
+    said = [value for key, value in labels.items() if key.lower() == "traefik.enable"]
+    return all(value in _TRUE for value in said) if said else not proxy.opt_in
 
 
 def _is_traefiks(key: str) -> bool:

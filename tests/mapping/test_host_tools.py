@@ -163,6 +163,46 @@ def test_what_traefik_does_not_route_is_not_opened(
     assert len([d for d in made.diagnostics if d.code == "C2F509"]) == said
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "looked_at"),
+    [
+        ("traefik.enable", "true", True), ("traefik.enable", "True", True), ("traefik.enable", "1", True), ("Traefik.Enable", "t", True),
+        ("Traefik.Enable", "false", False), ("traefik.enable", "0", False), ("traefik.enable", "F", False),
+        ("traefik.enable", "", False), ("traefik.enable", "yes", False),
+    ],
+)  # fmt: skip
+def test_only_what_traefik_takes_as_enabled_is_opened(
+    key: str, value: str, looked_at: bool, translated: Translate
+) -> None:
+    made = translated(routed({**rule("Host(`a`)"), key: value}), without=("proxy",))
+    assert conditions(made) == [(host("a"),)] * looked_at
+    assert ("C2F508" in codes(made)) == looked_at
+
+
+@pytest.mark.parametrize(
+    ("proxy", "opt_in"),
+    [
+        ("command: [--providers.docker.exposedbydefault=false]", True), ("command: [--providers.docker.exposedByDefault=F]", True),
+        ("command: traefik --Providers.Docker.ExposedByDefault=0 --api", True),
+        ("command: [-providers.docker.exposedbydefault=false]", True),
+        ("entrypoint: [sh, -c, 'traefik --providers.docker.exposedbydefault=false --api']", True),
+        ("environment: {TRAEFIK_PROVIDERS_DOCKER_EXPOSEDBYDEFAULT: 'false'}", True),
+        ("environment: {traefik_providers_docker_exposedByDefault: 'FALSE'}", True),
+        ("command: [--providers.docker.exposedbydefault=true]", False), ("command: [--providers.docker.exposedbydefault]", False),
+        ("environment: {TRAEFIK_PROVIDERS_DOCKER_EXPOSEDBYDEFAULT: '1'}", False),
+    ],
+)  # fmt: skip
+def test_a_traefik_that_is_to_be_asked_opens_nothing_unasked(
+    proxy: str, opt_in: bool, translated: Translate
+) -> None:
+    proxy = f"ports: ['80:80'], {proxy}"
+    unasked = translated(routed(rule("Host(`a`)"), proxy=proxy), without=("proxy",))
+    assert conditions(unasked) == [(host("a"),)] * (not opt_in)
+    assert not opt_in or not set(codes(unasked)) & {"C2F508", "C2F509"}
+    asked = routed({"Traefik.Enable": "true", **rule("Host(`a`)")}, proxy=proxy)
+    assert conditions(translated(asked, without=("proxy",))) == [(host("a"),)]
+
+
 def test_labels_stay_labels_while_traefik_is_there(translated: Translate) -> None:
     assert conditions(translated(routed(rule("Host(`a`)")), allow=("C2F211",))) == []
 
