@@ -16,12 +16,15 @@ from compose2fargate.compose.model import Service
 from compose2fargate.diagnostics import Path
 from compose2fargate.mapping.context import Context
 from compose2fargate.mapping.networking import CONNECT_URL, MAX_PORT
+from compose2fargate.mapping.secrets import is_credential
 from compose2fargate.mapping.tasks import Task
 
 UNKNOWN = "C2F515"
 LOWEST = 80
 """Below it a number after a name is as often the version of an image (`postgres:16`)."""
-_USE = re.compile(r"(?<![\w.-])([A-Za-z0-9][\w.-]*):([0-9]{2,5})(?![\w.:-])")
+_LOGIN = r"[^\s/@]*@|(?:(?!://)[^\s?#@])*@"
+"""What follows the start of a password in a URL. Some clients take a password with a slash, so that a path with an `@` may be one too."""
+_USE = re.compile(rf"(?<![\w.-])([A-Za-z0-9][\w.-]*):([0-9]{{2,5}})(?![\w.:-]|{_LOGIN})")
 
 
 class _Use(NamedTuple):
@@ -68,7 +71,8 @@ def _uses(service: Service, names: Mapping[str, str]) -> Iterator[_Use]:
 def _texts(service: Service) -> Iterator[tuple[Path, str]]:
     own: Path = ("services", service.name)
     for name, value in sorted(service.environment.items()):
-        yield (*own, "environment", name), str(value or "")
+        if not is_credential(name, "unknown"):  # `db:5432` may be a user and a password there
+            yield (*own, "environment", name), str(value or "")
     for key, words in (("command", service.command), ("entrypoint", service.entrypoint)):
         yield (*own, key), "\n".join(words or ())
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from compose2fargate.diagnostics import Severity
+from tests.conftest import Program
 from tests.mapping.conftest import Translate
 from tests.mapping.test_tasks import codes, container, ecs_service
 
@@ -135,6 +138,45 @@ def test_what_is_known_or_no_port_is_not_told(value: str, translated: Translate)
         f"services: {{db: {{image: a, expose: ['5432']}}, app: {{image: b, environment: {{A: '{value}'}}}}}}"
     )
     assert "C2F515" not in codes(made)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("DATABASE_URL", "postgres://db:54321@db:5432/app", []), ("URL", "amqp://db:54321!hunter@db/x", []),
+        ("URL", "p://u:db:54321@db", []), ("URL", "p://db:54321/hunter@db:5432/x", []), ("URL", "p://db:54321?hunter@db", []),
+        ("URL", "p://db:54321,a@b@db:8000/x", [8000]),
+        ("URLS", "http://db:8000,amqp://u:p@mq", [8000]), ("URLS", "http://db:8000/x,amqp://u:p@mq", [8000]),
+        ("URL", "http://db:8000/?mail=a@example.com", [8000]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["environment", "command"])
+def test_a_password_is_no_port(
+    key: str, name: str, value: str, told: list[int], translated: Translate
+) -> None:
+    given = f"environment: {{{name}: '{value}'}}" if key == "environment" else f"command: [run, '{value}']"
+    made = translated(f"services: {{db: {{image: a, expose: ['5432']}}, app: {{image: b, {given}}}}}")
+    found = [d for d in made.diagnostics if d.code == "C2F515"]
+    assert [d.hint for d in found] == [f'write under db: expose: ["{port}"]' for port in told]
+    assert "54321" not in repr(made.diagnostics)
+
+
+def test_a_variable_that_is_a_credential_names_no_port(translated: Translate) -> None:
+    made = translated(
+        "services: {db: {image: a, expose: ['5432']}, app: {image: b, environment: {API_TOKEN: 'db:54321'}}}"
+    )
+    assert "54321" not in repr(made.diagnostics)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("value", ["postgres://db:54321@db:5432/app", "amqp://db:54321!hunter@db/x"])
+def test_no_diagnostic_prints_a_password(form: str, value: str, program: Program, tmp_path: Path) -> None:
+    given = f"environment: {{URL: '{value}', OTHER: 'http://db:8000'}}"
+    text = f"services: {{db: {{image: a, expose: ['5432']}}, app: {{image: b, {given}}}}}"
+    (tmp_path / "compose.yaml").write_text(text, encoding="utf-8")
+    result = program("convert", "-o", "out", "--diagnostics", form, cwd=tmp_path)
+    assert "C2F515" in result.out + result.err
+    assert "54321" not in result.out + result.err
 
 
 def test_all_who_use_an_unknown_port_are_named_once(translated: Translate) -> None:
