@@ -35,9 +35,18 @@ def as_click(params: Iterable[click.Parameter], args: Sequence[str], *, interspe
         for name in (*param.opts, *param.secondary_opts)
         if name.startswith("-")
     }
+    opposite = {
+        name: others[0]
+        for param in params
+        for mine, others in ((param.opts, param.secondary_opts), (param.secondary_opts, param.opts))
+        if others
+        for name in mine
+    }
     found: list[_Word] = []
     for word in _words(switches, args, interspersed=interspersed):
-        if word.off:
+        if word.off and word.text in opposite:
+            found.append(_Word(opposite[word.text]))
+        elif word.off:
             found = [one for one in found if one.text not in _alike(params, word.text) or one.is_value]
         else:
             found.append(word)

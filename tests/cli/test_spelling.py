@@ -30,7 +30,8 @@ def project(tmp_path: Path) -> Path:
         ("--quiet=false", ""), ("--quiet=1", "--quiet"), ("-q=T", "-q"), ("-qf=x", "-q -fx"), ("--quiet=maybe", "--quiet=maybe"),
         ("-f -p=x", "-f -p=x"), ("--file -q=false -q=false", "--file -q=false"), ("-- -p=x", "-- -p=x"), ("-", "-"), ("-x=1", "-x=1"),
         ("--quiet -q=false", ""), ("-q=0 -q", "-q"), ("-qq -q=false", ""), ("-q=x", "-q -=x"), ("-f --quiet --quiet=F", "-f --quiet"),
-        ("--file=-p=x", "--file=-p=x"), ("a -p=x", "a -px"),
+        ("--file=-p=x", "--file=-p=x"), ("a -p=x", "a -px"), ("--color=false", "--no-color"), ("--no-color=0", "--color"),
+        ("--color=T", "--color"), ("--no-color=1", "--no-color"), ("--color --color=f -q=f", "--color --no-color"),
     ],
 )  # fmt: skip
 def test_go_s_spelling_becomes_click_s(given: str, read: str) -> None:
@@ -98,3 +99,9 @@ def test_ansi_says_when_diagnostics_are_coloured(program: Program, project: Path
     (project / "compose.yaml").write_text("services: {web: {imag: a}}\n")
     assert "\x1b[" in program("--ansi=always", "config", cwd=project).err
     assert "\x1b[" not in program("--ansi=never", "config", cwd=project).err
+
+
+def test_off_is_the_opposite_where_a_switch_has_one(program: Program, project: Path) -> None:
+    (project / "compose.yaml").write_text("services: {web: {imag: a}}\n")
+    assert "\x1b[" not in program("--color", "config", "--color=false", cwd=project).err
+    assert "\x1b[" in program("config", "--no-color=false", cwd=project).err
