@@ -151,6 +151,7 @@ def _commit(
         _stage({_CREATED: created.encode()}, aside)
         _move([path for path in (*stale, *order) if path in present], folder, aside)
         _place(order, staged, folder)
+        os.remove(os.path.join(aside, _CREATED))  # from here on the new files count
     except BaseException:
         _undo(folder)
         raise
@@ -205,16 +206,27 @@ def _targets(paths: Iterable[str], folder: str) -> Iterator[tuple[str, str]]:
 
 
 def _undo(folder: str) -> None:
-    """Bring the old files back: an earlier run, or this one, did not come to its end."""
+    """Bring the old files back when an earlier run, or this one, did not come to its end; clear away what it left."""
     aside = os.path.join(folder, _ASIDE)
-    for path in _created(aside):
-        with suppress(FileNotFoundError):
-            os.remove(os.path.join(folder, path))
-    for parent, _, names in os.walk(aside):
-        files = [os.path.relpath(os.path.join(parent, name), aside) for name in names if name != _CREATED]
-        _move(files, aside, folder)
+    created = _created(aside)
+    if created is not None:
+        for path in created:
+            _take_out(path, folder)
+        for parent, _, names in os.walk(aside):
+            files = [os.path.relpath(os.path.join(parent, name), aside) for name in names if name != _CREATED]
+            _move(files, aside, folder)
     _discard(aside)
     _discard(os.path.join(folder, _STAGED))
+
+
+def _take_out(path: str, folder: str) -> None:
+    """Remove a file, and the folders that are empty without it: they would be taken for somebody else's."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        os.remove(os.path.join(folder, path))
+    with suppress(OSError):
+        while path := path.rpartition("/")[0]:
+            with suppress(FileNotFoundError):
+                os.rmdir(os.path.join(folder, path))
 
 
 def _discard(folder: str) -> None:
@@ -226,12 +238,17 @@ def _discard(folder: str) -> None:
             os.rmdir(parent)
 
 
-def _created(aside: str) -> list[str]:
-    """The files that did not exist before the run that `aside` is left from."""
+def _created(aside: str) -> list[str] | None:
+    """The files that did not exist before the run that `aside` is left from; None when it has nothing to bring back.
+
+    The list is written before anything is moved, and removed when all new files stand.
+    """
     try:
         with open(os.path.join(aside, _CREATED), encoding="utf-8") as file:
             return [path for path in json.load(file) if _is_inside(path)]
-    except (FileNotFoundError, ValueError):  # it died before it moved anything
+    except FileNotFoundError:
+        return None
+    except ValueError:  # it died while it wrote the list
         return []
 
 

@@ -25,6 +25,11 @@ def content(folder: Path) -> dict[str, str]:
     }
 
 
+def tree(folder: Path) -> set[str]:
+    """Everything in a folder, its folders too."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "out"
@@ -103,12 +108,18 @@ def test_a_manifest_cannot_name_files_outside_its_folder(folder: Path) -> None:
     assert victim.read_text() == "keep me"
 
 
+@pytest.mark.parametrize("old", [artifacts(a="1", b="1", c="1"), artifacts(a="1", tasks__b="1"), {}])
 @pytest.mark.parametrize("failing", range(12))
 def test_a_write_that_fails_half_way_leaves_the_old_files(
-    failing: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+    failing: int, old: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = artifacts(a="1", b="1", c="1")
-    write(old, str(folder))
+    undisturbed = folder.with_name("undisturbed")
+    new = artifacts(a="2", b="2", d="2", tasks__web="2", deep__er__e="2", deep__er__f="2")
+    for made in (old, new) if old else (new,):
+        write(made, str(undisturbed))
+    if old:
+        write(old, str(folder))
+    before = tree(folder)
     real, calls = os.replace, iter(range(100))
 
     def replace(source: str, target: str) -> None:
@@ -116,15 +127,46 @@ def test_a_write_that_fails_half_way_leaves_the_old_files(
             raise OSError(28, "No space left on device")
         real(source, target)
 
-    monkeypatch.setattr(os, "replace", replace)
-    new = artifacts(a="2", b="2", d="2")
-    try:
-        write(new, str(folder))
-    except EmitError as error:
-        assert "No space left" in error.diagnostics[0].message  # noqa: PT017 - later calls do not fail
-        assert content(folder) == old
-    else:
-        assert content(folder) == new
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", replace)
+        try:
+            write(new, str(folder))
+        except EmitError as error:
+            assert "No space left" in error.diagnostics[0].message  # noqa: PT017 - later calls do not fail
+            assert (content(folder), tree(folder)) == (old, before)
+        else:
+            assert content(folder) == new
+    write(new, str(folder))
+    assert content(folder) == new
+    assert tree(folder) == tree(undisturbed)
+
+
+@pytest.mark.parametrize("removed", range(5))
+def test_a_run_that_died_when_all_new_files_stood_is_not_undone(
+    removed: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(artifacts(a="1", tasks__b="1", services__c="1"), str(folder))
+    new = artifacts(a="2", tasks__b="2", services__c="2", d="2")
+    real, calls = os.remove, iter(range(100))
+
+    def remove(path: str) -> None:
+        if next(calls) > removed:
+            raise KeyboardInterrupt
+        real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "remove", remove)
+        if removed < 4:
+            with pytest.raises(KeyboardInterrupt):
+                write(new, str(folder))
+        else:
+            write(new, str(folder))
+    assert write(new, str(folder)) == []
+    assert content(folder) == new
+    assert write(artifacts(a="3"), str(folder)) == [
+        "a.json", MANIFEST, "d.json", "services/c.json", "tasks/b.json"
+    ]  # fmt: skip
+    assert content(folder) == artifacts(a="3")
 
 
 def test_a_run_that_died_is_undone_by_the_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
