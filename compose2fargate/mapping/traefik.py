@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from compose2fargate.compose.model import Project, Service
@@ -65,7 +66,7 @@ class _Proxy(NamedTuple):
     Attributes:
         entry_points: Its entry points by name, as far as its command and environment name them.
         guarded: Whether its entry points have middlewares of their own.
-        middlewares: The kind of each middleware that labels define.
+        middlewares: The kinds of each middleware that labels define.
         certificate: The certificate of the load balancer.
         ports: Gives the ports that the image of a service is known to listen on.
         opt_in: Whether it only looks at services with `traefik.enable=true`.
@@ -73,7 +74,7 @@ class _Proxy(NamedTuple):
 
     entry_points: Mapping[str, EntryPoint]
     guarded: bool
-    middlewares: Mapping[str, str]
+    middlewares: Mapping[str, AbstractSet[str]]
     certificate: str
     ports: Ports
     opt_in: bool
@@ -155,7 +156,7 @@ def with_routes(
     known = _Proxy(
         {name: point for proxy in proxies for name, point in entry_points(proxy).items()},
         any(map(has_middlewares, proxies)),
-        _middlewares(service for service in project.services.values()),
+        _middlewares(project.services.values()),
         certificate,
         ports,
         any(map(is_opt_in, proxies)),
@@ -266,14 +267,14 @@ def _servers(labels: Mapping[str, str], protocol: str) -> Mapping[str, Mapping[s
     return servers
 
 
-def _middlewares(services: Iterator[Service]) -> dict[str, str]:
-    """Give the kind of each middleware that labels define."""
-    return {
-        match[1].lower(): match[2].lower()
-        for service in services
-        for key in service.labels
-        if (match := _MIDDLEWARE.match(key))
-    }
+def _middlewares(services: Iterable[Service]) -> dict[str, set[str]]:
+    """Give the kinds of each middleware that labels define; of a name with several, Traefik may take any or none."""
+    found: dict[str, set[str]] = {}
+    for service in services:
+        for key in service.labels:
+            if match := _MIDDLEWARE.match(key):
+                found.setdefault(match[1].lower(), set()).add(match[2].lower())
+    return found
 
 
 def _read(route: _Route, proxy: _Proxy) -> _Read:
@@ -283,7 +284,7 @@ def _read(route: _Route, proxy: _Proxy) -> _Read:
     if not rule:
         raise _Refused("it has no rule of its own, and Traefik's default one is not known here")
     asked = _words(route.labels.get("middlewares", ""))
-    lost = [m for m in asked if proxy.middlewares.get(m.partition("@")[0].lower(), "") not in _HARMLESS]
+    lost = [name for name in asked if not _is_harmless(name, proxy)]
     if lost:
         raise _Refused(f"its middlewares ({', '.join(lost)}) would not be asked")
     server = _server(route)
@@ -298,6 +299,18 @@ def _read(route: _Route, proxy: _Proxy) -> _Read:
         entries,
         f"{rule} leads to port {port} of {route.service.name}{dropped}, as a rule of the load balancer",
     )
+
+
+def _is_harmless(middleware: str, proxy: _Proxy) -> bool:
+    """Whether all that labels define under the name of a middleware may be left out."""
+    kinds = proxy.middlewares.get(_own_name(middleware).lower(), frozenset())
+    return bool(kinds) and kinds <= _HARMLESS
+
+
+def _own_name(name: str) -> str:
+    """Give the name that labels define, "" for what another provider does: `auth@file` is not the `auth` of the labels."""
+    own, _, provider = name.partition("@")
+    return own if provider in ("", "docker") else ""
 
 
 def _said_alike(server: Mapping[str, str]) -> Mapping[str, Any]:
@@ -342,9 +355,12 @@ def _published(route: _Route, proxy: _Proxy) -> int:
 
 
 def _server(route: _Route) -> Mapping[str, str]:
-    named = route.labels.get("service", "").partition("@")[0]
+    asked = route.labels.get("service", "")
+    named = _own_name(asked)
     if named in route.servers:
         return route.servers[named]
+    if asked:
+        raise _Refused(f"it leads to {asked}, which is no service of these labels")
     if len(route.servers) > 1:
         raise _Refused("it does not say which of the services of its labels it leads to")
     return next(iter(route.servers.values()), {})
@@ -402,7 +418,7 @@ _OTHER = (
 
 def _lost(route: _Route, labels: Mapping[str, str]) -> Iterator[_Outcome]:
     """Yield each kind of option of a route that is opened without it, at its first label."""
-    named = route.labels.get("service", "").partition("@")[0]
+    named = _own_name(route.labels.get("service", ""))
     options = dict(route.keys)
     for key in labels:
         match = _SERVICE.fullmatch(key)

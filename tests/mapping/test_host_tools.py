@@ -145,6 +145,28 @@ def test_a_login_is_never_left_out(translated: Translate) -> None:
     assert conditions(translated(routed(redirect), without=("proxy",))) == [(host("a"),)]
 
 
+HARMLESS = {"traefik.http.middlewares.gate.compress": "true"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "opened"),
+    [
+        ({**rule("Host(`a`)", middlewares="gate"), **HARMLESS}, True), ({**rule("Host(`a`)", middlewares="gate@docker"), **HARMLESS}, True),
+        ({**rule("Host(`a`)", middlewares="gate@file"), **HARMLESS}, False),
+        ({**rule("Host(`a`)", middlewares="gate@docker,gate@kubernetescrd"), **HARMLESS}, False),
+        ({**rule("Host(`a`)", middlewares="gate"), "traefik.http.middlewares.Gate.basicauth.users": "x", **HARMLESS}, False),
+        (rule("Host(`a`)", service="app"), True), (rule("Host(`a`)", service="app@docker"), True),
+        (rule("Host(`a`)", service="app@file"), False), (rule("Host(`a`)", service="other"), False),
+    ],
+)  # fmt: skip
+def test_what_another_provider_says_is_not_taken_from_the_labels(
+    labels: dict[str, str], opened: bool, translated: Translate
+) -> None:
+    made = translated(routed(labels), without=("proxy",))
+    assert conditions(made) == [(host("a"),)] * opened
+    assert ("C2F509" in codes(made, Severity.WARNING)) is not opened
+
+
 def test_a_route_over_tls_takes_a_certificate(translated: Translate) -> None:
     made = translated(routed(rule("Host(`a`)", tls="true")), without=("proxy",), certificate=CERTIFICATE)
     assert conditions(made) == [(host("a"),)]
