@@ -14,6 +14,7 @@ from typing import NamedTuple
 from compose2fargate.compose.model import Port, Project, Service
 from compose2fargate.diagnostics import Diagnostic, Path, Severity
 from compose2fargate.mapping.load_balancing import is_loopback
+from compose2fargate.mapping.networking import MAX_PORT
 
 URL = "https://doc.traefik.io/traefik/reference/install-configuration/providers/overview/"
 ELSEWHERE = "C2F512"
@@ -91,7 +92,12 @@ def _published(proxy: Service, address: re.Match[str]) -> int:
 
 
 def _is_public(port: Port) -> bool:
-    return port.published.isdigit() and not is_loopback(port)
+    return is_port(port.published) and not is_loopback(port)
+
+
+def is_port(text: str) -> bool:
+    """Whether a text is the number of a port; `str.isdigit` takes a raised two for one as well."""
+    return re.fullmatch("[0-9]{1,5}", text) is not None and 0 < int(text) <= MAX_PORT
 
 
 def reads_elsewhere(project: Project, proxy: Service) -> Iterator[Diagnostic]:

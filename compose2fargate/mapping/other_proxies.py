@@ -15,6 +15,7 @@ from typing import NamedTuple
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Diagnostic, Severity
 from compose2fargate.mapping.context import options_of
+from compose2fargate.mapping.entry_points import is_port
 from compose2fargate.mapping.host_tools import image_name
 
 URL = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html"
@@ -57,7 +58,7 @@ def _of_nginx(service: Service, ports: Ports) -> Iterator[_Route]:
     if hosts:
         port = given.get("VIRTUAL_PORT") or ""
         path = (given.get("VIRTUAL_PATH") or "").rstrip("/")
-        number = int(port) if port.isdigit() else _only_port(service, ports)
+        number = int(port) if is_port(port) else _only_port(service, ports)
         yield _Route("environment", "VIRTUAL_HOST", hosts, number, path)
 
 
@@ -73,7 +74,7 @@ def _of_caddy(service: Service, _ports: Ports) -> Iterator[_Route]:
 
 def _only_port(service: Service, ports: Ports) -> int:
     """Give the port of a container that exposes one; nginx-proxy takes 80 where there are several or none."""
-    exposed = {p.target for p in service.ports} | {int(text) for text in service.expose if text.isdigit()}
+    exposed = {p.target for p in service.ports} | {int(text) for text in service.expose if is_port(text)}
     known = exposed or set(ports(service))
     return known.pop() if len(known) == 1 else DEFAULT_PORT
 

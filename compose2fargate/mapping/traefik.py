@@ -23,6 +23,7 @@ from compose2fargate.mapping.entry_points import (
     entry_points,
     has_middlewares,
     is_opt_in,
+    is_port,
     reads_elsewhere,
 )
 from compose2fargate.mapping.host_tools import image_name
@@ -368,11 +369,13 @@ def _server(route: _Route) -> Mapping[str, str]:
 
 def _port(service: Service, server: Mapping[str, str], ports: Ports, protocol: str = "http") -> int:
     """Give the port: the one that is named, or the lowest that the container exposes, as Traefik takes it."""
-    if server.get(_PORT, "").isdigit():
-        return int(server[_PORT])
+    if given := server.get(_PORT, ""):
+        if not is_port(given):
+            raise _Refused(f"{_PORT} is no number of a port")
+        return int(given)
     wanted = "udp" if protocol == "udp" else "tcp"
     exposed = [p.target for p in service.ports if p.protocol == wanted]
-    exposed += [int(text) for text in service.expose if text.isdigit() and wanted == "tcp"]
+    exposed += [int(text) for text in service.expose if is_port(text) and wanted == "tcp"]
     exposed = exposed or (list(ports(service)) if wanted == "tcp" else [])
     if not exposed:
         raise _Refused(f'the port that {service.name} listens on is not known (expose: ["8080"] names it)')

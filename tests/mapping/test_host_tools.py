@@ -131,6 +131,15 @@ def test_a_route_that_a_rule_cannot_say_is_not_opened(labels: dict[str, str], tr
     assert "C2F509" in codes(made, Severity.WARNING)
 
 
+@pytest.mark.parametrize("port", ["²", "٣", "http", "0", "65536", "9" * 5000, "-1", " 80"])
+def test_what_is_no_port_is_told(port: str, translated: Translate) -> None:
+    labels = {**rule("Host(`a`)"), "traefik.http.services.app.loadbalancer.server.port": port}
+    made = translated(routed(labels, "expose: ['8000']"), without=("proxy",))
+    (found,) = [d for d in made.diagnostics if d.code == "C2F509"]
+    assert "loadbalancer.server.port is no number of a port" in found.message
+    assert (conditions(made), "{port: PORT, host: a}" in found.hint) == ([], True)
+
+
 def test_a_login_is_never_left_out(translated: Translate) -> None:
     labels = {**rule("Host(`a`)", middlewares="gate"), "traefik.http.middlewares.gate.basicauth.users": "x"}
     closed = translated(routed(labels), without=("proxy",))
@@ -377,6 +386,7 @@ def test_routes_in_files_are_not_lost_in_silence(proxy: str, translated: Transla
         ("jwilder/nginx-proxy", "environment: [VIRTUAL_HOST=a.example.com, VIRTUAL_PATH=/api/], expose: ['3000']",
          "{port: 3000, host: a.example.com, path: /api/*}"),
         ("jwilder/nginx-proxy", "environment: [VIRTUAL_HOST=a.example.com]", "{port: 80, host: a.example.com}"),
+        ("jwilder/nginx-proxy", "environment: [VIRTUAL_HOST=a.example.com, VIRTUAL_PORT=²]", "{port: 80, host: a.example.com}"),
         ("lucaslorentz/caddy-docker-proxy", "labels: {caddy: a.example.com, caddy.reverse_proxy: '{{upstreams 8000}}'}",
          "{port: 8000, host: a.example.com}"),
         ("lucaslorentz/caddy-docker-proxy", "labels: {caddy_1: 'https://a.example.com', caddy_1.reverse_proxy: '{{upstreams}}'}",
