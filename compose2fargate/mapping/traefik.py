@@ -44,7 +44,7 @@ _PORT, _SCHEME, _STICKY, _HEALTH = (
     for option in ("server.port", "server.scheme", "sticky.cookie", "healthcheck.path")
 )
 _MIDDLEWARE = re.compile(r"traefik\.http\.middlewares\.([^.]+)\.([^.]+)", re.IGNORECASE)
-_MATCHER = re.compile(r"(Host|PathPrefix|Path)\(\s*((?:[`\"][^`\"]*[`\"]\s*,?\s*)+)\)")
+_MATCHER = re.compile(r"(Host|PathPrefix|Path)\(\s*((?:[`\"][^`\"]*[`\"]\s*(?:,\s*)?)+)\)")
 _QUOTED = re.compile(r"[`\"]([^`\"]*)[`\"]")
 _HARMLESS = frozenset(
     {"redirectscheme", "compress", "headers", "retry", "buffering", "circuitbreaker", "inflightreq"}

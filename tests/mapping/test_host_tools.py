@@ -140,6 +140,15 @@ def test_what_is_no_port_is_told(port: str, translated: Translate) -> None:
     assert (conditions(made), "{port: PORT, host: a}" in found.hint) == ([], True)
 
 
+@pytest.mark.parametrize("end", ["", ")"])
+def test_a_long_rule_is_read_in_no_time(end: str, translated: Translate) -> None:
+    """Spaces between values can be taken one way only: if there were two, 40 values would take 2^40 steps."""
+    text = "Host(" + "    ".join(f"`h{index}`" for index in range(40)) + " " * 40 + end
+    made = translated(routed(rule(text)), without=("proxy",))
+    (found,) = [d for d in made.diagnostics if d.code == "C2F509"]
+    assert ("at most 5 hosts" if end else "cannot say Host(") in found.message
+
+
 def test_a_login_is_never_left_out(translated: Translate) -> None:
     labels = {**rule("Host(`a`)", middlewares="gate"), "traefik.http.middlewares.gate.basicauth.users": "x"}
     closed = translated(routed(labels), without=("proxy",))
