@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Final
 
@@ -16,6 +16,7 @@ from compose2fargate.cli.options import (
     OUTPUT_OPTIONS,
     chosen,
     engine_options,
+    take_back,
 )
 from compose2fargate.cli.spelling import as_click
 from compose2fargate.diagnostics import Compose2FargateError
@@ -86,7 +87,8 @@ class Application(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse what stands before the command's name, in Docker Compose's spelling too."""
-        return super().parse_args(ctx, as_click(self.params, args, interspersed=False))
+        options, rest, _ = as_click(self.get_params(ctx), args, interspersed=False)
+        return super().parse_args(ctx, [*options, *rest])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -102,10 +104,7 @@ class Application(click.Group):
         if command is None:
             return found, command, rest
         _refuse_model_switches(ctx, name)
-        interspersed = command.context_settings.get(
-            "allow_interspersed_args", command.allow_interspersed_args
-        )
-        return found, command, as_click(command.params, rest, interspersed=interspersed)
+        return found, command, _respelled(ctx, command, rest)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         """Write the commands' lines of the help from the table, importing none."""
@@ -119,6 +118,18 @@ class Application(click.Group):
         except Compose2FargateError as error:
             Console.of(ctx).report(error.diagnostics)
             ctx.exit(error.exit_code)
+
+
+def _respelled(ctx: click.Context, command: click.Command, args: Sequence[str]) -> list[str]:
+    """Give a command's arguments in click's spelling, those of its own subcommand included."""
+    interspersed = command.context_settings.get("allow_interspersed_args", command.allow_interspersed_args)
+    options, rest, off = as_click(command.get_params(ctx), args, interspersed=interspersed)
+    take_back(ctx, command, off)
+    at = int(rest[:1] == ["--"])
+    below = command.get_command(ctx, rest[at]) if isinstance(command, click.Group) and rest[at:] else None
+    if below is None:
+        return [*options, *rest]
+    return [*options, *rest[: at + 1], *_respelled(ctx, below, rest[at + 1 :])]
 
 
 def _refuse_model_switches(ctx: click.Context, command: str) -> None:

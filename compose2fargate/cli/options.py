@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from compose2fargate.compose.loader import LoadOptions
 
 _CHOSEN: Final = "compose2fargate.chosen"
+_TAKEN_BACK: Final = "compose2fargate.taken_back"
 
 
 def chosen(ctx: click.Context) -> Mapping[str, Any]:
@@ -35,10 +36,22 @@ def _values(ctx: click.Context) -> dict[str, Any]:
 
 def _choose(ctx: click.Context, option: click.Parameter, value: Any) -> None:
     assert option.name is not None  # noqa: S101 - click names every parameter when it is made
-    if ctx.get_parameter_source(option.name) is ParameterSource.DEFAULT:
-        return
     values = _values(ctx)
+    if ctx.get_parameter_source(option.name) is ParameterSource.DEFAULT:
+        if option.name in _taken_back(ctx).get(ctx.command, ()):
+            values.pop(option.name, None)
+        return
     values[option.name] = (*values.get(option.name, ()), *value) if option.multiple else value
+
+
+def _taken_back(ctx: click.Context) -> dict[click.Command, Collection[str]]:
+    names: dict[click.Command, Collection[str]] = ctx.meta.setdefault(_TAKEN_BACK, {})
+    return names
+
+
+def take_back(ctx: click.Context, command: click.Command, names: Collection[str]) -> None:
+    """Let `command` forget these shared options, which may stand before its name: it was told `--name=false`."""
+    _taken_back(ctx)[command] = names
 
 
 def shared(*declarations: str, **attributes: Any) -> click.Option:

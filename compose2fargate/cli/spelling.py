@@ -9,7 +9,7 @@ Source: https://pkg.go.dev/github.com/spf13/pflag#readme-command-line-flag-synta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -21,7 +21,18 @@ _WORDS: Final = {
 }
 
 
-def as_click(params: Iterable[click.Parameter], args: Sequence[str], *, interspersed: bool) -> list[str]:
+class Spelled(NamedTuple):
+    """Arguments in click's spelling."""
+
+    options: list[str]
+    """The options, and the arguments between them."""
+    rest: list[str]
+    """What is no option whatever it looks like: from `--` on, or from the first argument where that ends the options."""
+    off: frozenset[str]
+    """The names of parameters that were taken back: before these options they may have been given too."""
+
+
+def as_click(params: Sequence[click.Parameter], args: Sequence[str], *, interspersed: bool) -> Spelled:
     """Give the arguments in click's spelling.
 
     Args:
@@ -43,40 +54,43 @@ def as_click(params: Iterable[click.Parameter], args: Sequence[str], *, interspe
         for name in mine
     }
     found: list[_Word] = []
-    for word in _words(switches, args, interspersed=interspersed):
+    off: set[str] = set()
+    waiting = iter(args)
+    for word in _words(switches, waiting, interspersed=interspersed):
         if word.off and word.text in opposite:
             found.append(_Word(opposite[word.text]))
         elif word.off:
-            found = [one for one in found if one.text not in _alike(params, word.text) or one.is_value]
+            param = next(param for param in params if word.text in param.opts)
+            found = [one for one in found if one.text not in param.opts or one.is_value]
+            off.add(param.name or "")
         else:
             found.append(word)
-    return [word.text for word in found]
+    ended = [word.text for word in found if word.is_end]
+    return Spelled([word.text for word in found if not word.is_end], [*ended, *waiting], frozenset(off))
 
 
 class _Word(NamedTuple):
-    """An argument for click; `off` takes back the switches of that name before it, which click cannot be told."""
+    """An argument for click.
+
+    `off` takes back the switches of that name before it, which click cannot be told; no option follows `is_end`.
+    """
 
     text: str
     is_value: bool = False
     off: bool = False
+    is_end: bool = False
 
 
-def _alike(params: Iterable[click.Parameter], name: str) -> Sequence[str]:
-    """Give all names of an option."""
-    return next((param.opts for param in params if name in param.opts), [name])
-
-
-def _words(switches: Mapping[str, bool], args: Sequence[str], *, interspersed: bool) -> Iterator[_Word]:
-    waiting = iter(args)
+def _words(switches: Mapping[str, bool], waiting: Iterator[str], *, interspersed: bool) -> Iterator[_Word]:
+    """Yield what the arguments mean, and leave in `waiting` what follows the end of the options."""
     for arg in waiting:
         if arg == "--" or (not interspersed and not _is_option(arg)):
-            yield _Word(arg, is_value=True)
-            break
+            yield _Word(arg, is_value=True, is_end=True)
+            return
         said = list(_spoken(switches, arg)) if _is_option(arg) else [_Word(arg, is_value=True)]
         yield from said
         if not said[-1].is_value and switches.get(said[-1].text) is False:
             yield from (_Word(value, is_value=True) for value in islice(waiting, 1))
-    yield from (_Word(arg, is_value=True) for arg in waiting)
 
 
 def _is_option(arg: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +14,11 @@ from tests.conftest import Program
 
 PARAMS = [*COMPOSE_OPTIONS, *engine_options(hidden=True), *OUTPUT_OPTIONS]
 COMPOSE = "services: {web: {image: 'a:${V-unset}', profiles: [p]}, x: {image: b}}\nvolumes: {unused: {}}\n"
+
+
+def words(params: Sequence[click.Parameter], *args: str, interspersed: bool = True) -> list[str]:
+    options, rest, _ = as_click(params, args, interspersed=interspersed)
+    return [*options, *rest]
 
 
 @pytest.fixture
@@ -35,12 +41,12 @@ def project(tmp_path: Path) -> Path:
     ],
 )  # fmt: skip
 def test_go_s_spelling_becomes_click_s(given: str, read: str) -> None:
-    assert as_click(PARAMS, given.split(), interspersed=True) == read.split()
+    assert words(PARAMS, *given.split()) == read.split()
 
 
 def test_nothing_is_touched_after_the_first_argument_where_that_ends_the_options() -> None:
-    assert as_click(PARAMS, ["-p=x", "run", "-p=x"], interspersed=False) == ["-px", "run", "-p=x"]
-    assert as_click([click.Argument(["a"])], ["a", "-p=x"], interspersed=True) == ["a", "-p=x"]
+    assert words(PARAMS, "-p=x", "run", "-p=x", interspersed=False) == ["-px", "run", "-p=x"]
+    assert words([click.Argument(["a"])], "a", "-p=x") == ["a", "-p=x"]
 
 
 @pytest.mark.parametrize(
@@ -105,3 +111,51 @@ def test_off_is_the_opposite_where_a_switch_has_one(program: Program, project: P
     (project / "compose.yaml").write_text("services: {web: {imag: a}}\n")
     assert "\x1b[" not in program("--color", "config", "--color=false", cwd=project).err
     assert "\x1b[" in program("config", "--no-color=false", cwd=project).err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "-p=shop secrets push -q=false --overwrite=false --help=true", "secrets --exit-code=false push -p=x --overwrite=1 -h",
+        "secrets -- push -p=x --help=T", "sandbox -p=x status -qf=compose.yaml --debug=false --help",
+        "sandbox behave web -p=x --color=0 -h=1", "--help=true", "config --help=1", "secrets --help=t", "-h=1",
+    ],
+)  # fmt: skip
+def test_subcommands_and_help_are_spelled_alike(arguments: str, program: Program, project: Path) -> None:
+    result = program(*arguments.split(), cwd=project)
+    assert (result.status, "Usage: compose2fargate" in result.out) == (0, True), result.err
+
+
+def test_subcommands_read_what_is_spelled_like_docker_compose(program: Program, project: Path) -> None:
+    result = program("sandbox", "-q=false", "status", "-p=x", "--verbose=false", cwd=project)
+    assert (result.status, "--verbose" in result.err) == (2, True)  # it has no such option, and is told so
+    result = program("sandbox", "-q=false", "status", "-p=x", "--debug=false", "--help=false", cwd=project)
+    assert (result.status, result.out) == (1, "no sandbox runs for this folder\n"), result.err
+    result = program("secrets", "-p=x", "push", "-f=nowhere.yaml", "--overwrite=false", cwd=project)
+    assert (result.status, "nowhere.yaml" in result.err, "=nowhere.yaml" in result.err) == (2, True, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shows"),
+    [
+        ("--all-resources config --all-resources=false", False), ("--all-resources=false config --all-resources", True),
+        ("--all-resources config --all-resources=false --all-resources", True), ("--all-resources config", True),
+        ("--all-resources --all-resources=0 config", False), ("config --all-resources --all-resources=f", False),
+    ],
+)  # fmt: skip
+def test_the_last_word_on_a_switch_counts(
+    arguments: str, shows: bool, program: Program, project: Path
+) -> None:
+    result = program(*arguments.split(), cwd=project)
+    assert (result.status, "unused" in result.out) == (0, shows), result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"), [("-q sandbox stop", False), ("sandbox -q stop", False), ("sandbox -q stop -q=false", True),
+    ("-q sandbox --quiet=false stop", True), ("sandbox -q=false stop -q", False)],
+)  # fmt: skip
+def test_the_last_word_counts_for_a_subcommand_too(
+    arguments: str, says: bool, program: Program, project: Path
+) -> None:
+    result = program(*arguments.split(), cwd=project)
+    assert (result.status, "no sandbox ran" in result.out + result.err) == (0, says)
