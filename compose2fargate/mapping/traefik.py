@@ -45,6 +45,9 @@ _PORT, _SCHEME, _STICKY, _HEALTH = (
 )
 _MIDDLEWARE = re.compile(r"traefik\.http\.middlewares\.([^.]+)\.([^.]+)", re.IGNORECASE)
 _MATCHER = re.compile(r"(Host|PathPrefix|Path)\(\s*((?:[`\"][^`\"]*[`\"]\s*(?:,\s*)?)+)\)")
+_HOST = re.compile(r"[A-Za-z0-9.*?-]+")
+_PATH = re.compile(r"/[^{}*?]*")
+"""Values that mean the same to both: Traefik 2 has patterns in braces, a listener rule has `*` and `?`."""
 _QUOTED = re.compile(r"[`\"]([^`\"]*)[`\"]")
 _HARMLESS = frozenset(
     {"redirectscheme", "compress", "headers", "retry", "buffering", "circuitbreaker", "inflightreq"}
@@ -218,7 +221,7 @@ def _outcome(route: _Route, proxy: _Proxy) -> _Read | _Closed:
 
 
 def _closed(route: _Route, proxy: _Proxy, reason: str) -> _Closed:
-    host = re.search(r"Host\(\s*[`\"]([^`\"]+)", route.labels.get("rule", ""))
+    host = re.search(rf"Host\(\s*[`\"]({_HOST.pattern})[`\"]", route.labels.get("rule", ""))
     return _Closed(reason, f"{{port: {_shown_port(route, proxy)}, host: {host[1] if host else 'HOST'}}}")
 
 
@@ -475,6 +478,11 @@ def _matcher(text: str) -> tuple[str, list[str]]:
     if not match:
         raise _Refused(f"a listener rule cannot say {text.strip()}")
     values = _QUOTED.findall(match[2])
+    literal = _HOST if match[1] == "Host" else _PATH
+    if not all(map(literal.fullmatch, values)):
+        raise _Refused(
+            f"{text.strip()} is a pattern, or no name, that a listener rule would take as it stands"
+        )
     if match[1] == "Host":
         return "host", values
     return "path", values if match[1] == "Path" else [

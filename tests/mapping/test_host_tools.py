@@ -149,6 +149,22 @@ def test_a_long_rule_is_read_in_no_time(end: str, translated: Translate) -> None
     assert ("at most 5 hosts" if end else "cannot say Host(") in found.message
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Host(`{s:[a-z]+}.x.com`)", "HOST"), ("Host(`a.x.com`, `{s}.x.com`)", "a.x.com"), ("Host(`a_b.x.com`)", "HOST"),
+        ("Host(`a.x.com:8080`)", "HOST"), ("Host(`münchen.example`)", "HOST"), ("Host(`a`) && Path(`/p/{id}`)", "a"),
+        ("Host(`a`) && PathPrefix(`/p/{id:[0-9]+}`)", "a"), ("Host(`a`) && Path(`/*`)", "a"), ("Host(`a`) && Path(`/a?`)", "a"),
+        ("Host(`a`) && PathPrefix(``)", "a"),
+    ],
+)  # fmt: skip
+def test_a_pattern_is_not_taken_as_it_stands(text: str, shown: str, translated: Translate) -> None:
+    made = translated(routed(rule(text)), without=("proxy",))
+    (found,) = [d for d in made.diagnostics if d.code == "C2F509"]
+    assert "is a pattern, or no name" in found.message
+    assert (conditions(made), f"host: {shown}}}" in found.hint) == ([], True)
+
+
 def test_a_login_is_never_left_out(translated: Translate) -> None:
     labels = {**rule("Host(`a`)", middlewares="gate"), "traefik.http.middlewares.gate.basicauth.users": "x"}
     closed = translated(routed(labels), without=("proxy",))
