@@ -82,7 +82,12 @@ def push(ctx: click.Context, /, names: tuple[str, ...], **values: Any) -> None:
 
     assert ctx.parent is not None  # noqa: S101 - it is a command of the group
     before = ctx.parent.params
-    given = {name: value or before.get(name) for name, value in values.items()}
+    given = {
+        name: before.get(name, value)
+        if ctx.get_parameter_source(name) is click.core.ParameterSource.DEFAULT
+        else value
+        for name, value in values.items()
+    }
     console = Console.of(ctx)
     done = operating.push_secrets(_prepare(ctx, given), names, overwrite=values["overwrite"])
     for one in done:
