@@ -96,3 +96,22 @@ def test_the_revision_that_runs_counts(shop: Operate, account: Account, folder: 
     change(folder, "app_protocol: grpc}", "app_protocol: http2}")
     again = shop("plan").out
     assert "appProtocol.api: grpc -> http2" in again
+
+
+def test_scaling_comes_back_with_the_service(shop: Operate, account: Account, folder: Path) -> None:
+    """Who deletes a service may lose what scales it: target and policies are written again after it."""
+    change(
+        folder,
+        "    image: shop/api:1\n",
+        "    image: shop/api:1\n    x-fargate: {autoscaling: {min: 1, max: 4, cpu: 60}}\n",
+    )
+    assert shop("apply", "--yes", "--no-verify-first").status == 0
+    change(folder, "app_protocol: http}", "app_protocol: grpc}")
+    planned = shop("plan").out
+    assert "± replace   scalable-target/api" in planned
+    assert "± replace   scaling-policy/api" in planned
+    assert shop("apply", "--yes", "--no-verify-first").status == 0
+    assert "nothing to do" in shop("plan").out
+    scaling = account.client("application-autoscaling")
+    policies = scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]
+    assert [policy["ResourceId"] for policy in policies] == ["service/shop/api"]
