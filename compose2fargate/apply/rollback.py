@@ -12,7 +12,7 @@ from compose2fargate.apply.calling import live_services, not_deployed, short, to
 from compose2fargate.apply.deploy import Deployment
 from compose2fargate.apply.differences import Change, differences
 from compose2fargate.apply.handlers.core import Found
-from compose2fargate.apply.handlers.ecs import TaskDefinitionHandler
+from compose2fargate.apply.handlers.ecs import TaskDefinitionHandler, app_protocols
 from compose2fargate.apply.places import Place
 from compose2fargate.apply.waiting import FailedError, Failure, Waiter, primary, wait_for_service
 from compose2fargate.diagnostics import Diagnostic, Severity
@@ -26,12 +26,14 @@ class Step(NamedTuple):
         now: The ARN of what serves now.
         to: The ARN of what it goes back to.
         changes: What differs in the task definition, field by field.
+        revisions: Both task definitions, as read.
     """
 
     place: Place
     now: str
     to: str
     changes: tuple[Change, ...] = ()
+    revisions: tuple[Found | None, Found | None] = (None, None)
 
     def __str__(self) -> str:
         return f"{self.place.service}: {short(self.now)} -> {short(self.to)}"
@@ -65,7 +67,8 @@ def prepare(deployment: Deployment, places: Iterable[Place], to: int = 0) -> Bac
         serving = {
             s: str(primary(one).get("taskDefinition", one["taskDefinition"])) for s, one in live.items()
         }
-        found = together({s: partial(_step, deployment, p, serving[s], to) for s, p in chosen.items()})
+        works = {s: partial(_step, deployment, p, serving[s], to) for s, p in chosen.items()}
+        found = {s: _as_spoken(step, live[s]) for s, step in together(works).items()}
     results = [found[service] for service in chosen]
     steps = tuple(one for one in results if isinstance(one, Step))
     return Back(steps, tuple(one for one in results if isinstance(one, Diagnostic)))
@@ -84,7 +87,7 @@ def _step(deployment: Deployment, place: Place, now: str, to: int) -> Step | Dia
         earlier = handler.read(arn, context)
         changes = _changes(serving, earlier)
         if earlier is not None and changes:
-            return Step(place, now, arn, changes)
+            return Step(place, now, arn, changes, (serving, earlier))
     why = f"{place.service}: {short(now)} serves, and no earlier active revision differs from it"
     hint = "git checkout the older compose file, and apply"
     return Diagnostic("C2F481", Severity.ERROR, why, hint=hint)
@@ -100,8 +103,26 @@ def _named(
         message = f"{place.service}: there is no active revision {to} of {place.family}"
         return Diagnostic("C2F481", Severity.ERROR, message, hint=_there_are(place, registered))
     handler, arn = TaskDefinitionHandler(), f"{now.rpartition(':')[0]}:{to}"
-    changes = _changes(handler.read(now, deployment.context), handler.read(arn, deployment.context))
-    return Step(place, now, arn, changes)
+    revisions = handler.read(now, deployment.context), handler.read(arn, deployment.context)
+    return Step(place, now, arn, _changes(*revisions), revisions)
+
+
+def _as_spoken(step: Step | Diagnostic, service: dict[str, Any]) -> Step | Diagnostic:
+    """Refuse a revision whose Service Connect ports speak otherwise than the service's: AWS does not take it."""
+    if isinstance(step, Diagnostic):
+        return step
+    now, then = (app_protocols(primary(service), one.state if one else {}) for one in step.revisions)
+    for name in sorted(now.keys() & then.keys()):
+        if now[name] != then[name]:
+            return Diagnostic(
+                "C2F481",
+                Severity.ERROR,
+                f"{step.place.service}: port {name} speaks {then[name]} in {short(step.to)} and {now[name]} in what serves,"
+                " which AWS does not change of a service",
+                hint="git checkout the older compose file, and apply: the service is deleted and made anew",
+                url="https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PortMapping.html",
+            )
+    return step
 
 
 def _there_are(place: Place, registered: list[int]) -> str:

@@ -115,3 +115,14 @@ def test_scaling_comes_back_with_the_service(shop: Operate, account: Account, fo
     scaling = account.client("application-autoscaling")
     policies = scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]
     assert [policy["ResourceId"] for policy in policies] == ["service/shop/api"]
+
+
+def test_rollback_does_not_begin_what_aws_refuses(shop: Operate, account: Account, folder: Path) -> None:
+    change(folder, "app_protocol: http}", "app_protocol: grpc}")
+    assert shop("apply", "--yes", "--no-verify-first").status == 0
+    for given in ((), ("--to", "1")):
+        done = shop("rollback", "api", *given, "--yes")
+        assert done.status == 1
+        assert "port api speaks http in shop-api:1 and grpc in what serves" in done.err
+        assert "made anew" in done.err
+    assert definition_of(account, "api") == "shop-api:2"
