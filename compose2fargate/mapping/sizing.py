@@ -45,19 +45,24 @@ def _names(text: str) -> frozenset[str]:
 # https://docs.sonarsource.com/sonarqube-server/latest/setup-and-upgrade/installation-requirements/server-host/ (2 GB, and
 # 4 for the embedded search), https://www.keycloak.org/high-availability/multi-cluster/concepts-memory-and-cpu-sizing (1250 MB),
 # https://learn.microsoft.com/sql/linux/sql-server-linux-setup (2 GB), https://docs.gitlab.com/install/requirements/ (8 GB),
-# https://www.jenkins.io/doc/book/installing/ (4 GB recommended, 256 MB at least), https://neo4j.com/docs/operations-manual/current/
+# https://www.jenkins.io/doc/book/installing/ (4 GB recommended, 256 MB at least), https://neo4j.com/docs/operations-manual/current/,
+# https://airflow.apache.org/docs/apache-airflow/stable/howto/docker-compose/index.html (4 GB for its containers together),
+# https://develop.sentry.dev/self-hosted/, https://github.com/discourse/discourse/blob/main/docs/INSTALL.md (2 GB with swap),
+# https://clickhouse.com/docs/guides/sizing-and-hardware-recommendations, https://immich.app/docs/install/requirements (6 GB in all),
+# https://github.com/sonatype/docker-nexus3 (heap and direct memory 2703 MB each),
+# https://docs.ollama.com/faq (a model of 7B parameters takes 8 GB)
 KINDS: tuple[Kind, ...] = (
     Kind("forge", _names("gitlab gitlab-ce gitlab-ee"), 2048, 8192, 300),
     Kind(
         "search engine or JVM store",
         _names("elasticsearch opensearch solr cassandra scylla neo4j kibana opensearch-dashboards logstash sonarqube graylog "
-               "hbase druid trino prestodb/presto dremio-oss janusgraph"),
+               "hbase druid trino prestodb/presto dremio-oss janusgraph nexus3 cp-enterprise-control-center"),
         1024, 4096, 180, 2.0,
     ),
     Kind(
         "JVM broker or server",
-        _names("kafka cp-kafka cp-zookeeper cp-schema-registry cp-server cp-kafka-connect cp-ksqldb-server cp-enterprise-control-center "
-               "zookeeper activemq activemq-artemis artemis tomcat jetty wildfly payara jenkins keycloak debezium connect nexus3 "
+        _names("kafka cp-kafka cp-zookeeper cp-schema-registry cp-server cp-kafka-connect cp-ksqldb-server "
+               "zookeeper activemq activemq-artemis artemis tomcat jetty wildfly payara jenkins keycloak debezium connect "
                "openjdk eclipse-temurin amazoncorretto temurin ibmjava sapmachine zulu-openjdk liberica-openjdk-alpine maven gradle "
                "pulsar flink spark nifi kafka-ui kafdrop akhq metabase zipkin selenium/standalone-chrome schema-registry "
                "openzipkin/zipkin jira confluence bitbucket teamcity-server unleash-server"),
@@ -68,10 +73,17 @@ KINDS: tuple[Kind, ...] = (
         _names("mssql/server mssql-server azure-sql-edge oracle-xe database/free database/express oracle-free db2 couchbase"),
         1024, 2048, 180,
     ),
+    Kind("analytical database", _names("clickhouse-server clickhouse doris starrocks"), 1024, 4096, 120),
+    Kind("model server", _names("ollama vllm-openai text-generation-inference localai"), 2048, 8192, 300),
+    Kind(
+        "machine-learning application",
+        _names("immich-machine-learning text-embeddings-inference libretranslate label-studio open-webui"),
+        1024, 4096, 180,
+    ),
     Kind(
         "database",
         _names("postgres postgresql postgis timescaledb pgvector citus mysql mariadb mysql-server percona percona-server mongo mongodb "
-               "mongodb-community-server couchdb cockroach clickhouse-server clickhouse influxdb arangodb rethinkdb tidb questdb "
+               "mongodb-community-server couchdb cockroach influxdb arangodb rethinkdb tidb questdb "
                "surrealdb ferretdb supabase/postgres pgbouncer-postgres dgraph victoria-metrics victoriametrics"),
         512, 1024, 120,
     ),
@@ -88,10 +100,15 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "web application",
-        _names("wordpress nextcloud drupal joomla ghost phpmyadmin adminer pgadmin4 mongo-express moodle mediawiki magento odoo grafana "
-               "prometheus superset airflow strapi directus hasura/graphql-engine graphql-engine n8n matomo sentry gitea forgejo "
-               "discourse redmine mattermost-team-edition rocket.chat vaultwarden/server vault consul jupyter/base-notebook"),
+        _names("wordpress nextcloud drupal joomla ghost phpmyadmin adminer pgadmin4 mongo-express moodle mediawiki odoo grafana "
+               "prometheus strapi directus hasura/graphql-engine graphql-engine n8n matomo gitea forgejo "
+               "redmine mattermost-team-edition vaultwarden/server vault consul jupyter/base-notebook"),
         512, 1024, 120,
+    ),
+    Kind(
+        "large web application",
+        _names("airflow superset sentry discourse magento rocket.chat immich-server paperless-ngx penpotapp/backend"),
+        1024, 2048, 180,
     ),
     Kind("Node application", _names("node bun deno"), 256, 1024),
     Kind("Python application", _names("python pypy conda miniconda3 uwsgi-nginx-flask uvicorn-gunicorn-fastapi"), 256, 1024),
@@ -110,7 +127,8 @@ _LIKELY: tuple[tuple[str, str], ...] = (
     ("kafka", "kafka"), ("zookeeper", "zookeeper"), ("rocketmq", "kafka"), ("activemq", "activemq"), ("pulsar", "pulsar"),
     ("skywalking", "tomcat"), ("thingsboard/tb-", "tomcat"), ("keycloak", "keycloak"), ("tomcat", "tomcat"), ("openjdk", "openjdk"),
     ("airflow", "airflow"), ("mongo", "mongo"), ("postgres", "postgres"), ("mariadb", "mariadb"), ("mysql", "mysql"),
-    ("clickhouse", "clickhouse"), ("rabbitmq", "rabbitmq"), ("redis", "redis"), ("valkey", "valkey"), ("memcached", "memcached"),
+    ("clickhouse", "clickhouse"), ("superset", "superset"), ("rabbitmq", "rabbitmq"), ("redis", "redis"), ("valkey", "valkey"),
+    ("memcached", "memcached"),
     ("nginx", "nginx"), ("traefik", "traefik"), ("haproxy", "haproxy"), ("caddy", "caddy"), ("alertmanager", "prometheus"),
     ("opentelemetry-collector", "aws-otel-collector"), ("mailslurper", "mailpit"),
 )  # fmt: skip

@@ -49,7 +49,8 @@ def test_what_a_service_says_about_its_own_memory_is_heeded(
     ("image", "kind"),
     [("percona/mongodb_exporter:1", "sidecar or exporter"), ("sqshq/piggymetrics-mongodb", "database"),
      ("bitnamilegacy/valkey-cluster:8.0", "cache"), ("mongo-express", "web application"), ("shop/web", "service of no known kind"),
-     ("alpine", "service of no known kind")],
+     ("alpine", "service of no known kind"), ("acme/airflow-dags:2", "large web application"),
+     ("altinity/clickhouse-server:24.8", "analytical database"), ("ollama/ollama", "model server")],
 )  # fmt: skip
 def test_an_image_made_from_a_known_one_is_of_its_kind(image: str, kind: str, translated: Translate) -> None:
     service = translated(f"services: {{web: {{image: {image}}}}}").project.services["web"]
