@@ -33,6 +33,9 @@ ESSENTIAL_URL = (
 _JOB = (
     "If it is meant to end, say so with `x-fargate: {job: true}`; else write the command that keeps running"
 )
+_MANAGED = "Leave it out: AWS Certificate Manager issues and renews the load balancer's certificate, --certificate ARN"
+_ELSEWHERE = {"certbot": _MANAGED, "lego": _MANAGED, "acme.sh": _MANAGED}
+"""Programs for what is done in another way on AWS."""
 _MAX_DEPTH = 8
 
 
@@ -48,6 +51,23 @@ class Verdict(NamedTuple):
     reason: str
     fix: str
     url: str = ""
+
+
+_PROGRAMS: Mapping[str, str] = {
+    "amazon/aws-cli": "aws", "amacneil/dbmate": "dbmate", "certbot/certbot": "certbot", "curlimages/curl": "curl",
+    "flyway/flyway": "flyway", "goacme/lego": "lego", "grafana/k6": "k6", "hashicorp/terraform": "terraform",
+    "liquibase/liquibase": "liquibase", "loadimpact/k6": "k6", "migrate/migrate": "migrate", "minio/mc": "mc",
+    "neilpang/acme.sh": "acme.sh", "postman/newman": "newman", "redgate/flyway": "flyway",
+}  # fmt: skip
+"""Images whose entrypoint is a program that takes the command as its arguments, by the end of their names."""
+
+
+def entrypoint_of(image: str) -> tuple[str, ...]:
+    """Give the entrypoint that a well-known image brings; () for one that is not known."""
+    name = image.partition("@")[0]
+    name = name[: name.index(":", name.rfind("/") + 1)] if ":" in name[name.rfind("/") + 1 :] else name
+    program = _PROGRAMS.get("/".join(name.split("/")[-2:]))
+    return (program,) if program else ()
 
 
 def judge(argv: Sequence[str], image: str | None, *, tty: bool = False) -> Verdict | None:
@@ -104,7 +124,8 @@ def _shown(words: Words) -> str:
 
 
 def _ends(words: Words) -> _Outcome:
-    return _Outcome(_Kind.ENDS, Verdict(f"{_shown(words)} ends by itself", _JOB, ESSENTIAL_URL))
+    fix = _ELSEWHERE.get(program_name(words[0]), _JOB)
+    return _Outcome(_Kind.ENDS, Verdict(f"{_shown(words)} ends by itself", fix, ESSENTIAL_URL))
 
 
 # --- one command ----------------------------------------------------------------------------------------
@@ -328,10 +349,11 @@ def _bare_interpreter(words: Words, setting: _Setting) -> _Outcome:
 # Shell builtins are here as well: `cd /app` alone keeps nothing running.
 _ENDING = frozenset(
     ": [ adduser apk apt apt-get awk basename cat cd chgrp chmod chown cp createdb createuser curl cut "  # noqa: SIM905 - eighty lines otherwise
-    "date df dirname disown dnf dropdb du echo env envsubst exit export false find grep groupadd gzip head hostname "
-    "id initdb install kill ldconfig ln ls mkdir mkfifo mv mysqladmin pg_dump pg_isready pg_restore pgrep pkill "
-    "printenv printf ps pwd rm rmdir sed set shift sort stat supervisorctl sync tar tee test touch tr trap true "
-    "ulimit umask uname unset unzip update-ca-certificates useradd usermod wc wget which whoami yum zip".split()
+    "date dbmate df dirname disown dnf dropdb du echo env envsubst exit export false find grep groupadd gzip head hostname htpasswd "
+    "id initdb install kafka-configs kafka-configs.sh kafka-topics kafka-topics.sh kill ldconfig ln ls mkdir mkfifo mongodump "
+    "mongoimport mongorestore mv mysqladmin mysqldump newman pg_dump pg_isready pg_restore pgrep pkill "
+    "printenv printf ps pwd rabbitmqadmin rm rmdir sed set shift sort ssh-keygen stat supervisorctl sync tar tee terraform test touch "
+    "tr trap true ulimit umask uname unset unzip update-ca-certificates useradd usermod wc wget which whoami yum zip".split()
 )
 _CLOSING = frozenset({":", "exit", "true"})
 
@@ -368,13 +390,22 @@ _DJANGO = _runs_script(
 _ARTISAN = _runs_script("artisan", verbs={"migrate", "db", "key", "config", "cache", "optimize", "storage"})
 _INSTALLS = _first_is("install", "ci", "i", "add", "audit")
 _ONE_SHOTS: Mapping[str, Callable[[Words], bool]] = {
+    "acme.sh": lambda arguments: not has(arguments, "daemon"),
     "alembic": _first_is("upgrade", "downgrade", "stamp", "current", "history"),
+    "aws": lambda arguments: not has(arguments, "--follow"),
     "bundle": _INSTALLS,
+    "certbot": _first_is("certonly", "renew", "run", "certificates"),
     "composer": _first_is("install", "update", "dump-autoload"),
     "django-admin": _first_is("migrate", "collectstatic", "check"),
+    "cqlsh": lambda arguments: has(arguments, "-e", "--execute", "-f", "--file"),
     "flyway": lambda arguments: bool({"migrate", "info", "validate", "repair", "clean"} & set(arguments)),
+    "k6": _first_is("run"),
+    "lego": lambda arguments: bool({"run", "renew"} & set(arguments)),
     "liquibase": lambda arguments: bool({"update", "status", "validate"} & set(arguments)),
     "manage.py": _first_is("migrate", "collectstatic", "check", "createsuperuser", "loaddata"),
+    "mc": lambda arguments: not has(arguments, "--watch", "-w", "watch"),
+    "migrate": lambda arguments: bool({"up", "down", "goto", "force", "drop", "version"} & set(arguments)),
+    "mongosh": lambda arguments: has(arguments, "--eval", "--file"),
     "mysql": lambda arguments: has(arguments, "-e", "--execute"),
     "npm": _INSTALLS,
     "php": _ARTISAN,
@@ -389,7 +420,11 @@ _ONE_SHOTS: Mapping[str, Callable[[Words], bool]] = {
     "python": _DJANGO,
     "python3": _DJANGO,
     "rails": _first_is("db:", "assets:"),
+    "redis-cli": lambda arguments: (
+        not {"monitor", "subscribe", "psubscribe", "--stat"} & {a.lower() for a in arguments}
+    ),
     "rake": _first_is("db:", "assets:"),
+    "sqlcmd": lambda arguments: has(arguments, "-Q", "-i"),
     "git": _first_is("checkout", "clone", "fetch", "pull"),
     "pipenv": _INSTALLS,
     "poetry": _INSTALLS,

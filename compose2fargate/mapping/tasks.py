@@ -59,7 +59,7 @@ from compose2fargate.mapping.files import Delivery, deliver
 from compose2fargate.mapping.filesystem import efs_statements
 from compose2fargate.mapping.images import image_of
 from compose2fargate.mapping.logs import ROUTER_MIB, log_configuration, needs_router, router
-from compose2fargate.mapping.longrunning import judge
+from compose2fargate.mapping.longrunning import entrypoint_of, judge
 from compose2fargate.mapping.names import ecs_name
 from compose2fargate.mapping.networking import port_mappings
 from compose2fargate.mapping.secrets import is_credential, variables
@@ -356,7 +356,8 @@ def _command(ctx: Context, service: Service) -> tuple[tuple[str, ...], tuple[str
 
 
 def _check_long_running(ctx: Context, service: Service, container: ContainerDefinition) -> None:
-    argv = (*container.entry_point, *container.command)
+    known = () if container.entry_point or service.build else entrypoint_of(service.image or "")
+    argv = (*known, *container.entry_point, *container.command)
     terminal = service.tty or service.stdin_open  # which keeps a shell waiting for input
     verdict = judge(argv, service.image, tty=terminal) if argv else None
     if verdict is None:

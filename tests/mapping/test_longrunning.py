@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compose2fargate.mapping.foreground import SERVERS, SERVICES
-from compose2fargate.mapping.longrunning import judge
+from compose2fargate.mapping.longrunning import entrypoint_of, judge
 
 
 def sh(script: str) -> list[str]:
@@ -139,7 +139,36 @@ ENDS = [
     ["curl", "http://x"],
     sh("./start.sh && true"),
     sh("/app/daemon; exit 0"),
+    sh("mc alias set s3 http://minio:9000 a b && mc mb s3/data"),
+    ["migrate", "-path=/migrations", "-database", "postgres://db/x", "up"],
+    ["redis-cli", "--cluster", "create", "a:6379", "--cluster-yes"],
+    ["aws", "s3", "sync", "s3://a", "/b"],
+    ["k6", "run", "/load.js"],
+    ["kafka-topics", "--list"],
 ]
+
+
+@pytest.mark.parametrize(
+    ("image", "program"),
+    [
+        ("certbot/certbot", "certbot"),
+        ("docker.io/minio/mc:RELEASE.2024-05-09", "mc"),
+        ("registry:5000/flyway/flyway:10", "flyway"),
+        ("migrate/migrate@sha256:" + "0" * 64, "migrate"),
+        ("certbot/dns-route53", None),
+        ("acme/mc", None),
+        ("", None),
+    ],
+)
+def test_the_entrypoint_of_a_known_image_is_known(image: str, program: str | None) -> None:
+    assert entrypoint_of(image) == ((program,) if program else ())
+
+
+def test_certificates_are_for_the_load_balancer() -> None:
+    verdict = judge([*entrypoint_of("certbot/certbot"), "certonly", "--webroot", "-d", "example.org"], None)
+    assert verdict is not None
+    assert "--certificate" in verdict.fix
+    assert judge(["certbot", "--help"], None) is None
 
 
 @pytest.mark.parametrize("argv", ENDS, ids=" ".join)
@@ -152,6 +181,9 @@ def test_a_command_that_simply_ends_is_found(argv: list[str]) -> None:
 
 RUNS = [
     [],
+    ["mc", "mirror", "--watch", "a", "b"],
+    ["aws", "logs", "tail", "/ecs/web", "--follow"],
+    ["redis-cli", "MONITOR"],
     ["nginx", "-g", "daemon off;"],
     ["nginx-debug", "-g", "daemon  off; pid /x;"],
     ["apache2ctl", "-D", "FOREGROUND"],
@@ -205,7 +237,6 @@ RUNS = [
     ["--config", "/etc/x"],
     ["--version"],
     ["/app/server", "--daemon"],
-    ["kafka-topics", "--list"],
     sh("service apache2 start && tail -f /var/log/apache2/access.log"),
     sh("service x start; while true; do sleep 1; done"),
     sh("cron && exec node server.js"),
