@@ -119,7 +119,8 @@ def wanted(
     if isinstance(resource, EcsService) and isinstance(resource.task_definition, Ref):
         node = resource.task_definition.logical_id
         definition = wanted(stack, node, stack.resources[node], resolve, context)
-        want[APP_PROTOCOL] = app_protocols(want, definition)
+        if spoken := app_protocols(want, definition):
+            want[APP_PROTOCOL] = spoken
     return want
 
 

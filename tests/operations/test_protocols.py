@@ -126,3 +126,9 @@ def test_rollback_does_not_begin_what_aws_refuses(shop: Operate, account: Accoun
         assert "port api speaks http in shop-api:1 and grpc in what serves" in done.err
         assert "made anew" in done.err
     assert definition_of(account, "api") == "shop-api:2"
+
+
+def test_a_service_that_offers_nothing_speaks_nothing(shop: Operate, folder: Path) -> None:
+    change(folder, "  web:\n", "  worker: {image: shop/api:1, command: [work]}\n  web:\n")
+    assert shop("apply", "--yes", "--no-verify-first").status == 0
+    assert "nothing to do" in shop("plan").out
