@@ -137,7 +137,8 @@ def _balancers(*forms: str) -> Callable[[Where], list[str]]:
     def arns(where: Where) -> list[str]:
         every = [one for _, one in where.stack.of_type(aws.LoadBalancer)]
         names = [f"{letters.get(one.type, 'app')}/{one.name}" for one in every]
-        others = [e.identifier for _, e in where.stack.of_type(aws.Existing) if e.kind == "LoadBalancer"]
+        kinds = ("LoadBalancer", "Listener")
+        others = [e.identifier for _, e in where.stack.of_type(aws.Existing) if e.kind in kinds]
         names += [_tail(other) if other.startswith("arn:") else f"app/{other}" for other in others]
         return [where.arn("elasticloadbalancing", form.format(name=name)) for name in names for form in forms]
 

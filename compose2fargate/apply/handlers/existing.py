@@ -90,6 +90,15 @@ def _load_balancer(identifier: str, context: Context) -> Found | None:
     return Found(arn, {**attributes, "security_group_id": groups[0] if groups else ""}, {})
 
 
+def _listener(identifier: str, context: Context) -> Found | None:
+    pages = context.account.pages("elbv2", "describe_listeners", "Listeners", ListenerArns=[identifier])
+    try:
+        one = next(pages)
+    except context.account.client("elbv2").exceptions.ListenerNotFoundException:
+        return None
+    return Found(one["ListenerArn"], {"arn": one["ListenerArn"]}, {}, name=f"port {one['Port']}")
+
+
 def _target_group(identifier: str, context: Context) -> Found | None:
     client = context.account.client("elbv2")
     given = {"TargetGroupArns": [identifier]} if identifier.startswith("arn:") else {"Names": [identifier]}
@@ -135,6 +144,7 @@ _LOOKUPS: Mapping[str, Callable[[str, Context], Found | None]] = {
     "AccessPoint": _access_point,
     "SecurityGroup": _security_group,
     "LoadBalancer": _load_balancer,
+    "Listener": _listener,
     "TargetGroup": _target_group,
     "SecretParameter": _parameter,
     "ManagedSecret": _secret,
@@ -146,6 +156,7 @@ _WORDS = {
     "FileSystem": "file system",
     "SecurityGroup": "security group",
     "LoadBalancer": "load balancer",
+    "Listener": "listener",
     "TargetGroup": "target group",
     "SecretParameter": "parameter",
     "ManagedSecret": "secret",

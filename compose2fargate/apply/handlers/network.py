@@ -560,10 +560,13 @@ class TargetGroupHandler(_Balancing):
 
     def owned(self, context: Context) -> Iterable[Found]:
         """List all target groups and keep those with our tags."""
+        return [self._found(one, one["TargetGroupName"], context, {}) for one in self.ours(context)]
+
+    def ours(self, context: Context) -> list[Json]:
+        """Give AWS's own description of those with our tags."""
         every = list(context.account.pages("elbv2", "describe_target_groups", "TargetGroups"))
         tags = self.tags_of(context, [one["TargetGroupArn"] for one in every])
-        ours = [one for one in every if context.owner.owns(tags.get(one["TargetGroupArn"], {}))]
-        return [self._found(one, one["TargetGroupName"], context, {}) for one in ours]
+        return [one for one in every if context.owner.owns(tags.get(one["TargetGroupArn"], {}))]
 
     def _found(self, group: Json, name: str, context: Context, compared: Mapping[str, str]) -> Found:
         arn, client = group["TargetGroupArn"], context.account.client("elbv2")
@@ -648,6 +651,12 @@ def _actions(actions: Iterable[Json]) -> list[Json]:
     return shown
 
 
+def _balancers(context: Context) -> dict[str, bool]:
+    """Give the load balancers that something of ours may hang on, and whether they are ours, too."""
+    used = {arn: False for group in TargetGroupHandler().ours(context) for arn in group["LoadBalancerArns"]}
+    return used | {one.key: True for one in LoadBalancerHandler().owned(context)}
+
+
 class ListenerHandler(_Balancing):
     """Listeners: found by load balancer and port."""
 
@@ -678,10 +687,12 @@ class ListenerHandler(_Balancing):
         return absent(self, lambda: list(pages(LoadBalancerArn=balancer))) or []
 
     def owned(self, context: Context) -> Iterable[Found]:
-        """List the listeners of our load balancers."""
-        for balancer in LoadBalancerHandler().owned(context):
-            for listener in self._listeners(balancer.key, context):
-                yield self._found(listener, context)
+        """List the listeners of our load balancers, and those with our tags of the user's."""
+        for balancer, ours in _balancers(context).items():
+            for listener in self._listeners(balancer, context):
+                found = self._found(listener, context)
+                if ours or context.owner.owns(found.tags or {}):
+                    yield found
 
     def _found(self, listener: Json, context: Context) -> Found:
         arn = listener["ListenerArn"]
@@ -780,12 +791,16 @@ class ListenerRuleHandler(_Balancing):
         return [rule for rule in rules if not rule["IsDefault"]]
 
     def owned(self, context: Context) -> Iterable[Found]:
-        """List the rules of our load balancers' listeners."""
+        """List the rules of our load balancers' listeners, and those with our tags of the user's."""
         listeners = ListenerHandler()
-        for balancer in LoadBalancerHandler().owned(context):
-            for listener in listeners._listeners(balancer.key, context):  # noqa: SLF001 - the same family
-                for rule in self._rules(listener["ListenerArn"], context):
-                    yield self._found(rule, listener["ListenerArn"], context)
+        for balancer, ours in _balancers(context).items():
+            for listener in listeners._listeners(balancer, context):  # noqa: SLF001 - the same family
+                arn = listener["ListenerArn"]
+                rules = self._rules(arn, context)
+                tags = {} if ours else self.tags_of(context, [rule["RuleArn"] for rule in rules])
+                for rule in rules:
+                    if ours or context.owner.owns(tags.get(rule["RuleArn"], {})):
+                        yield self._found(rule, arn, context)
 
     def _found(self, rule: Json, listener: str, context: Context) -> Found:
         arn = rule["RuleArn"]
