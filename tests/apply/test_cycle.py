@@ -587,9 +587,13 @@ def test_prune_finds_log_groups_of_any_name_by_their_tags(applied: World) -> Non
 
 
 def test_what_the_tagging_api_lags_behind_with_is_not_there(applied: World, monkeypatch: Any) -> None:
-    from compose2fargate.apply.handlers.storage import LogGroupHandler
+    from compose2fargate.apply.handlers import storage
 
-    monkeypatch.setattr(LogGroupHandler, "_tagged", lambda *_: ["/elsewhere/deleted-a-minute-ago"])
+    gone = {
+        "logs:log-group": "arn:aws:logs:us-east-1:1:log-group:/elsewhere/deleted-a-minute-ago",
+        "ecr:repository": "arn:aws:ecr:us-east-1:1:repository/deleted/a-minute-ago",
+    }
+    monkeypatch.setattr(storage, "_tagged", lambda _, kind: [gone[kind]])
     assert applied.kinds() == {}
 
 

@@ -83,7 +83,7 @@ class World:
 
     def everything(self) -> dict[str, int]:
         """Count what there is in the account, tagged or not."""
-        return {name: count(self.account) for name, count in _COUNTS.items()}
+        return {name: count(self.account) for name, count in COUNTS.items()}
 
 
 def with_certificate(stack: Stack, arn: str) -> Stack:
@@ -136,7 +136,7 @@ def _active_clusters(account: Account) -> int:
 
 
 _SCALING = {"ServiceNamespace": "ecs"}
-_COUNTS = {
+COUNTS = {
     "security groups": _count("ec2", "describe_security_groups", "SecurityGroups"),
     "rules": _count("ec2", "describe_security_group_rules", "SecurityGroupRules"),
     "load balancers": _count("elbv2", "describe_load_balancers", "LoadBalancers"),

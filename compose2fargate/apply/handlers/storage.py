@@ -379,6 +379,22 @@ class AccessPointHandler(_Efs):
 # -- logs
 
 
+def _tagged(context: Context, kind: str) -> Iterable[str]:
+    """Ask the tagging API, in one call for the whole account, for ARNs; it may lag behind, so what it says is looked up.
+
+    https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
+    """
+    filters = [{"Key": key, "Values": [value]} for key, value in context.owner.tags.items()]
+    for one in context.account.pages(
+        "resourcegroupstaggingapi",
+        "get_resources",
+        "ResourceTagMappingList",
+        ResourceTypeFilters=[kind],
+        TagFilters=filters,
+    ):
+        yield one["ResourceARN"]
+
+
 class LogGroupHandler(Handler):
     """Log groups: found by name."""
 
@@ -410,25 +426,11 @@ class LogGroupHandler(Handler):
         groups = context.account.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix="/ecs/")
         named = {g["logGroupName"]: g for g in groups if context.owner.stack in g["logGroupName"]}
         reads = [self._found(group, context) for group in named.values()]
-        for name in self._tagged(context):
+        for arn in _tagged(context, "logs:log-group"):
+            name = arn.partition(":log-group:")[2].removesuffix(":*")
             found = None if name in named else self.find({"logGroupName": name}, context)
             reads += [found] if found else []
         return [found for found in reads if context.owner.owns(found.tags or {})]
-
-    def _tagged(self, context: Context) -> Iterable[str]:
-        """Ask the tagging API, in one call for the whole account; it may lag behind, so what it says is looked up.
-
-        https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
-        """
-        filters = [{"Key": key, "Values": [value]} for key, value in context.owner.tags.items()]
-        for one in context.account.pages(
-            "resourcegroupstaggingapi",
-            "get_resources",
-            "ResourceTagMappingList",
-            ResourceTypeFilters=["logs:log-group"],
-            TagFilters=filters,
-        ):
-            yield one["ResourceARN"].partition(":log-group:")[2].removesuffix(":*")
 
     def create(self, want: Json, context: Context) -> Found:
         """Make it, and set how long it keeps."""
@@ -489,12 +491,16 @@ class RepositoryHandler(Handler):
         )
 
     def owned(self, context: Context) -> Iterable[Found]:
-        """List the repositories whose name holds the project's or the stack's, and keep those with our tags."""
-        for one in context.account.pages("ecr", "describe_repositories", "repositories"):
-            if context.owner.project in one["repositoryName"] or context.owner.stack in one["repositoryName"]:
-                found = self._found(one, context)
-                if context.owner.owns(found.tags or {}):
-                    yield found
+        """List the repositories whose name holds the project's or the stack's, and those with our tags of any other name."""
+        every = context.account.pages("ecr", "describe_repositories", "repositories")
+        names = (context.owner.project, context.owner.stack)
+        named = {r["repositoryName"]: r for r in every if any(name in r["repositoryName"] for name in names)}
+        reads = [self._found(one, context) for one in named.values()]
+        for arn in _tagged(context, "ecr:repository"):
+            name = arn.partition(":repository/")[2]
+            found = None if name in named else self.find({"repositoryName": name}, context)
+            reads += [found] if found else []
+        return [found for found in reads if context.owner.owns(found.tags or {})]
 
     def create(self, want: Json, context: Context) -> Found:
         """Make it, with its lifecycle policy."""

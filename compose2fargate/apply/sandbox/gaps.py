@@ -6,7 +6,7 @@ Checked against moto 5.1 to 5.2; the package pins that range, since names inside
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any
 
@@ -32,7 +32,7 @@ def close() -> None:
         _security_groups,
         _dns_namespaces,
         _retention,
-        _tagged_log_groups,
+        _tagged,
         _managed_policies,
         _rule_descriptions,
     ):
@@ -398,8 +398,8 @@ def _retention() -> None:
     Backend.put_retention_policy = checked
 
 
-def _tagged_log_groups() -> None:
-    """Let the tagging API know log groups.
+def _tagged() -> None:
+    """Let the tagging API know log groups and repositories.
 
     https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
     """
@@ -407,30 +407,38 @@ def _tagged_log_groups() -> None:
     from moto.resourcegroupstaggingapi.responses import ResourceGroupsTaggingAPIResponse as Responses
 
     get = Responses.get_resources
+    known = {"logs:log-group": _log_groups, "ecr:repository": _repositories}
 
-    def with_log_groups(response: Any) -> Any:
-        if response._get_param("ResourceTypeFilters") != ["logs:log-group"]:
+    def with_more(response: Any) -> Any:
+        (kind, *_) = response._get_param("ResourceTypeFilters") or [""]
+        if kind not in known:
             return get(response)
-        found = _log_groups(
-            response.current_account, response.region, response._get_param("TagFilters", []) or []
-        )
-        return ActionResult({"PaginationToken": "", "ResourceTagMappingList": list(found)})
+        filters = response._get_param("TagFilters", []) or []
+        found = [
+            {"ResourceARN": arn, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+            for arn, tags in known[kind](response.current_account, response.region)
+            if all(tags.get(one["Key"]) in (one.get("Values") or [tags.get(one["Key"])]) for one in filters)
+        ]
+        return ActionResult({"PaginationToken": "", "ResourceTagMappingList": found})
 
-    Responses.get_resources = with_log_groups
+    Responses.get_resources = with_more
 
 
-def _log_groups(account: str, region: str, filters: list[Json]) -> Any:
+def _log_groups(account: str, region: str) -> Iterator[tuple[str, dict[str, str]]]:
     from moto.logs.models import logs_backends
 
     logs = logs_backends[account][region]
     for group in logs.groups.values():
         arn = group.arn.removesuffix(":*")
-        tags = logs.list_tags_for_resource(arn)
-        if all(tags.get(one["Key"]) in (one.get("Values") or [tags.get(one["Key"])]) for one in filters):
-            yield {
-                "ResourceARN": arn,
-                "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
-            }
+        yield arn, logs.list_tags_for_resource(arn)
+
+
+def _repositories(account: str, region: str) -> Iterator[tuple[str, dict[str, str]]]:
+    from moto.ecr.models import ecr_backends
+
+    ecr = ecr_backends[account][region]
+    for one in ecr.repositories.values():
+        yield one.arn, ecr.tagger.get_tag_dict_for_resource(one.arn)
 
 
 def _managed_policies() -> None:
