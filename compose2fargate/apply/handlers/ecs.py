@@ -310,6 +310,7 @@ class TaskDefinitionHandler(_Ecs):
 # -- services
 
 _SERVICE_DEFAULTS: Json = {
+    "schedulingStrategy": "REPLICA",
     "platformVersion": "LATEST",
     "enableExecuteCommand": False,
     "enableECSManagedTags": False,
@@ -429,7 +430,7 @@ class EcsServiceHandler(_Ecs):
                 "taskDefinition", "desiredCount", "deploymentConfiguration", "networkConfiguration", "loadBalancers",
                 "serviceRegistries", "launchType", "capacityProviderStrategy", "platformVersion",
                 "healthCheckGracePeriodSeconds", "availabilityZoneRebalancing", "enableExecuteCommand",
-                "enableECSManagedTags", "propagateTags", "serviceName",
+                "enableECSManagedTags", "propagateTags", "serviceName", "schedulingStrategy",
             )
         }  # fmt: skip
         deployment: Json = next((one for one in service["deployments"] if one["status"] == "PRIMARY"), {})
@@ -582,22 +583,19 @@ class RunTaskHandler(Handler):
         ecs = context.account.client("ecs")
         definition = want["taskDefinition"]
         family = definition.rpartition("/")[2].rpartition(":")[0]
+        given = {"startedBy": STARTED_BY, **{key: value for key, value in want.items() if key != "ran"}}
         ours = [
             task["taskArn"]
             for task in _running(want["cluster"], context, family=family)
-            if task["taskDefinitionArn"] == definition and task.get("startedBy") == STARTED_BY
+            if task["taskDefinitionArn"] == definition and task.get("startedBy") == given["startedBy"]
         ]
         if ours:
             return ours
         found = TaskDefinitionHandler().read(definition, context)
         attempts = (found.tags or {}).get(ATTEMPTS_TAG, "0") if found else "0"
         ran = (found.tags or {}).get(RAN_TAG, "") if found and again else ""
-        given = {key: value for key, value in want.items() if key != "ran"}
-        answer = ecs.run_task(
-            **given,
-            startedBy=STARTED_BY,
-            clientToken=token(definition, attempts, ran, json.dumps(given, sort_keys=True)),
-        )
+        given["clientToken"] = token(definition, attempts, ran, json.dumps(given, sort_keys=True))
+        answer = ecs.run_task(**given)
         return [task["taskArn"] for task in answer["tasks"]] or _nothing_started(answer)
 
     def ended(self, want: Json, context: Context, *, well: bool, at: str) -> None:

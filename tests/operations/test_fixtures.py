@@ -1,0 +1,158 @@
+"""Each project of fixtures/ in the fake AWS: applied, planned again, destroyed, with no more than `permissions` allows."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compose2fargate.apply.account import Account
+from compose2fargate.apply.sandbox.wire import Sandbox
+from tests.apply.world import COUNTS
+from tests.conftest import ROOT, Program
+from tests.operations.test_permissions import not_allowed
+
+FIXTURES = ROOT / "fixtures"
+REFUSED = frozenset({"binds-refused", "patch-refused", "refused"})
+CASES = sorted({path.parent.name for path in FIXTURES.glob("*/compose.yaml")} - REFUSED)
+
+# What the user of a fixture has already, as its files name it.
+_ARN = r"arn:aws:{}:[a-z0-9-]+:\d+:{}"
+_GIVEN = {
+    "cluster": rf"{_ARN.format('ecs', 'cluster')}/([\w-]+)",
+    "certificate": rf"{_ARN.format('acm', 'certificate')}/()[\w-]+",
+    "balancer": rf"{_ARN.format('elasticloadbalancing', 'loadbalancer')}/app/([\w-]+)/\w+",
+    "listener": rf"{_ARN.format('elasticloadbalancing', 'listener')}/app/([\w-]+)/\w+/\w+",
+    "subnet": r"()\bsubnet-\w+",
+    "group": r"()\bsg-\w+",
+    "vpc": r"()\bvpc-\w+",
+    "file_system": r"()\bfs-[0-9a-f]+",
+    "access_point": r"()\bfsap-[0-9a-f]+",
+    "policy": r"arn:aws:iam::\d+:policy/([\w-]+)",
+    "role": r"(?:execution|task|scheduler|infrastructure)_role: \{?([\w-]+)",
+}
+
+
+_POLICY = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}
+)
+
+
+class Given:
+    """Makes what a fixture's user has already."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        ec2 = account.client("ec2")
+        self.subnets: list[str] = [one["SubnetId"] for one in ec2.describe_subnets()["Subnets"][:2]]
+        self._vpc: str = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+        self._file_system = ""
+        self._next = 0
+
+    def cluster(self, name: str) -> str:
+        return str(self._account.client("ecs").create_cluster(clusterName=name)["cluster"]["clusterArn"])
+
+    def certificate(self, _: str) -> str:
+        return str(
+            self._account.client("acm").request_certificate(DomainName="example.com")["CertificateArn"]
+        )
+
+    def balancer(self, name: str) -> str:
+        elb = self._account.client("elbv2")
+        made = elb.create_load_balancer(Name=name, Subnets=self.subnets)
+        return str(made["LoadBalancers"][0]["LoadBalancerArn"])
+
+    def listener(self, name: str) -> str:
+        answer = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
+        made = self._account.client("elbv2").create_listener(
+            LoadBalancerArn=self.balancer(name), Port=80, Protocol="HTTP", DefaultActions=[answer]
+        )
+        return str(made["Listeners"][0]["ListenerArn"])
+
+    def subnet(self, _: str) -> str:
+        self._next += 1
+        return self.subnets[self._next % 2]
+
+    def group(self, _: str) -> str:
+        self._next += 1
+        name = f"given-{self._next}"
+        return str(
+            self._account.client("ec2").create_security_group(GroupName=name, Description=name)["GroupId"]
+        )
+
+    def vpc(self, _: str) -> str:
+        return self._vpc
+
+    def file_system(self, _: str) -> str:
+        self._file_system = self._account.client("efs").create_file_system()["FileSystemId"]
+        return self._file_system
+
+    def access_point(self, _: str) -> str:
+        efs = self._account.client("efs")
+        return str(efs.create_access_point(FileSystemId=self._file_system)["AccessPointId"])
+
+    def policy(self, name: str) -> None:
+        self._account.client("iam").create_policy(PolicyName=name, PolicyDocument=_POLICY)
+
+    def role(self, name: str) -> None:
+        self._account.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+
+
+def place(folder: Path, account: Account) -> list[str]:
+    """Put what the account has in the place of what a fixture makes up; give its arguments."""
+    given, made = Given(account), {}
+    words: list[str] = []
+    files = [file for file in (folder / "compose.yaml", folder / "arguments") if file.exists()]
+    for file in files:
+        text = re.sub(r"\beu-(?:central|west)-1\b", "us-east-1", file.read_text(encoding="utf-8"))
+        text = text.replace("210987654321", "123456789012")
+        for kind, pattern in _GIVEN.items():
+            for found in re.finditer(pattern, text):
+                if found[0] not in made:
+                    made[found[0]] = getattr(given, kind)(found[1]) or found[0]
+        for name in sorted(made, key=len, reverse=True):
+            text = text.replace(name, made[name])
+        file.write_text(text, encoding="utf-8")
+    if len(files) > 1:
+        words = files[1].read_text(encoding="utf-8").splitlines()
+    if "subnet-1" in made:  # a load balancer needs two, and the fixtures name one
+        words = "\n".join(words).replace(f"--subnet\n{made['subnet-1']}", "").split()
+        words += [word for subnet in given.subnets for word in ("--subnet", subnet)]
+    return words
+
+
+VARIABLES = dict.fromkeys(("API_KEY", "SHOP_TOKEN", "SIGNING_KEY"), "canary-of-a-variable")
+"""What the fixtures' secrets are read from."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_a_fixture_lives(
+    case: str, program: Program, account: Account, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    shutil.copytree(FIXTURES / case, tmp_path / case)
+    arguments = place(tmp_path / case, account)
+
+    def run(command: str, *words: str) -> Any:
+        done = program(command, *arguments, "--sandbox", *words, cwd=tmp_path / case, env=VARIABLES)
+        assert done.status == 0, done.err
+        return done
+
+    words = [word for word in arguments if word != "--sandbox"]
+    document = json.loads(program("permissions", *words, cwd=tmp_path / case, env=VARIABLES).out)
+    before = picture(account)
+    sandbox.calls.clear()
+    run("apply", "--yes", "--no-verify-first")
+    planned = run("plan").out
+    assert planned.startswith("nothing to do"), planned
+    run("destroy", "--yes", "--volumes", "--images")
+    assert not_allowed(sandbox, document) == set()
+    assert picture(account) == before
+
+
+def picture(account: Account) -> dict[str, int]:
+    return {name: count(account) for name, count in COUNTS.items()}
