@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+import yaml
 
 from compose2fargate.apply.account import Account
 from compose2fargate.apply.sandbox.wire import Sandbox
 from tests.apply.world import COUNTS
-from tests.conftest import ROOT, Program
+from tests.conftest import ROOT, Program, Result
 from tests.operations.test_permissions import not_allowed
 
 FIXTURES = ROOT / "fixtures"
@@ -137,21 +138,55 @@ def test_a_fixture_lives(
     shutil.copytree(FIXTURES / case, tmp_path / case)
     arguments = place(tmp_path / case, account)
 
-    def run(command: str, *words: str) -> Any:
+    def run(command: str, *words: str) -> Result:
         done = program(command, *arguments, "--sandbox", *words, cwd=tmp_path / case, env=VARIABLES)
         assert done.status == 0, done.err
         return done
 
     words = [word for word in arguments if word != "--sandbox"]
-    document = json.loads(program("permissions", *words, cwd=tmp_path / case, env=VARIABLES).out)
+    document = json.loads(
+        program("permissions", *words, "--include", "all", cwd=tmp_path / case, env=VARIABLES).out
+    )
     before = picture(account)
     sandbox.calls.clear()
     run("apply", "--yes", "--no-verify-first")
-    planned = run("plan").out
-    assert planned.startswith("nothing to do"), planned
+    steady(run)
+    for command in ("status", "logs", "secrets"):
+        run(command)
+    run_jobs(run)
+    arguments += change(tmp_path / case)
+    assert "~ update    task-definition/" in run("plan").out
+    run("apply", "--yes", "--no-verify-first")
+    steady(run)
     run("destroy", "--yes", "--volumes", "--images")
     assert not_allowed(sandbox, document) == set()
     assert picture(account) == before
+
+
+Run = Callable[..., Result]
+
+
+def steady(run: Run) -> None:
+    planned = run("plan").out
+    assert planned.startswith("nothing to do"), planned
+
+
+def run_jobs(run: Run) -> None:
+    """Run each job again, as `status` names it."""
+    for job in json.loads(run("status", "--format", "json").out).get("jobs", []):
+        run("run", job["service"])
+
+
+def change(folder: Path) -> list[str]:
+    """Give each service another variable in one more file; give the words that name both."""
+    text = (folder / "compose.yaml").read_text(encoding="utf-8")
+    names = yaml.load(text, yaml.BaseLoader)["services"]  # noqa: S506 - it makes texts of all, objects of nothing
+    content = {"services": {name: {"environment": {"CHANGED": "yes"}} for name in names}}
+    (folder / "changed.yaml").write_text(json.dumps(content), encoding="utf-8")
+    files = [
+        name for name in ("compose.yaml", "compose.override.yaml", "changed.yaml") if (folder / name).exists()
+    ]
+    return [word for name in files for word in ("-f", name)]
 
 
 def picture(account: Account) -> dict[str, int]:
