@@ -31,11 +31,13 @@ class BuiltImage(NamedTuple):
         repository: The `Repository`, whose attribute `uri` is the address without a tag.
         tag: The tag that the image is pushed with.
         digest: `sha256:…` of what was pushed last, which then counts instead of the tag; empty when not known.
+        name: The compose service that it is built for, by whose name a variable may choose its tag.
     """
 
     repository: Ref
     tag: str
     digest: str = ""
+    name: str = ""
 
 
 Text = str | Ref | Join

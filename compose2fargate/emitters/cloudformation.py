@@ -260,11 +260,18 @@ class Template:
                     "Description": f"Number of tasks of {service.service_name}",
                 }
         for image in self._images():
-            self.parameters[_parameter("ImageTag", self.ids[image.repository.logical_id], "Repository")] = {
+            self.parameters[self._image_tag(image)] = {
                 "Type": "String",
                 "Default": image.tag,
                 "Description": "Tag of the image built here",
             }
+
+    def _image_tag(self, image: BuiltImage) -> str:
+        """Name the parameter that chooses an image's tag."""
+        repository = image.repository.logical_id
+        if image.name in ("", self.stack.origins.get(repository)):
+            return _parameter("ImageTag", self.ids[repository], "Repository")
+        return f"ImageTag{_plain_id(image.name)}"
 
     def _images(self) -> Iterator[BuiltImage]:
         for _, definition in self.stack.of_type(TaskDefinition):
@@ -432,7 +439,7 @@ class Template:
         uri = resolve(value.repository)
         if value.digest:
             return _sub([uri, f"@{value.digest}"])
-        name = _parameter("ImageTag", self.ids[value.repository.logical_id], "Repository")
+        name = self._image_tag(value)
         return _sub([uri, ":", Tagged("!Ref", name) if name in self.parameters else value.tag])
 
     def statement(self, statement: Any) -> dict[str, Any]:

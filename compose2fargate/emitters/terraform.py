@@ -42,7 +42,7 @@ from compose2fargate.aws.resources import (
     TaskDefinition,
 )
 from compose2fargate.aws.stack import Stack
-from compose2fargate.aws.values import Ref
+from compose2fargate.aws.values import BuiltImage, Ref
 from compose2fargate.diagnostics import Diagnostic, EmitError, Severity
 from compose2fargate.emitters import Artifacts
 from compose2fargate.emitters.graph import Graph, with_choice_of_addresses
@@ -275,7 +275,13 @@ class _Module:
     def _variables(self) -> str:
         """Declare what differs between environments, with what this one has as the default."""
         services = self._names(EcsService)
-        images = self._names(Repository)
+        built = (
+            container.image.name
+            for _, definition in self._stack.of_type(TaskDefinition)
+            for container in definition.container_definitions
+            if isinstance(container.image, BuiltImage)
+        )
+        images = list(dict.fromkeys([*self._names(Repository), *filter(None, built)]))
         return _lay_out(
             "variables.tf",
             network=self._network,

@@ -263,9 +263,8 @@ class Addresses:
     def _image(self, image: BuiltImage) -> Expression:
         """Give the address of an image that is pushed to a repository: `image_tags` chooses its tag."""
         uri = self.resolve(image.repository)
-        name = quoted(
-            self._stack.origins.get(image.repository.logical_id, self.labels[image.repository.logical_id])
-        )
+        repository = image.repository.logical_id
+        name = quoted(image.name or self._stack.origins.get(repository, self.labels[repository]))
         if image.digest:
             return template(
                 [uri, Expression(f'try(":${{var.image_tags[{name}]}}", {quoted("@" + image.digest)})')]

@@ -40,6 +40,8 @@ class Context(NamedTuple):
         report: Findings so far.
         tags: Service name to its tags, once they are known: all of its resources have them.
         pushed: What the lock file says was pushed, by `ImageBuild.key`.
+        builders: Service that runs an image which another one builds, to that one.
+        owners: Name of a repository to the service whose resource it is.
     """
 
     project: Project
@@ -59,6 +61,8 @@ class Context(NamedTuple):
     report: list[Diagnostic]
     tags: dict[str, tuple[Tag, ...]]
     pushed: Mapping[str, PushedImage] = {}
+    builders: Mapping[str, str] = {}
+    owners: Mapping[str, str] = {}
 
     def add(
         self, severity: Severity, code: str, path: Path, message: str, *, hint: str = "", url: str = ""

@@ -39,10 +39,8 @@ def _base(ctx: Context, service: Service) -> str | None:
     """The service that builds the image which this one derives from: itself, or one that gives it the same name."""
     if own_repository(ctx, service):
         return service.name
-    for other in ctx.project.services.values():
-        if other.image and other.image == service.image and own_repository(ctx, other):
-            return other.name
-    return None
+    builder = ctx.builders.get(service.name)
+    return builder if builder and own_repository(ctx, ctx.project.services[builder]) else None
 
 
 def _root(ctx: Context, files: tuple[File, ...]) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from compose2fargate.aws.builds import PushedImage
 from compose2fargate.aws.values import BuiltImage, Ref
-from compose2fargate.compose.model import Service
+from compose2fargate.compose.model import Project, Service
 from compose2fargate.mapping.context import Context
 from compose2fargate.mapping.names import apart, repository_part
 
 DEFAULT_TAG = "latest"
+MIN_REPOSITORY = 2
+"""Characters: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html"""
 
 
 def image_of(ctx: Context, service: Service) -> str | BuiltImage:
@@ -16,22 +20,68 @@ def image_of(ctx: Context, service: Service) -> str | BuiltImage:
     chosen = ctx.settings.images.get(service.name)
     if chosen:
         return chosen
-    repository = repository_name(ctx, service)
+    if repository_name(ctx, service):
+        return _built_image(ctx, service)
+    builder = ctx.project.services.get(ctx.builders.get(service.name, ""))
+    return service.image or "" if builder is None else _anothers_image(ctx, service, builder)
+
+
+def find_builders(project: Project) -> Mapping[str, str]:
+    """Give the services that run an image which another one builds, and that one: Docker Compose has it by then."""
+    built = {
+        _reference(service.image): name
+        for name, service in sorted(project.services.items(), reverse=True)
+        if service.build and service.image
+    }
+    return {
+        name: built[reference]
+        for name, service in project.services.items()
+        if not service.build and (reference := _reference(service.image or "")) in built
+    }
+
+
+def find_owners(ctx: Context) -> Mapping[str, str]:
+    """Give each repository that images of `build` sections are pushed to, and each with a tag, the service that it is counted for.
+
+    Several services may build the same image, or have images in the same repository.
+    """
+    owners: dict[str, str] = {}
+    for name in sorted(ctx.project.services, reverse=True):
+        service = ctx.project.services[name]
+        repository = own_repository(ctx, service)
+        owners |= {repository: name, f"{repository}:{build_tag(ctx, service) or DEFAULT_TAG}": name}
+    return owners
+
+
+def _reference(image: str) -> str:
+    return image if _tag(image) or "@" in image or not image else f"{image}:{DEFAULT_TAG}"
+
+
+def _anothers_image(ctx: Context, service: Service, builder: Service) -> str | BuiltImage:
+    """Give the image that `builder` builds, without the files that are copied into its own."""
+    if chosen := ctx.settings.images.get(builder.name):
+        return chosen
+    repository = own_repository(ctx, builder)
     if not repository:
         return service.image or ""
-    return built_image(ctx, service, _key(ctx, service), repository)
+    pushed = _pushed(ctx, builder, builder.name, repository)
+    tag = pushed.tag if pushed else build_tag(ctx, builder) or DEFAULT_TAG
+    ctx.info(
+        "C2F231",
+        ("services", service.name, "image"),
+        f"{service.name} runs the image that {builder.name} builds, {registry(ctx)}/{repository}:{tag}",
+        hint=f"--image {service.name}=URI runs another one",
+    )
+    name = service.name if ctx.plans[builder.name].copied else _name(ctx, builder, repository)
+    return _address(
+        ctx, builder, repository, BuiltImage(Ref("", ""), tag, pushed.digest if pushed else "", name)
+    )
 
 
-def built_image(ctx: Context, service: Service, key: str, repository: str) -> str | BuiltImage:
-    """Give the address of an image that is built for `service`: by digest when it was pushed, else by its tag.
-
-    Args:
-        ctx: The translation.
-        service: Whose containers run it.
-        key: What the lock file calls it: `ImageBuild.key`.
-        repository: The name of its repository.
-    """
-    pushed = _pushed(ctx, service, key, repository)
+def _built_image(ctx: Context, service: Service) -> str | BuiltImage:
+    """Give the address of an image that is built for `service`: by digest when it was pushed, else by its tag."""
+    repository = repository_name(ctx, service)
+    pushed = _pushed(ctx, service, _key(ctx, service), repository)
     tag = pushed.tag if pushed else image_tag(ctx, service)
     uri = f"{registry(ctx)}/{repository}"
     built = "is built here" if service.build else "has files of the project copied into its image"
@@ -44,10 +94,24 @@ def built_image(ctx: Context, service: Service, key: str, repository: str) -> st
             f"--image {service.name}=URI the whole image",
             url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/docker-push-ecr-image.html",
         )
-    digest = pushed.digest if pushed else ""
+    name = service.name if ctx.plans[service.name].copied else _name(ctx, service, repository)
+    return _address(
+        ctx, service, repository, BuiltImage(Ref("", ""), tag, pushed.digest if pushed else "", name)
+    )
+
+
+def _name(ctx: Context, builder: Service, repository: str) -> str:
+    """Give the service whose name stands for an image: the same one for all that build it."""
+    owner = ctx.owners.get(f"{repository}:{build_tag(ctx, builder) or DEFAULT_TAG}", builder.name)
+    return builder.name if ctx.plans[owner].copied else owner
+
+
+def _address(ctx: Context, builder: Service, repository: str, image: BuiltImage) -> str | BuiltImage:
     if ctx.settings.registry:
-        return f"{uri}@{digest}" if digest else f"{uri}:{tag}"
-    return BuiltImage(Ref(f"repository/{ctx.names[service.name]}", "uri"), tag, digest)
+        uri = f"{registry(ctx)}/{repository}"
+        return f"{uri}@{image.digest}" if image.digest else f"{uri}:{image.tag}"
+    owner = ctx.owners.get(repository, builder.name)
+    return image._replace(repository=Ref(f"repository/{ctx.names[owner]}", "uri"))
 
 
 def _pushed(ctx: Context, service: Service, key: str, repository: str) -> PushedImage | None:
@@ -110,8 +174,10 @@ def build_tag(ctx: Context, service: Service) -> str:
 
 def repository_name(ctx: Context, service: Service) -> str:
     """Give the repository that a service's image is pushed to, or "" when its image comes from elsewhere."""
-    derived = ctx.plans[service.name].copied
-    return own_repository(ctx, service) or (default_repository(ctx, service) if derived else "")
+    own, derived = own_repository(ctx, service), ctx.plans[service.name].copied
+    if derived and ctx.owners.get(own) != service.name:
+        return default_repository(ctx, service)  # beside others' images its tag could be that of another one
+    return own
 
 
 def default_repository(ctx: Context, service: Service) -> str:
@@ -131,7 +197,8 @@ def own_repository(ctx: Context, service: Service) -> str:
     path = image.split("@")[0].removesuffix(f":{_tag(image)}")
     if _names_a_registry(path):
         path = path.partition("/")[2]
-    return path or default_repository(ctx, service)
+    legal = "/".join(map(repository_part, path.split("/"))) if path else ""
+    return legal if len(legal) >= MIN_REPOSITORY else default_repository(ctx, service)
 
 
 def _tag(image: str) -> str:

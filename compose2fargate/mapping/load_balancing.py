@@ -194,7 +194,7 @@ def _entrances(ctx: Context, leader: str, service: Service) -> Iterator[Entrance
 
 def _published(ctx: Context, leader: str, service: Service, path: Path, port: Port) -> Iterator[Entrance]:
     """Yield the entrance for an entry of `ports`, where it is one that may be opened without being asked."""
-    if not port.published:
+    if not port.published.strip("0"):  # 0 lets Docker choose a port, as no number does
         ctx.outcomes[path] = Row(
             Outcome.MAPPED, f"port {port.target} inside the VPC: it is not published on a port of its own"
         )

@@ -53,7 +53,7 @@ from compose2fargate.mapping.discovery import Discovery, discover, with_search_d
 from compose2fargate.mapping.disk import Found
 from compose2fargate.mapping.files import plan
 from compose2fargate.mapping.grouping import find_groups
-from compose2fargate.mapping.images import repository_name
+from compose2fargate.mapping.images import find_builders, find_owners, own_repository, repository_name
 from compose2fargate.mapping.load_balancing import BALANCING_URL, Fronts, balance, grace_period
 from compose2fargate.mapping.logs import log_group_name, retention
 from compose2fargate.mapping.networking import (
@@ -209,13 +209,14 @@ def _context(
     stack = names.ecs_name(chosen or "-".join(filter(None, (project.name, settings.environment))))
     groups = find_groups(project, report)
     aliases = {name: tuple(sorted(found)) for name, found in find_aliases(project, report).items()}
+    builders = find_builders(project)
     ctx = Context(
         project=project,
         settings=settings,
         stack=stack,
         region=settings.region or DEFAULT_REGION,
         names=names.unique(project.services),
-        images=images,
+        images={**images, **{name: images[other] for name, other in builders.items() if other in images}},
         jobs=jobs.find_jobs(project, groups),
         groups=groups,
         aliases=aliases,
@@ -231,7 +232,9 @@ def _context(
         ),
         report=report,
         tags={},
+        builders=builders,
     )
+    ctx = ctx._replace(owners=find_owners(ctx))
     for service in project.services.values():
         ctx.plans[service.name] = plan(ctx, service)
         secrets.report_automatic(ctx, service)
@@ -441,9 +444,9 @@ def _cluster(ctx: Context, services: Iterable[Service]) -> Cluster | Existing:
 def _task(ctx: Context, builder: _Builder, service: Service, made: Task) -> str:
     """Add the task definition of a service, and what it needs to exist first; give its logical id."""
     for member in made.services:
-        repository = repository_name(ctx, member)
-        if repository:
-            builder.put("repository", member, Repository(repository, tags=tags(ctx, member)))
+        for repository in filter(None, {repository_name(ctx, member): 1, own_repository(ctx, member): 1}):
+            owner = ctx.project.services[ctx.owners.get(repository, member.name)]
+            builder.put("repository", owner, Repository(repository, tags=tags(ctx, owner)))
     for container in made.definition.container_definitions:
         _put_log_group(ctx, builder, container.log_configuration)
     role = task_role(

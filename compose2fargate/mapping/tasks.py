@@ -362,7 +362,8 @@ def _check_long_running(ctx: Context, service: Service, container: ContainerDefi
     verdict = judge(argv, service.image, tty=terminal) if argv else None
     if verdict is None:
         return
-    key = "command" if service.command else "entrypoint" if service.entrypoint else "build"
+    own = "build" if service.build else "image"
+    key = "command" if service.command else "entrypoint" if service.entrypoint else own
     path: Path = ("services", service.name, key)
     ctx.warn(
         "C2F240",

@@ -377,10 +377,12 @@ def test_every_missing_context_is_named_before_anything_is_built(push: Push, pro
 
 
 def test_a_program_reads_one_document(push: Push, project: Project) -> None:
-    project("name: shop\nservices: {web: {image: 'x:latest', build: {context: web, args: {API_TOKEN: x}}}}\n")
+    project(
+        "name: shop\nservices: {web: {image: 'xy:latest', build: {context: web, args: {API_TOKEN: x}}}}\n"
+    )
     done = push("--diagnostics", "json")
     assert [finding["code"] for finding in json.loads(done.err)] == ["C2F447", "C2F450"]
-    failed = push("--diagnostics", "json", "--rebuild", STUB_FAILS="/x:")
+    failed = push("--diagnostics", "json", "--rebuild", STUB_FAILS="/xy:")
     assert [finding["code"] for finding in json.loads(failed.err)] == ["C2F442", "C2F447", "C2F450"]
 
 

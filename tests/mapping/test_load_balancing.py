@@ -259,6 +259,12 @@ def test_why_a_port_stays_inside_is_said(text: str, code: str, translated: Trans
     assert code in codes(made)
 
 
+@pytest.mark.parametrize("port", ["'0:80'", "{target: 80, published: '0'}", "'80'"])
+def test_a_port_that_docker_chooses_is_not_opened(port: str, translated: Translate) -> None:
+    made = translated(f"services: {{web: {{image: nginx, ports: [{port}]}}}}")
+    assert not all_of(made, LoadBalancer)
+
+
 def test_ingress_false_and_load_balancer_none_keep_everything_inside(translated: Translate) -> None:
     text = "services: {web: {image: nginx, ports: ['80:80']%s}}"
     assert not all_of(translated(text % ", x-fargate: {ingress: false}"), LoadBalancer)

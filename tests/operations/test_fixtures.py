@@ -191,3 +191,31 @@ def change(folder: Path) -> list[str]:
 
 def picture(account: Account) -> dict[str, int]:
     return {name: count(account) for name, count in COUNTS.items()}
+
+
+@pytest.mark.slow
+def test_names_that_are_cut_are_found_again(
+    program: Program, account: Account, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Roles and schedules have 64 characters: of a longer stack's name they begin with a part only."""
+    project = "a-project-with-a-name-that-is-longer-than-what-a-role-may-have"
+    content = {
+        "name": project,
+        "services": {
+            "web": {"image": "nginx"},
+            "nightly": {"image": "nginx", "x-fargate": {"schedule": "30 3 * * *"}},
+        },
+    }
+    (tmp_path / "compose.yaml").write_text(json.dumps(content), encoding="utf-8")
+    before = picture(account)
+    for command in ("apply", "destroy"):
+        done = program(
+            command,
+            "--sandbox",
+            "--yes",
+            *(("--no-verify-first",) if command == "apply" else ()),
+            cwd=tmp_path,
+        )
+        assert done.status == 0, done.err
+    assert picture(account) == before
+    sandbox.clear()

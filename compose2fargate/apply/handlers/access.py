@@ -28,6 +28,9 @@ from compose2fargate.aws.policies import documents, trust_document
 from compose2fargate.aws.values import Ref, resolve_text
 from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
 
+MAX_NAME = 64
+"""Characters: https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html"""
+
 
 class RoleHandler(Handler):
     """Roles: found by name; policies are compared as a whole, each by its name."""
@@ -82,7 +85,7 @@ class RoleHandler(Handler):
     def owned(self, context: Context) -> Iterable[Found]:
         """List the roles whose name begins with the stack's, and keep those with our tags."""
         for role in context.account.pages("iam", "list_roles", "Roles"):
-            if role["RoleName"].startswith(context.owner.stack):
+            if role["RoleName"].startswith(context.owner.beginning(MAX_NAME)):
                 found = self.find({"roleName": role["RoleName"]}, context)
                 if found and context.owner.owns(found.tags or {}):
                     yield found

@@ -27,6 +27,10 @@ BOOKKEEPING_TAGS = frozenset({RAN_TAG, ATTEMPTS_TAG})
 """Tags of task definitions that say what became of a job; nobody wants them, so they are not compared."""
 
 
+_CUT = 9
+"""Characters of the hash and its hyphen, with which `mapping.names.ecs_name` ends a name that it cuts."""
+
+
 class Owner(NamedTuple):
     """Whose resources they are: a compose project in one environment, and the name of its stack."""
 
@@ -39,6 +43,10 @@ class Owner(NamedTuple):
         """The tags that mark a resource as ours."""
         marks = {PROJECT_TAG: self.project}
         return {**marks, ENVIRONMENT_TAG: self.environment} if self.environment else marks
+
+    def beginning(self, limit: int) -> str:
+        """Give what names of at most `limit` characters begin with: longer ones are cut, and end with digits of a hash."""
+        return self.stack[: limit - _CUT]
 
     def owns(self, tags: Mapping[str, str]) -> bool:
         """Tell whether something with these tags is ours."""

@@ -620,6 +620,9 @@ class JobNotStartedError(Exception):
 
 # -- schedules
 
+MAX_SCHEDULE_NAME = 64
+"""Characters: https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html"""
+
 
 class ScheduleHandler(Handler):
     """Schedules: found by name. They cannot be tagged: one is ours when it runs a task of ours.
@@ -667,7 +670,7 @@ class ScheduleHandler(Handler):
     def owned(self, context: Context) -> Iterable[Found]:
         """List the schedules whose name begins with the stack's and that run a task of ours."""
         for one in context.account.pages(
-            "scheduler", "list_schedules", "Schedules", NamePrefix=context.owner.stack
+            "scheduler", "list_schedules", "Schedules", NamePrefix=context.owner.beginning(MAX_SCHEDULE_NAME)
         ):
             found = self._read(one["Name"], context)
             if found and found.tags:

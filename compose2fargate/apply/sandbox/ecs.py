@@ -540,7 +540,8 @@ def _ends(
     )
 
 
-_EXIT = re.compile(r"(?:^|[;&|]\s*)exit\s+(\d+)\s*$")
+_EXIT = re.compile(r"(?:^|;|&&|\n)\s*exit\s+(\d+)\s*$")
+_MAY_NOT_GET_THERE = re.compile(r"\b(?:exec|for|if|trap|until|wait|while)\b")
 
 
 def _plain_exit(definition: Any, overrides: Mapping[str, Any]) -> int | None:
@@ -553,7 +554,7 @@ def _plain_exit(definition: Any, overrides: Mapping[str, Any]) -> int | None:
             words = [*(container.get("entryPoint") or []), *override["command"]]
     if words in (["false"], ["/bin/false"]):
         return 1
-    found = _EXIT.search(words[-1]) if words else None
+    found = _EXIT.search(words[-1]) if words and not _MAY_NOT_GET_THERE.search(words[-1]) else None
     return int(found[1]) if found else None
 
 
