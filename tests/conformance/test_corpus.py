@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from compose2fargate.api import Translated, translate
+from compose2fargate.aws.resources import EcsService, Existing, name_of
 from compose2fargate.aws.rules import dangling, stack_violations
 from compose2fargate.diagnostics import EmitError, InputError, has_errors
 from compose2fargate.emitters import load_emitter
@@ -270,10 +271,22 @@ def accounted(where: Staged, *, may_break_rules: bool) -> Iterator[str]:
     if not may_break_rules:
         yield from rule_breakers(translated)
         yield from emitter_faults(translated)
+        yield from twins(translated)
     alone = translate(where.options(), {"without_host_tools": True})
     if not has_errors(alone.diagnostics):
         yield from rule_breakers(alone)
         yield from emitter_faults(alone)
+
+
+def twins(translated: Translated) -> Iterator[str]:
+    """What AWS would be asked to make twice: resources of one type and one name."""
+    found: dict[tuple[str, str], str] = {}
+    for node, resource in translated.translation.stack.resources.items():
+        key = (type(resource).__name__, name_of(resource).lower())
+        if key[1] and not isinstance(resource, (Existing, EcsService)):
+            if key in found:
+                yield f"{node} and {found[key]} are both called {key[1]}"
+            found[key] = node
 
 
 def refused(where: Staged) -> Verdict:
