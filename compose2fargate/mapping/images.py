@@ -48,8 +48,8 @@ def find_owners(ctx: Context) -> Mapping[str, str]:
     owners: dict[str, str] = {}
     for name in sorted(ctx.project.services, reverse=True):
         service = ctx.project.services[name]
-        repository = own_repository(ctx, service)
-        owners |= {repository: name, f"{repository}:{build_tag(ctx, service) or DEFAULT_TAG}": name}
+        if repository := own_repository(ctx, service):
+            owners |= {repository: name, f"{repository}:{build_tag(ctx, service) or DEFAULT_TAG}": name}
     return owners
 
 

@@ -43,7 +43,7 @@ def test_an_image_derives_from_the_one_in_the_file(translated: Translate, folder
         "FROM ${COMPOSE2FARGATE_BASE}",
         'COPY ["conf/app.toml", "/etc/app.toml"]',
     ]
-    assert container(made).image == BuiltImage(Ref("repository/web", "uri"), "latest")
+    assert container(made).image == BuiltImage(Ref("repository/web", "uri"), "latest", name="web")
     assert isinstance(made.translation.stack.resources["repository/web"], Repository)
 
 
@@ -62,7 +62,7 @@ def test_an_image_built_here_is_built_first(translated: Translate) -> None:
     assert (first.ulimits, first.cache_from, first.tags) == ({"nofile": "1:2"}, ("x",), ("y",))
     assert (first.secrets[0].id, first.platform) == ("s", "linux/arm64")
     assert str(first.secrets[0].file).endswith("password.txt")
-    assert container(made).image == BuiltImage(Ref("repository/web", "uri"), "latest-files")
+    assert container(made).image == BuiltImage(Ref("repository/web", "uri"), "latest-files", name="web")
 
 
 @pytest.mark.usefixtures("folder")
