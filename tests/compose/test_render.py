@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import math
 from typing import Any
 
@@ -274,7 +275,10 @@ def test_an_empty_tree_is_an_empty_mapping() -> None:
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cn"]), max_size=30) | st.sampled_from(
     sorted(STRINGS)
 )
-NAMES = TEXT.filter(lambda name: name != "<<")
+UNREADABLE = re.compile(r"\s*\t.*\n", re.DOTALL)
+"""Lines of which the first begins with a tab: go-yaml prints them as a block that it does not read itself, and so do we."""
+
+NAMES = TEXT.filter(lambda name: name != "<<" and not UNREADABLE.match(name))
 """Go-yaml prints the key `<<` without quotes, and so do we: that does not read back."""
 
 TREES = st.recursive(
@@ -282,7 +286,7 @@ TREES = st.recursive(
     | st.booleans()
     | st.integers(-(2**63), 2**64 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | TEXT,
+    | TEXT.filter(lambda text: not UNREADABLE.match(text)),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
     max_leaves=20,
 )
