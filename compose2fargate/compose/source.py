@@ -128,7 +128,8 @@ class _Discovery:
         self.process = dict(options.environment)
         self.cwd = _logical_directory(options.cwd, self.process.get("PWD", ""))
         self.files = [self.compose_file(file) for file in options.files]
-        named = options.env_files or _without_blanks(self.process.get("COMPOSE_ENV_FILES", ""))
+        # Between commas, blanks around a name are part of it: Docker Compose does not take them away here.
+        named = options.env_files or tuple(filter(None, self.process.get("COMPOSE_ENV_FILES", "").split(",")))
         self.named_env_files = [self.absolute(file) for file in named]
         self.read: dict[str, None] = {}
         self.origins: dict[str, Location] = {}
@@ -278,10 +279,6 @@ def _with_parents(directory: str) -> Iterator[str]:
 
 def _split(names: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in names.split(","))
-
-
-def _without_blanks(names: str) -> tuple[str, ...]:
-    return tuple(name for name in _split(names) if name)
 
 
 _TRUE = frozenset(("1", "t", "T", "true", "TRUE", "True"))

@@ -181,6 +181,8 @@ def test_named_env_files_replace_the_default_and_build_on_each_other(find: Find)
         "Z": None,
     }
     assert find(written, {"COMPOSE_ENV_FILES": ",a,,b,"}).environment["C"] == "21"
+    with pytest.raises(LoadError, match="no such file"):
+        find(written, {"COMPOSE_ENV_FILES": "a, b"})
     assert find(written, {"COMPOSE_ENV_FILES": "a"}, env_files=("b",)).environment["A"] == "2"
     assert find(written, {"COMPOSE_ENV_FILES": ""}).environment["Z"] == "1"
 
