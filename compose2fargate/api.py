@@ -17,7 +17,7 @@ from compose2fargate.aws.prices import Prices
 from compose2fargate.compose.dockerfile import ImageConfig, read_dockerfile
 from compose2fargate.compose.loader import Loaded, LoadOptions, load
 from compose2fargate.compose.model import Build, Project, bind
-from compose2fargate.compose.source import locate, normalise_project_name, read_text
+from compose2fargate.compose.source import listed_files, locate, normalise_project_name, read_text
 from compose2fargate.diagnostics import (
     Diagnostic,
     LoadError,
@@ -594,7 +594,7 @@ def _recorded_options(translated: Translated, options: LoadOptions, base: str) -
         "project_directory": options.project_directory
         and _relative(options.project_directory, options.cwd, base),
         "profiles": list(options.profiles or _names(said["PROFILES"])),
-        "env_files": paths(options.env_files or _names(said["ENV_FILES"])),
+        "env_files": paths(options.env_files or listed_files(said["ENV_FILES"])),
         "disable_env_file": said["DISABLE_ENV_FILE"],
         "default_name": _directory_name(translated.loaded, options),
     }

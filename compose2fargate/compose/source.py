@@ -128,8 +128,7 @@ class _Discovery:
         self.process = dict(options.environment)
         self.cwd = _logical_directory(options.cwd, self.process.get("PWD", ""))
         self.files = [self.compose_file(file) for file in options.files]
-        # Between commas, blanks around a name are part of it: Docker Compose does not take them away here.
-        named = options.env_files or tuple(filter(None, self.process.get("COMPOSE_ENV_FILES", "").split(",")))
+        named = options.env_files or listed_files(self.process.get("COMPOSE_ENV_FILES", ""))
         self.named_env_files = [self.absolute(file) for file in named]
         self.read: dict[str, None] = {}
         self.origins: dict[str, Location] = {}
@@ -279,6 +278,11 @@ def _with_parents(directory: str) -> Iterator[str]:
 
 def _split(names: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in names.split(","))
+
+
+def listed_files(names: str) -> tuple[str, ...]:
+    """Read `COMPOSE_ENV_FILES`: unlike the blanks around a profile, those around a file belong to its name."""
+    return tuple(filter(None, names.split(",")))
 
 
 _TRUE = frozenset(("1", "t", "T", "true", "TRUE", "True"))
