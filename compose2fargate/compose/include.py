@@ -27,7 +27,7 @@ class Include(NamedTuple):
     """One entry of `include`.
 
     Attributes:
-        paths: The files; those after the first are merged over it.
+        paths: The files; those after the first are merged over it. Of none, only the variables are read.
         project_directory: What relative paths start from; "" for the directory of the first file.
         env_files: Where its variables come from; () for the `.env` of its directory.
         path: The entry's path.
@@ -47,13 +47,11 @@ def read_includes(value: Any, findings: Findings) -> list[Include]:
         findings.error("C2F163", ("include",), "include must be a list", "Write `include: [other.yaml]`.")
         return []
     entries = [_read_include(item, ("include", index), findings) for index, item in enumerate(value)]
-    return [entry for entry in entries if entry is not None and entry.paths]
+    return [entry for entry in entries if entry is not None]
 
 
 def _read_include(item: Any, path: Path, findings: Findings) -> Include | None:
-    if item is None:
-        return None
-    entry = {"path": item} if isinstance(item, str) else item
+    entry = {"path": item} if isinstance(item, str) else {} if item is None else item
     if not isinstance(entry, dict):
         findings.error("C2F163", path, "an entry of include must be a path or a mapping with a path")
         return None

@@ -40,7 +40,7 @@ from compose2fargate.compose.interpolation import interpolate
 from compose2fargate.compose.merge import enforce_unique, merge, reset
 from compose2fargate.compose.normalise import filled, normalise
 from compose2fargate.compose.passes import Dropped, Findings, Tree, compile_rules, walk
-from compose2fargate.compose.paths import Resolver, clean, is_remote, resolver_steps
+from compose2fargate.compose.paths import Resolver, clean, is_remote, joined, resolver_steps
 from compose2fargate.compose.schema import validate
 from compose2fargate.compose.selection import enable, select, split_by_profile, without_unused
 from compose2fargate.compose.source import (
@@ -327,7 +327,7 @@ class _Run:
             for document in self.documents(file):
                 tree, marks = self.document(document, tree, marks, file, scope)
         steps = [rules.default_rules(), rules.check_rules()]
-        if self.options.resolve_paths or not os.path.isabs(scope.base):
+        if self.options.resolve_paths or scope.including:
             resolver = Resolver(scope.base, self.home)
             steps.append(compile_rules(resolver_steps(resolver)))
         for trie in steps:
@@ -425,7 +425,7 @@ class _Run:
 
     def extended_file(self, reference: Reference, scope: _Scope) -> Services | None:
         """Read a file that is extended: its services in long syntax, with paths as this project sees them."""
-        file = os.path.join(scope.directory, reference.file or "")
+        file = joined(scope.directory, reference.file or "")
         self.came_from(file, "extended", reference.location)
         tree: Tree = {}
         marks: Marks = {}
@@ -441,7 +441,8 @@ class _Run:
                 _problem("C2F157", f"{shown} has no services to extend")._replace(location=reference.location)
             )
             return None
-        resolver = Resolver(os.path.relpath(os.path.dirname(file), scope.directory), self.home)
+        beside = joined(scope.directory, os.path.dirname(reference.file or ""))
+        resolver = Resolver(os.path.relpath(beside, scope.directory), self.home)
         tree, places = walk(tree, marks, compile_rules(resolver_steps(resolver)), (), self.findings)
         mark = (places or {}).get("services")
         return Services(shown, tree["services"], (mark[3] if mark else None) or {}, resets)
@@ -451,10 +452,13 @@ class _Run:
         findings = self.findings
         findings.marks = document_marks = marks
         for entry in read_includes(tree["include"], findings):
+            if not entry.paths:
+                self.include_nothing(entry, scope)
+                continue
             inner = self.include_scope(entry, file, scope)
             if inner is None:
                 continue
-            files = [os.path.join(scope.directory, path) for path in entry.paths]
+            files = [joined(scope.directory, path) for path in entry.paths]
             imported, imported_marks = self.model(files, inner)
             imported = with_values(imported, inner.environment)
             findings.marks = document_marks
@@ -462,6 +466,11 @@ class _Run:
         findings.stop_on_errors()
         findings.drop(("include",), marks.get("include"), "its files are read")
         return {key: value for key, value in tree.items() if key != "include"}, marks
+
+    def include_nothing(self, entry: Include, scope: _Scope) -> None:
+        """Check the env files of an entry without a file, as Docker Compose does: its `.env` is that of where it runs."""
+        directory = clean(os.path.join(os.path.abspath(self.options.cwd), entry.project_directory))
+        self.include_environment(entry, directory, scope)
 
     def include_scope(self, entry: Include, file: str, scope: _Scope) -> _Scope | None:
         """Say where an included project lives; None when it cannot be read."""
@@ -488,13 +497,13 @@ class _Run:
             return None
         place = locate(self.findings.marks, entry.path)
         for path in entry.paths:
-            self.came_from(os.path.join(scope.directory, path), "included", place)
+            self.came_from(joined(scope.directory, path), "included", place)
         directory = os.path.dirname(first)
         base = directory
         if entry.project_directory:
-            directory = base = os.path.join(scope.directory, entry.project_directory)
+            directory = base = clean(os.path.join(scope.directory, entry.project_directory))
             if not os.path.isdir(base):
-                base = os.path.dirname(base)
+                base = joined(scope.directory, os.path.dirname(entry.project_directory))
         environment = self.include_environment(entry, directory, scope)
         if os.path.isabs(entry.project_directory):
             return _Scope(directory, entry.project_directory, environment, chain)
@@ -502,7 +511,7 @@ class _Run:
 
     def include_environment(self, entry: Include, directory: str, scope: _Scope) -> Mapping[str, str]:
         """Add the variables of an include's env files to those of the including project."""
-        files = [os.path.join(scope.directory, file) for file in entry.env_files]
+        files = [clean(os.path.join(scope.directory, file)) for file in entry.env_files]
         if not files:
             default = os.path.join(directory, ".env")
             files = [default] if os.path.isfile(default) else []

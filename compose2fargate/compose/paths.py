@@ -27,6 +27,11 @@ def clean(path: str) -> str:
     return tidy[1:] if tidy.startswith("//") else tidy
 
 
+def joined(directory: str, path: str) -> str:
+    """Find a file as Docker Compose does: a relative path is tidied, so that `no/../a` is `a`, an absolute one is not."""
+    return path if os.path.isabs(path) else clean(f"{directory}/{path}")
+
+
 class Resolver:
     """The steps that make paths absolute, for one directory.
 

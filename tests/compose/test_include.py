@@ -140,7 +140,7 @@ def test_what_names_no_file_is_refused(include: str, load_files: LoadFiles) -> N
     assert found.location.line == 1
 
 
-@pytest.mark.parametrize("include", ["", "[]", "[{path: []}]", "[{env_file: x}]"])
+@pytest.mark.parametrize("include", ["", "[]", "[{path: []}]", "[{project_directory: x}]"])
 def test_nothing_to_include_is_no_error(include: str, load_files: LoadFiles) -> None:
     assert load_files(f"include: {include}\nservices: {{w: {{image: i}}}}").tree["services"].keys() == {"w"}
 
@@ -192,3 +192,31 @@ def test_the_value_of_an_included_secret_stays_where_it_is(load_files: LoadFiles
     text = "services: {a: {image: x, secrets: [s]}}\nsecrets: {s: {environment: TOKEN}}"
     loaded = load_files({"compose.yaml": "include: [inc.yaml]", "inc.yaml": text}, env={"TOKEN": "hush"})
     assert loaded.tree["secrets"] == {"s": {"name": "app_s", "environment": "TOKEN"}}
+
+
+@pytest.mark.parametrize("entry", ["{env_file: none.env}", "{path: [], env_file: none.env}"])
+def test_the_env_files_of_an_entry_without_a_file_must_exist(entry: str, load_files: LoadFiles) -> None:
+    found = refused(
+        load_files, {"compose.yaml": f"include: [{entry}]\nservices: {{a: {{image: x}}}}"}, "C2F164"
+    )
+    assert found.message == "none.env does not exist"
+
+
+@pytest.mark.parametrize(
+    ("entry", "image"),
+    [
+        ("{path: no/../s.yaml}", "x:none"),
+        ("{path: s.yaml, env_file: no/../e.env}", "x:named"),
+        ("{path: s.yaml, project_directory: no/../q}", "x:below"),
+    ],
+)
+def test_paths_are_tidied_before_a_file_is_looked_for(entry: str, image: str, load_files: LoadFiles) -> None:
+    loaded = load_files(
+        {
+            "compose.yaml": f"include: [{entry}]",
+            "s.yaml": "services: {s: {image: 'x:${A-none}'}}",
+            "e.env": "A=named",
+            "q/.env": "A=below",
+        }
+    )
+    assert loaded.tree["services"]["s"]["image"] == image
