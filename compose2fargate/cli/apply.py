@@ -13,7 +13,6 @@ from compose2fargate.cli.console import Console, standard_input, write
 from compose2fargate.cli.deploy_options import (
     CHOICE_OPTIONS,
     EXECUTION_OPTIONS,
-    FORMAT_OPTION,
     TARGET_OPTIONS,
     choices_of,
     confirm,
@@ -22,7 +21,7 @@ from compose2fargate.cli.deploy_options import (
     target_of,
     worth_saying,
 )
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, load_options
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option, load_options
 from compose2fargate.cli.push import PUSH_OPTIONS, push_images, push_options
 from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
 from compose2fargate.diagnostics import has_errors
@@ -33,7 +32,7 @@ _OPTIONS = (
     click.Argument(["file"], required=False, metavar="[PLAN]"),
     *EXECUTION_OPTIONS,
     *PUSH_OPTIONS,
-    FORMAT_OPTION,
+    format_option("the plan and the result"),
     click.Option(["--verify", "verify_only"], is_flag=True, help="Only check images, secrets, roles, subnets and ports."),
     click.Option(["--push"], is_flag=True, help="Build and push images that have changed first, as push does."),
     click.Option(["--out"], metavar="FILE", help="Save the plan, and change nothing."),

@@ -8,13 +8,13 @@ import click
 
 from compose2fargate import api
 from compose2fargate.cli.console import standard_input, write
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, chosen, load_options
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, chosen, format_option, load_options
 
 FORMATS: Final = ("text", "json", "github", "sarif", "junit", "markdown")
 
 _OPTIONS = (
     click.Argument(["folders"], nargs=-1, metavar="[DIR]..."),
-    click.Option(["--format"], type=click.Choice(FORMATS), default="text", help="Format of the report on stdout (default: text)."),
+    format_option("the report on stdout", *FORMATS),
     click.Option(["--diff/--no-diff"], default=True, help="Show the differences of the files, too (default)."),
     click.Option(["--fix"], is_flag=True, help="Write anew what is out of sync; 0 when everything is in sync then."),
     click.Option(["--force"], is_flag=True, help="With --fix, replace files that were edited by hand, too."),

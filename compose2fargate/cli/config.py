@@ -51,7 +51,9 @@ class _Format(click.Choice[str]):
 
 def _options() -> Iterator[click.Parameter]:
     yield click.Argument(["services"], nargs=-1, metavar="[SERVICE]...")
-    yield click.Option(["--format"], type=_Format(["yaml", "json"]), help="Format of the output.")
+    yield click.Option(
+        ["--format"], type=_Format(["yaml", "json"]), help="Format of the output (default: yaml)."
+    )
     yield click.Option(["-o", "--output"], metavar="FILE", help="Write to a file instead of stdout.")
     yield click.Option(["-q", "--quiet"], is_flag=True, help="Only validate, don't print anything.")
     for name, (flag, text) in SWITCHES.items():

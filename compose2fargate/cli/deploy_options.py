@@ -34,12 +34,6 @@ CHOICE_OPTIONS: Final = (
 )  # fmt: skip
 """What a plan may do."""
 
-FORMAT_OPTION: Final = click.Option(
-    ["--format"],
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="Format of the plan (default: text).",
-)
 YES_OPTION: Final = click.Option(
     ["-y", "--yes"], is_flag=True, help="Do not ask; needed where there is no terminal."
 )

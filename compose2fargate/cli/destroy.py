@@ -10,7 +10,6 @@ import click
 from compose2fargate.cli.apply import FINDINGS, as_document, stop_like_ctrl_c
 from compose2fargate.cli.console import Console, standard_input, write
 from compose2fargate.cli.deploy_options import (
-    FORMAT_OPTION,
     TARGET_OPTIONS,
     YES_OPTION,
     confirm,
@@ -18,12 +17,12 @@ from compose2fargate.cli.deploy_options import (
     painted,
     target_of,
 )
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, load_options
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option, load_options
 from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
 
 _OPTIONS = (
     YES_OPTION,
-    FORMAT_OPTION,
+    format_option("the plan and the result"),
     click.Option(["--volumes"], is_flag=True, help="Delete file systems too, with all that is on them."),
     click.Option(["--images"], is_flag=True, help="Delete image repositories too, with their images."),
     click.Option(["--keep-secrets"], is_flag=True, help="Keep the secrets."),

@@ -14,6 +14,7 @@ from compose2fargate.cli.console import standard_input, table, write
 from compose2fargate.cli.options import (
     COMPOSE_OPTIONS,
     OUTPUT_OPTIONS,
+    format_option,
     load_options,
 )
 from compose2fargate.cli.settings_options import SETTINGS_OPTIONS, settings_flags
@@ -28,12 +29,7 @@ Row = tuple[str, str, str, str]
 
 _OPTIONS = (
     click.Argument(["selection"], required=False, metavar="[SERVICE[.KEY]]"),
-    click.Option(
-        ["--format"],
-        type=click.Choice(["text", "json", "markdown"]),
-        default="text",
-        help="Format (default: text).",
-    ),
+    format_option("the list", "text", "json", "markdown"),
 )
 
 

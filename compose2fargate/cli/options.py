@@ -24,6 +24,17 @@ _CHOSEN: Final = "compose2fargate.chosen"
 _TAKEN_BACK: Final = "compose2fargate.taken_back"
 
 
+def format_option(what: str, *choices: str) -> click.Option:
+    """Give `--format` for `what` a command prints; the first of `choices` is the default."""
+    given = choices or ("text", "json")
+    return click.Option(
+        ["--format"],
+        type=click.Choice(given),
+        default=given[0],
+        help=f"Format of {what} (default: {given[0]}).",
+    )
+
+
 def chosen(ctx: click.Context) -> Mapping[str, Any]:
     """Give the values of the shared options that the user has set, by parameter name."""
     return _values(ctx)

@@ -9,12 +9,12 @@ import click
 
 from compose2fargate.cli.console import Console, standard_input, write
 from compose2fargate.cli.deploy_options import TARGET_OPTIONS, flags_of
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, load_options
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option, load_options
 from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
 
 _OPTIONS = (
-    click.Option(["--format"], type=click.Choice(["json", "terraform"]), default="json", help="Format of the policy (default: json)."),
+    format_option("the policy", "json", "terraform"),
     click.Option(["--include"], multiple=True, metavar="COMMAND,...", help="Other commands to allow: push, run, status…; or all."),
     click.Option(["--only"], is_flag=True, help="Allow what --include names, and not what apply needs."),
     click.Option(["--parts"], is_flag=True, help="Print several policies where one is too large."),

@@ -10,7 +10,6 @@ import click
 from compose2fargate.cli.console import Console, standard_input, write
 from compose2fargate.cli.deploy_options import (
     CHOICE_OPTIONS,
-    FORMAT_OPTION,
     TARGET_OPTIONS,
     choices_of,
     flags_of,
@@ -18,12 +17,12 @@ from compose2fargate.cli.deploy_options import (
     target_of,
     worth_saying,
 )
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, load_options
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option, load_options
 from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
 from compose2fargate.diagnostics import has_errors
 
 _OPTIONS = (
-    FORMAT_OPTION,
+    format_option("the plan"),
     click.Option(["--out"], metavar="FILE", help="Save the plan; `apply FILE` carries it out if nothing has moved by then."),
     click.Option(["--all", "everything"], is_flag=True, help="Name what is unchanged too."),
     click.Option(["--exit-code"], is_flag=True, help="Exit with 1 when there is something to do."),

@@ -10,14 +10,13 @@ import click
 from compose2fargate.cli.apply import stop_like_ctrl_c
 from compose2fargate.cli.console import Console, standard_input, write
 from compose2fargate.cli.deploy_options import (
-    FORMAT_OPTION,
     TARGET_OPTIONS,
     YES_OPTION,
     confirm,
     flags_of,
     target_of,
 )
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, load_options
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option, load_options
 from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
 
 FINDINGS, INTERRUPTED = 1, 130
@@ -28,7 +27,7 @@ _OPTIONS = (
     click.Option(["--all", "every"], is_flag=True, help="All services, each to the revision before."),
     YES_OPTION,
     click.Option(["--timeout"], type=click.FloatRange(1), default=1200.0, metavar="SECONDS", help="How long each service may take (1200)."),
-    FORMAT_OPTION,
+    format_option("the result"),
 )  # fmt: skip
 
 

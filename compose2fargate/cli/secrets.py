@@ -8,15 +8,15 @@ from typing import Any
 import click
 
 from compose2fargate.cli.console import Console, standard_input, table, write
-from compose2fargate.cli.deploy_options import FORMAT_OPTION, TARGET_OPTIONS, flags_of, target_of
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, load_options
+from compose2fargate.cli.deploy_options import TARGET_OPTIONS, flags_of, target_of
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option, load_options
 from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
 
 FINDINGS = 1
 
 _SHARED = (*TARGET_OPTIONS, *SETTINGS_OPTIONS, *COMPOSE_OPTIONS, *OUTPUT_OPTIONS)
 _LIST_OPTIONS = (
-    FORMAT_OPTION,
+    format_option("the list"),
     click.Option(["--exit-code"], is_flag=True, help="Exit with 1 when one does not exist."),
 )
 _PUSH_OPTIONS = (

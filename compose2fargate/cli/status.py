@@ -11,14 +11,14 @@ from typing import Any
 import click
 
 from compose2fargate.cli.console import Console, standard_input, table, write
-from compose2fargate.cli.deploy_options import FORMAT_OPTION, TARGET_OPTIONS, flags_of, target_of
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, load_options
+from compose2fargate.cli.deploy_options import TARGET_OPTIONS, flags_of, target_of
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option, load_options
 from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
 
 FINDINGS = 1
 
 _OPTIONS = (
-    FORMAT_OPTION,
+    format_option("the status"),
     click.Option(["-w", "--watch"], is_flag=True, help="Show it again and again, until Ctrl-C."),
     click.Option(["--interval"], type=click.FloatRange(1), default=5.0, metavar="SECONDS", help="How often with --watch (5)."),
     click.Option(["--exit-code"], is_flag=True, help="Exit with 1 when a service is not as it is to be."),

@@ -7,15 +7,13 @@ import json
 import click
 
 from compose2fargate.cli.console import table, write
-from compose2fargate.cli.options import OUTPUT_OPTIONS
+from compose2fargate.cli.options import OUTPUT_OPTIONS, format_option
 
 
 @click.command(
     "targets",
     params=[
-        click.Option(
-            ["--format"], type=click.Choice(["text", "json"]), default="text", help="Format of the list."
-        ),
+        format_option("the list"),
         *OUTPUT_OPTIONS,
     ],
 )

@@ -267,3 +267,26 @@ def test_running_gives_the_exit_code_and_raises_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(["config"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "what", "default"),
+    [
+        ("apply", "the plan and the result", "text"),
+        ("check", "the report on stdout", "text"),
+        ("config", "the output", "yaml"),
+        ("destroy", "the plan and the result", "text"),
+        ("explain", "the list", "text"),
+        ("permissions", "the policy", "json"),
+        ("plan", "the plan", "text"),
+        ("rollback", "the result", "text"),
+        ("secrets", "the list", "text"),
+        ("status", "the status", "text"),
+        ("targets", "the list", "text"),
+    ],
+)
+def test_help_says_what_each_format_is_of(
+    command: str, what: str, default: str, program: Program, project: Path
+) -> None:
+    shown = " ".join(program(command, "--help", cwd=project).out.split())
+    assert f"Format of {what} (default: {default})." in shown
