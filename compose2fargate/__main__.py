@@ -16,6 +16,8 @@ from typing import NoReturn
 
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
+COMPLETE = "_COMPOSE2FARGATE_COMPLETE"
+"""Set by the completion script of a shell: https://click.palletsprojects.com/en/stable/shell-completion/"""
 
 
 def main() -> NoReturn:
@@ -75,6 +77,10 @@ def _run(arguments: Sequence[str]) -> int:
 
     from compose2fargate.cli.application import application
 
+    if asked := os.environ.get(COMPLETE):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(application, {}, "compose2fargate", COMPLETE, asked)
     # Not click's own `main`: that exits with 1 on a closed pipe and on an interrupt, codes that mean something else here.
     try:
         with application.make_context("compose2fargate", list(arguments)) as context:

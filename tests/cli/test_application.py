@@ -290,3 +290,26 @@ def test_help_says_what_each_format_is_of(
 ) -> None:
     shown = " ".join(program(command, "--help", cwd=project).out.split())
     assert f"Format of {what} (default: {default})." in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("compose2fargate pl", "plain,plan\n"),
+        ("compose2fargate status --exit", "plain,--exit-code\n"),
+        ("compose2fargate -p shop secrets pu", "plain,push\n"),
+        ("compose2fargate nonsense --ex", "\n"),
+    ],
+)
+def test_shells_complete_commands_and_options(words: str, expected: str, project: Path) -> None:
+    given = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    process = start(cwd=project, _COMPOSE2FARGATE_COMPLETE="bash_complete", **given)
+    assert process.communicate() == (expected, "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_for_completion_is_printed(shell: str, project: Path) -> None:
+    process = start(cwd=project, _COMPOSE2FARGATE_COMPLETE=f"{shell}_source")
+    out, _ = process.communicate()
+    assert f"_COMPOSE2FARGATE_COMPLETE={shell}_complete" in out
+    assert process.returncode == 0
