@@ -93,19 +93,3 @@ def _skip(waiting: dict[str, set[str]], result: Run) -> None:
                 result.skipped[node] = cause
                 del waiting[node]
                 lost = True
-
-
-def ranks(edges: Edges) -> list[list[str]]:
-    """Give the nodes in layers: each waits for layers before it only; for showing, and for counting chains."""
-    left = {node: {o for o in before if o in edges} for node, before in edges.items()}
-    layers: list[list[str]] = []
-    while left:
-        layer = [node for node, before in left.items() if not before]
-        if not layer:
-            raise ValueError(f"a cycle among {', '.join(sorted(left))}")
-        layers.append(layer)
-        for node in layer:
-            del left[node]
-        for before in left.values():
-            before.difference_update(layer)
-    return layers

@@ -303,10 +303,6 @@ def _word_pattern(escape: str) -> re.Pattern[str]:
 _WORDS = {escape: _word_pattern(escape) for escape in "\\`"}
 
 
-def _quoted_words(instruction: Instruction, escape: str) -> Instruction:
-    return instruction._replace(words=tuple(_WORDS[escape].findall(instruction.text)))
-
-
 def _assignments(instruction: Instruction, escape: str) -> Instruction:
     """ENV and LABEL: `a=b c="d e"`, or the old form `a all the rest` where the first word has no `=`."""
     line, keyword, text = instruction.line, instruction.keyword, instruction.text

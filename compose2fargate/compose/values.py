@@ -275,11 +275,6 @@ _HINTS: Mapping[Callable[[Any], Any], str] = {
 # ---------------------------------------------------------------------------------------------------------
 
 
-def any_text(value: Any, _marks: Marks | None, _path: Path, _findings: Findings) -> Placed:
-    """Write any scalar as text."""
-    return go_text(value), None
-
-
 texts = each(text)
 
 

@@ -40,7 +40,6 @@ from compose2fargate.mapping.sizing import repository
 
 EFS_URL = f"{DOCS}/efs-volumes.html"
 ACCESS_POINT_URL = "https://docs.aws.amazon.com/efs/latest/ug/efs-access-points.html"
-IAM_URL = "https://docs.aws.amazon.com/efs/latest/ug/iam-access-control-nfs-efs.html"
 NFS_PORT = 2049
 MAX_PATH = 100
 """Characters of an access point's root directory, which has at most four levels: `ACCESS_POINT_URL`."""

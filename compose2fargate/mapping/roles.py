@@ -31,9 +31,7 @@ from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.deployment import exec_enabled
 from compose2fargate.mapping.names import ecs_name
 
-EXECUTION_URL = f"{DOCS}/task_execution_IAM_role.html"
 TASK_ROLE_URL = f"{DOCS}/task-iam-roles.html"
-SCHEDULER_URL = "https://docs.aws.amazon.com/scheduler/latest/UserGuide/setting-up.html"
 TASKS, SCHEDULER, ECS = "ecs-tasks.amazonaws.com", "scheduler.amazonaws.com", "ecs.amazonaws.com"
 MAX_ROLE_NAME = 64
 """https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html"""

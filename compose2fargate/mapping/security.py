@@ -24,7 +24,6 @@ from compose2fargate.mapping.tasks import Task
 
 GROUPS_URL = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html"
 RULES_URL = "https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html"
-IMAGES_URL = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html"
 
 _BALANCERS = ("load-balancer", "network-load-balancer")
 _RESERVED = frozenset({*_BALANCERS, "file-system"})

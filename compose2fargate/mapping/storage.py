@@ -25,7 +25,6 @@ from compose2fargate.mapping.context import Context, options_of
 from compose2fargate.mapping.coverage import Outcome, Row
 from compose2fargate.mapping.filesystem import (
     EFS_URL,
-    Use,
     efs_configuration,
     is_in_memory,
     kept_on_efs,
@@ -385,14 +384,6 @@ def _ebs_volumes(ctx: Context) -> Iterator[tuple[str, Volume]]:
     )
 
 
-def uses_ebs(ctx: Context) -> bool:
-    """Whether any service mounts an EBS volume."""
-    keys = {volume.key for _, volume in _ebs_volumes(ctx)}
-    return any(
-        m.source in keys for s in ctx.project.services.values() for m in s.mounts if m.type == "volume"
-    )
-
-
 # -- databases -----------------------------------------------------------------------------------------------
 
 _SINGLE_WRITERS = re.compile(
@@ -439,13 +430,6 @@ def updated_alone(
             url=EFS_URL,
         )
     return deployment._replace(maximum_percent=100, minimum_healthy_percent=0)
-
-
-def _is_database(ctx: Context, use: Use) -> bool:
-    """Whether a mount holds a database's files: where such an image keeps them, or anywhere if it mounts nothing there."""
-    if use.mount.read_only or not _writes_alone(ctx, use.service):
-        return False
-    return is_data_path(use.mount.target) or not any(is_data_path(m.target) for m in use.service.mounts)
 
 
 def _base_name(ctx: Context, service: Service) -> str:

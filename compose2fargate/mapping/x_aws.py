@@ -198,8 +198,3 @@ def port_protocol(project: Project, service: str, index: int) -> str:
     ports = project.tree["services"][service].get("ports") or []
     value = ports[index].get("x-aws-protocol") if index < len(ports) else ""
     return str(value or "").lower()
-
-
-def security_group(project: Project, network: str) -> str:
-    """Give the existing security group of a network."""
-    return str(((project.tree.get("networks") or {}).get(network) or {}).get("x-aws-securitygroup") or "")

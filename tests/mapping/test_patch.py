@@ -193,8 +193,6 @@ def test_what_the_other_parts_of_the_mapping_need_is_there_to_ask_for(translated
     project = translated(LEGACY).project
     assert x_aws.port_protocol(project, "web", 0) == "http"
     assert x_aws.port_protocol(project, "web", 1) == ""
-    assert x_aws.security_group(project, "front") == "sg-1"
-    assert x_aws.security_group(project, "back") == ""
 
 
 def test_settings_in_x_fargate_win_over_those_of_the_integration(translated: Translate) -> None:
