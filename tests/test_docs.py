@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from compose2fargate.aws.fargate import Size
 from compose2fargate.cli.application import COMMANDS
+from compose2fargate.diagnostics import CODES
 from compose2fargate.mapping.sizing import KINDS, OTHER
 from tests.conftest import ROOT, Program
 
@@ -24,11 +27,39 @@ def test_the_readme_names_every_command() -> None:
     assert all(re.search(rf"\| `{command}\b", readme) for command in COMMANDS)
 
 
-def test_links_between_documents_lead_somewhere() -> None:
-    for document in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
-        text = document.read_text(encoding="utf-8")
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
-            assert (document.parent / target).exists(), f"{document.name}: {target}"
+DOCUMENTS = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
+
+
+def prose(document: Path) -> str:
+    return re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def anchors(document: Path) -> set[str]:
+    """Give what links may end with: GitHub's anchors of the headings."""
+    headings = re.findall(r"^#+ (.+)$", prose(document), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_a_file_and_a_heading_that_exist(document: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", prose(document)):
+        file = document.parent / target if target else document
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), f"{target}#{anchor}"
+
+
+def test_documents_name_only_codes_that_exist() -> None:
+    named = {
+        code for document in DOCUMENTS for code in re.findall(r"\bC2F\d{3}\b", document.read_text("utf-8"))
+    }
+    assert named <= set(CODES)
+
+
+def test_the_terraform_of_the_readme_is_what_the_sample_gives() -> None:
+    shown = re.findall(r"```hcl\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    made = (ROOT / "fixtures/sample/expected/terraform/service_web.tf").read_text(encoding="utf-8")
+    assert len(shown) == 1
+    assert shown[0] in made
 
 
 def test_the_readme_shows_what_the_program_prints(program: Program, tmp_path: Path) -> None:
