@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from compose2fargate.cli.application import COMMANDS
+
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = REPOSITORY / "compose2fargate"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -31,6 +33,14 @@ HEAVY = {
     "rich",
     "tempfile",
     "unittest",
+}
+
+PURE = {"mapping", "aws", "emitters", "sync"}
+IMPURE = {"datetime", "pathlib", "random", "shutil", "socket", "subprocess", "tempfile", "time", "uuid"}
+
+OF_TEXTS_ONLY = {"os.path", "os.sep"} | {
+    f"os.path.{name}"
+    for name in ("basename", "commonpath", "dirname", "isabs", "join", "normpath", "relpath", "splitext")
 }
 
 
@@ -68,6 +78,22 @@ def test_every_part_of_the_program_has_a_row_in_the_table() -> None:
     assert {part_of(module) for module in MODULES} - ROOTS == set(ALLOWED)
 
 
+@pytest.mark.parametrize(
+    "package", sorted({m.parent for m in MODULES} - {PACKAGE}), ids=lambda path: path.name
+)
+def test_the_architecture_page_names_every_module_of_a_package(package: Path) -> None:
+    page = (REPOSITORY / "docs" / "architecture.md").read_text("utf-8")
+    modules = {m.name for m in package.glob("*.py")} - {"__init__.py", "__main__.py"}
+    commands = {f"{name}.py" for name in COMMANDS} if package.name == "cli" else set()
+    assert {name for name in modules - commands if not re.search(rf"[`/]{re.escape(name)}`", page)} == set()
+
+
+def test_the_architecture_page_names_no_module_that_is_gone() -> None:
+    page = (REPOSITORY / "docs" / "architecture.md").read_text("utf-8")
+    there = {m.name for m in MODULES} | {"test_imports.py"}
+    assert {name.rpartition("/")[2] for name in re.findall(r"`([\w/]+\.py)`", page)} <= there
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_module_imports_only_what_its_part_may_know(module: Path) -> None:
     part = part_of(module)
@@ -87,6 +113,18 @@ def test_only_apply_talks_to_aws_and_only_the_entry_knows_the_command_line(modul
         assert not [name for name in names if name.split(".")[0] in {"boto3", "botocore"}]
     if part_of(module) not in {"cli", "__main__"}:
         assert not [name for name in names if name.startswith(("compose2fargate.cli", "click"))]
+
+
+@pytest.mark.parametrize(
+    "module", [m for m in MODULES if part_of(m) in PURE], ids=lambda path: str(path.relative_to(PACKAGE))
+)
+def test_what_decides_and_writes_down_sees_no_disk_clock_or_environment(module: Path) -> None:
+    text = module.read_text("utf-8")
+    assert not {name.split(".")[0] for name in imported_names(text)} & IMPURE
+    nodes = list(ast.walk(ast.parse(text)))
+    assert "open" not in {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+    used = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
+    assert {name for name in used if re.fullmatch(r"os[.\w]+", name)} <= OF_TEXTS_ONLY
 
 
 @pytest.mark.parametrize("command", ["config", "convert"])
