@@ -16,7 +16,11 @@ from compose2fargate.aws.fargate import (
     DOCS,
     LOG_RETENTION_DAYS,
     MAX_TAGS,
+    MAX_TARGET_GROUPS_PER_SERVICE,
     NAME,
+    TARGET_INTERVAL,
+    TARGET_THRESHOLD,
+    TARGET_TIMEOUT,
     Range,
     Violation,
     is_tag,
@@ -50,8 +54,6 @@ SCALING_URL = (
     "https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html"
 )
 
-MAX_TARGET_GROUPS = 5
-"""https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html"""
 DESIRED_COUNT = Range(0, 5000)
 """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html"""
 GRACE_PERIOD = Range(0, 2_147_483_647)
@@ -116,10 +118,10 @@ def _service(stack: Stack, service: EcsService) -> Iterator[Violation]:
         yield Violation("healthCheckGracePeriodSeconds", "must be 0 to 2147483647", url)
     if grace is not None and not service.load_balancers:
         yield Violation("healthCheckGracePeriodSeconds", "counts behind a load balancer only", url)
-    if len(service.load_balancers) > MAX_TARGET_GROUPS:
+    if len(service.load_balancers) > MAX_TARGET_GROUPS_PER_SERVICE:
         yield Violation(
             "loadBalancers",
-            f"{len(service.load_balancers)} target groups; 5 are allowed",
+            f"{len(service.load_balancers)} target groups; {MAX_TARGET_GROUPS_PER_SERVICE} are allowed",
             f"{DOCS}/service-quotas.html",
         )
     percent = service.deployment_configuration
@@ -271,10 +273,10 @@ def _log_group(stack: Stack, group: LogGroup) -> Iterator[Violation]:  # noqa: A
 
 
 _TARGET_GROUP_RANGES = (
-    ("health_check_interval_seconds", Range(5, 300)),
-    ("health_check_timeout_seconds", Range(2, 120)),
-    ("healthy_threshold_count", Range(2, 10)),
-    ("unhealthy_threshold_count", Range(2, 10)),
+    ("health_check_interval_seconds", TARGET_INTERVAL),
+    ("health_check_timeout_seconds", TARGET_TIMEOUT),
+    ("healthy_threshold_count", TARGET_THRESHOLD),
+    ("unhealthy_threshold_count", TARGET_THRESHOLD),
     ("port", Range(1, 65535)),
 )
 

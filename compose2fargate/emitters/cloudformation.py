@@ -42,7 +42,7 @@ from compose2fargate.emitters.cloudformation_types import (
     Member,
     spell,
 )
-from compose2fargate.emitters.graph import Graph, policy_text, refs, with_choice_of_addresses
+from compose2fargate.emitters.graph import Graph, one_line, policy_text, refs, with_choice_of_addresses
 from compose2fargate.emitters.yaml_text import Tagged, write_yaml
 from compose2fargate.settings import Settings
 
@@ -153,7 +153,7 @@ class Template:
             if content:
                 sections.append(f"{title}:\n{write_yaml(content, '  ')}")
         resources = [
-            (f"  # {_one_line(self._sources[name])}\n" if self._sources[name] else "")
+            (f"  # {one_line(self._sources[name])}\n" if self._sources[name] else "")
             + write_yaml({name: content}, "  ")
             for name, content in self.resources.items()
         ]
@@ -621,7 +621,3 @@ def _spelled(value: Any) -> Any:
             key[:1].upper() + key[1:]: item if key in _MAPS else _spelled(item) for key, item in value.items()
         }
     return [_spelled(item) for item in value] if isinstance(value, list) else value
-
-
-def _one_line(text: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in text)

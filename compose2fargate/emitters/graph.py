@@ -210,3 +210,8 @@ class Graph:
                 if origin is not None and origin not in with_task and logical_id in origins:
                     leaders.setdefault(origin, origins[logical_id])
         return {logical_id: leaders.get(origin, origin) for logical_id, origin in origins.items()}
+
+
+def one_line(text: str) -> str:
+    """Give a text that can stand in a comment: what would end the line, or hide it on a terminal, becomes `?`."""
+    return "".join(character if character.isprintable() else "?" for character in text)

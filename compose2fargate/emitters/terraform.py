@@ -45,7 +45,7 @@ from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.values import BuiltImage, Ref
 from compose2fargate.diagnostics import Diagnostic, EmitError, Severity
 from compose2fargate.emitters import Artifacts
-from compose2fargate.emitters.graph import Graph, with_choice_of_addresses
+from compose2fargate.emitters.graph import Graph, one_line, with_choice_of_addresses
 from compose2fargate.emitters.hcl import Attribute, Block, Call, Expression, block_text, template, value_text
 from compose2fargate.emitters.terraform_names import ACCOUNT, Addresses
 from compose2fargate.emitters.terraform_resources import Scope, assume_role, render, run_task_name
@@ -204,7 +204,7 @@ class _Module:
             texts = [block_text(block) for block in render(self._scope, logical_id)]
             source = self._stack.sources.get(logical_id)
             if source and source != self._source_of(file):
-                texts[0] = f"# {_one_line(source)}\n{texts[0]}"
+                texts[0] = f"# {one_line(source)}\n{texts[0]}"
             groups.setdefault(file, []).extend(texts)
         return groups
 
@@ -217,9 +217,7 @@ class _Module:
         if owner is None:
             return _FILES[kind]
         file, source = self._service_files[owner]
-        self._titles.setdefault(
-            file, f"{_one_line(owner)}: {_one_line(source)}" if source else _one_line(owner)
-        )
+        self._titles.setdefault(file, f"{one_line(owner)}: {one_line(source)}" if source else one_line(owner))
         return file
 
     @property
@@ -391,8 +389,3 @@ _LOOKUP_FILES = {kind.__name__: file for kind, file in _FILES.items()}
 
 def _output(name: str, description: str, value: Any) -> Block:
     return Block("output", (name,), (Attribute("description", description), Attribute("value", value)))
-
-
-def _one_line(text: str) -> str:
-    """A comment ends with its line: what is no printable character is left out of it."""
-    return "".join(character if character.isprintable() else "?" for character in text)
