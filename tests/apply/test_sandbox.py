@@ -164,6 +164,28 @@ def test_a_job_ends_with_the_code_that_its_command_says(account: Account) -> Non
     assert account.job()["containers"][0]["exitCode"] == 0
 
 
+@pytest.mark.parametrize(
+    "script", ["./serve || exit 4", "exec ./serve; exit 4", "while true; do ./serve && break; done; exit 4"]
+)
+def test_a_line_that_may_not_get_to_its_exit_keeps_running(account: Account, script: str) -> None:
+    account.register(command=["sh", "-c", script])
+    assert account.job()["containers"][0]["exitCode"] == 0
+
+
+def test_an_answer_without_tags_takes_them_from_no_other(account: Account) -> None:
+    """moto writes into the class of all answers what one of them leaves out; so does a server of moto's beside ours."""
+    from moto.ecs.responses import EC2ContainerServiceResponse as Responses
+
+    tag = {"key": "team", "value": "shop"}
+    account.ecs.tag_resource(
+        resourceArn=account.ecs.describe_clusters(clusters=["shop"])["clusters"][0]["clusterArn"], tags=[tag]
+    )
+    for include, shown in ((["TAGS"], [tag]), ([], []), (["TAGS"], [tag])):
+        found = account.ecs.describe_clusters(clusters=["shop"], include=include)["clusters"][0]
+        assert found.get("tags", []) == shown
+    assert not any(path.endswith(".tags") for path in Responses.RESPONSE_KEY_PATH_TO_TRANSFORMER)
+
+
 def test_the_token_of_a_client_makes_one_task_of_two_calls(account: Account) -> None:
     account.register()
     assert account.job(clientToken="once")["taskArn"] == account.job(clientToken="once")["taskArn"]

@@ -572,7 +572,22 @@ def patch() -> None:
     Responses.moto_register_task_definition = Responses.register_task_definition
     for name, function in _OPERATIONS.items():
         setattr(Responses, name, function)
+    _own_answers(Responses)
     _latest_active()
+
+
+def _own_answers(responses: Any) -> None:
+    """Let each answer decide for itself whether it has tags: moto writes "without" into the class, for all that follow."""
+    from moto.core.serialize import never_return
+
+    def leave_out(response: Any, path: str) -> None:
+        response.RESPONSE_KEY_PATH_TO_TRANSFORMER = {**shared, path: never_return}
+
+    given = responses.RESPONSE_KEY_PATH_TO_TRANSFORMER
+    shared = {path: change for path, change in given.items() if change is not never_return}
+    responses.RESPONSE_KEY_PATH_TO_TRANSFORMER = shared
+    responses._exclude_from_response = leave_out
+    responses._include_in_response = lambda *_: None
 
 
 def _latest_active() -> None:
