@@ -10,7 +10,7 @@ ARGS ?=
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format bench dist clean
+.PHONY: help demo test test-all rehearsal faults lint format bench dist clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,23 +30,32 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 
 demo: $(VENV)/.installed  ## convert fixtures/sample into build/demo and show what was made
 	@rm -rf $(DEMO)
-	@echo '$$ compose2fargate --project-directory fixtures/sample convert --output $(DEMO)'
+	@echo '$$ $(BIN)/compose2fargate --project-directory fixtures/sample convert --output $(DEMO)'
 	@$(BIN)/compose2fargate --project-directory fixtures/sample convert --output $(DEMO)
 	@printf '\nFiles made in $(DEMO):\n'
 	@cd $(DEMO) && find . -type f | LC_ALL=C sort | sed 's|^\./|  |'
 	@printf '\ntask-definitions/web.json:\n'
 	@cat $(DEMO)/task-definitions/web.json
+	@printf '\nTo try it in a fake AWS: %s && %s\n' "$(BIN)/pip install -e '.[sandbox]'" \
+		'$(BIN)/compose2fargate apply --project-directory fixtures/sample --sandbox'
 
 test: $(VENV)/.installed-dev  ## the default suite; ARGS='-k name' narrows it
-	$(PYTEST) -n $(WORKERS) -m 'not slow and not conformance and not engine and not benchmark' $(ARGS)
+	$(PYTEST) -n $(WORKERS) -m 'not slow and not conformance and not engine and not rehearsal and not benchmark' $(ARGS)
 
 test-all: $(VENV)/.installed-dev  ## everything but the benchmark; conformance needs COMPOSE_CORPUS
-	$(PYTEST) -n $(WORKERS) -m 'not engine and not benchmark' $(ARGS)
+	$(PYTEST) -n $(WORKERS) -m 'not engine and not rehearsal and not benchmark' $(ARGS)
 
-lint: $(VENV)/.installed-dev  ## ruff check, ruff format --check, mypy --strict
+rehearsal: $(VENV)/.installed-dev  ## projects run by Docker Compose and rehearsed; needs a Docker engine, and COMPOSE_ORACLE
+	$(PYTEST) -n $(WORKERS) -m rehearsal tests/rehearsal $(ARGS)
+
+faults: $(VENV)/.installed-dev  ## each call of apply and destroy fails in each way; takes an hour
+	FAULTS=each $(PYTEST) -n $(WORKERS) --dist worksteal -m slow tests/apply/test_faults.py $(ARGS)
+
+lint: $(VENV)/.installed-dev  ## ruff check, ruff format --check, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 format: $(VENV)/.installed-dev  ## let ruff rewrite the sources
 	$(BIN)/ruff check --fix .

@@ -14,16 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from compose2fargate.api import (
-        CheckOptions,
-        Conversion,
-        LoadOptions,
-        Translated,
-        check,
-        convert,
-        translate,
-        write,
-    )
+    from compose2fargate.api import CheckOptions, Conversion, LoadOptions, check, convert, write
     from compose2fargate.diagnostics import (
         AwsError,
         BuildError,
@@ -37,7 +28,8 @@ if TYPE_CHECKING:
         Severity,
         UsageError,
     )
-    from compose2fargate.pushing import Pushed, PushOptions, push
+    from compose2fargate.workflows.pushing import Pushed, PushOptions, push
+    from compose2fargate.workflows.translating import Translated, translate
 
 __version__ = "0.1.0"
 
@@ -79,5 +71,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    module = "api" if name in _FROM_API else "pushing" if name in _FROM_PUSHING else "diagnostics"
+    module = "api" if name in _FROM_API else "workflows.pushing" if name in _FROM_PUSHING else "diagnostics"
     return getattr(import_module(f"{__name__}.{module}"), name)

@@ -6,24 +6,50 @@ not be reached; 70 an error of the program itself; 130 interrupted.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
-import threading
-from collections.abc import Sequence
-from contextlib import suppress
-from typing import NoReturn
+
+
+def _look_nowhere_in_the_project() -> None:
+    """Import nothing from the current directory, where a project may have a `typer.py` or a `queue.py` of its own.
+
+    `python -m` looks there first, and an empty entry in PYTHONPATH means the same. What holds this package stays: who
+    can write there needs no other way. The package itself has been found by then, so for a folder that is not trusted
+    there is `python -I -m`, or the program that the installation made.
+    """
+    home = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    try:
+        here = os.path.realpath(os.getcwd())
+    except OSError:  # the directory is gone, and nothing can be imported from it
+        here = home
+    sys.path[:] = [
+        entry
+        for entry in sys.path
+        if os.path.isabs(entry) and (os.path.realpath(entry) != here or here == home)
+    ]
+
+
+if __name__ == "__main__":
+    _look_nowhere_in_the_project()
+
+import gc  # noqa: E402 - not before it is known where from
+import threading  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
+from contextlib import suppress  # noqa: E402
+from typing import TYPE_CHECKING, NoReturn  # noqa: E402
+
+if TYPE_CHECKING:
+    import click
 
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
-COMPLETE = "_COMPOSE2FARGATE_COMPLETE"
-"""Set by the completion script of a shell: https://click.palletsprojects.com/en/stable/shell-completion/"""
 
 
 def main() -> NoReturn:
     """Run the command line on `sys.argv` and exit."""
     # A run only builds trees and then ends, so there is nothing for the cyclic collector to find; it would walk
     # the growing tree again and again (libyaml builds a large one in half the time without it).
+    _look_nowhere_in_the_project()
     gc.disable()
     _open_missing_streams()
     _leave(run(sys.argv[1:]))
@@ -76,12 +102,11 @@ def _run(arguments: Sequence[str]) -> int:
     import click
 
     from compose2fargate.cli.application import application
+    from compose2fargate.cli.completion import answer_shell
 
-    if asked := os.environ.get(COMPLETE):
-        from click.shell_completion import shell_complete
-
-        return shell_complete(application, {}, "compose2fargate", COMPLETE, asked)
-    # Not click's own `main`: that exits with 1 on a closed pipe and on an interrupt, codes that mean something else here.
+    if (answered := answer_shell(application)) is not None:
+        return answered
+    # Not typer's own `main`: that exits with 1 on a closed pipe and on an interrupt, codes that mean something else here.
     try:
         with application.make_context("compose2fargate", list(arguments)) as context:
             application.invoke(context)
@@ -89,19 +114,34 @@ def _run(arguments: Sequence[str]) -> int:
         return done.exit_code
     except click.Abort:
         return INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError:  # the help has been shown
+        return 2
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return 2
     return 0
 
 
-def _internal_error(error: Exception, *, debug: bool) -> int:
-    if debug:
-        from traceback import print_exception
+def _show(error: click.ClickException) -> None:
+    """Print what click says about an argument, which it quotes."""
+    from io import StringIO
 
-        print_exception(type(error), error, error.__traceback__)
+    from compose2fargate.cli.console import complain
+
+    said = StringIO()
+    error.show(said)
+    complain(said.getvalue())
+
+
+def _internal_error(error: Exception, *, debug: bool) -> int:
+    from compose2fargate.cli.console import complain
+
+    if debug:
+        from traceback import format_exception
+
+        complain("".join(format_exception(type(error), error, error.__traceback__)))
     advice = "" if debug else ", with what the same command prints with --debug"
-    sys.stderr.write(f"internal error: {type(error).__name__}: {error}. Please report this{advice}.\n")
+    complain(f"internal error: {type(error).__name__}: {error}. Please report this{advice}.\n")
     return INTERNAL_ERROR
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from compose2fargate.aws.api_values import BuiltImage, JoinedText, KeyValue, Ref, Tag, Text
 from compose2fargate.aws.resources import (
     AccessPoint,
-    Account,
+    AccountIdentity,
     AwsvpcConfiguration,
     CapacityProviderStrategyItem,
     Certificate,
@@ -13,6 +14,7 @@ from compose2fargate.aws.resources import (
     Condition,
     ContainerDefinition,
     ContainerDependency,
+    ContainerHealthCheck,
     CreationInfo,
     DeploymentCircuitBreaker,
     DeploymentConfiguration,
@@ -27,7 +29,6 @@ from compose2fargate.aws.resources import (
     FileSystem,
     FixedResponseConfig,
     FlexibleTimeWindow,
-    HealthCheck,
     IngressRule,
     Listener,
     ListenerAction,
@@ -41,7 +42,6 @@ from compose2fargate.aws.resources import (
     MountPoint,
     MountTargets,
     Namespace,
-    Network,
     NetworkConfiguration,
     Policy,
     PortMapping,
@@ -70,9 +70,19 @@ from compose2fargate.aws.resources import (
     TargetGroup,
     TaskDefinition,
     TaskVolume,
+    Trust,
+    VpcNetwork,
 )
-from compose2fargate.aws.stack import After, Stack
-from compose2fargate.aws.values import BuiltImage, Join, KeyValue, Ref, Tag, Text
+from compose2fargate.aws.stack import DeploymentDependencies, Stack
+from compose2fargate.aws.store_resources import (
+    CacheParameterGroup,
+    CacheReplicationGroup,
+    CacheSubnetGroup,
+    DbInstance,
+    DbParameterGroup,
+    DbSubnetGroup,
+    DiscoveryInstance,
+)
 
 LINUX = RuntimePlatform("X86_64")
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
@@ -83,13 +93,13 @@ AWKWARD = (
 """A text with all that some language reads as something else. It is in Unicode's composed form, see docs/terraform.md."""
 
 
-def tags(stack: str, service: str = "") -> tuple[Tag, ...]:
+def sample_tags(stack: str, service: str = "") -> tuple[Tag, ...]:
     """Tags of the stack, and of one service in it."""
     shared = (Tag("compose2fargate:stack", stack),)
     return (*shared, Tag("compose2fargate:service", service)) if service else shared
 
 
-def logs(service: str) -> LogConfiguration:
+def sample_logs(service: str) -> LogConfiguration:
     """The log configuration of a container."""
     options: dict[str, Text] = {
         "awslogs-group": Ref(f"log-group/{service}", "name"),
@@ -99,7 +109,7 @@ def logs(service: str) -> LogConfiguration:
     return LogConfiguration("awslogs", options)
 
 
-def network(*groups: str) -> NetworkConfiguration:
+def sample_network(*groups: str) -> NetworkConfiguration:
     """Where tasks are placed, with the security groups of some networks."""
     return NetworkConfiguration(
         AwsvpcConfiguration(
@@ -113,32 +123,34 @@ def network(*groups: str) -> NetworkConfiguration:
 ROLLING = DeploymentConfiguration(DeploymentCircuitBreaker(enable=True, rollback=True), 200, 100)
 
 
-def connect(*services: ServiceConnectService) -> ServiceConnectConfiguration:
+def sample_service_connect(*services: ServiceConnectService) -> ServiceConnectConfiguration:
     """Membership in the namespace, with what a service offers there."""
     return ServiceConnectConfiguration(enabled=True, namespace=Ref("namespace", "name"), services=services)
 
 
-def allow(sid: str, actions: tuple[str, ...], *resources: str | Ref | Join) -> Statement:
+def sample_statement(sid: str, actions: tuple[str, ...], *resources: str | Ref | JoinedText) -> Statement:
     """A statement without conditions."""
     return Statement(sid, actions, resources)
 
 
 def ecr_and_logs(*services: str) -> Policy:
     """What the execution role may do."""
-    groups = tuple(Join((Ref(f"log-group/{service}", "arn"), ":*")) for service in services)
+    groups = tuple(JoinedText((Ref(f"log-group/{service}", "arn"), ":*")) for service in services)
     return Policy(
         "execution",
         (
-            allow("Login", ("ecr:GetAuthorizationToken",), "*"),
-            allow("Pull", ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"), Ref("repository/web", "arn")),
-            allow("Logs", ("logs:CreateLogStream", "logs:PutLogEvents"), *groups),
-            allow("Parameters", ("ssm:GetParameters",), Ref("secret/token", "arn")),
-            allow("Secrets", ("secretsmanager:GetSecretValue",), Ref("secret/password", "arn")),
+            sample_statement("Login", ("ecr:GetAuthorizationToken",), "*"),
+            sample_statement(
+                "Pull", ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"), Ref("repository/web", "arn")
+            ),
+            sample_statement("Logs", ("logs:CreateLogStream", "logs:PutLogEvents"), *groups),
+            sample_statement("Parameters", ("ssm:GetParameters",), Ref("secret/token", "arn")),
+            sample_statement("Secrets", ("secretsmanager:GetSecretValue",), Ref("secret/password", "arn")),
         ),
     )
 
 
-def forward(target_group: str) -> ListenerAction:
+def sample_forward(target_group: str) -> ListenerAction:
     """An action that forwards to a target group."""
     return ListenerAction("forward", target_group_arn=Ref(target_group, "arn"))
 
@@ -161,30 +173,30 @@ def target_group(stack: str, service: str, port: int, protocol: str = "HTTP") ->
         matcher=Matcher("200-399") if http else None,
         attributes={"deregistration_delay.timeout_seconds": "30"}
         | ({"stickiness.enabled": "true", "stickiness.type": "lb_cookie"} if http else {}),
-        tags=tags(stack, service),
+        tags=sample_tags(stack, service),
     )
 
 
-def sample_stack(stack: str = "shop") -> Stack:
-    """Every type of resource at least once, and most of their members."""
+def sample_stack(stack: str = "shop", *, stores: bool = True) -> Stack:
+    """Every type of resource at least once, and most of their members; without `stores` those that `apply` deploys."""
     task = "ecs-tasks.amazonaws.com"
     resources: dict[str, Resource] = {
-        "account": Account(),
-        "network": Network(),
+        "account": AccountIdentity(),
+        "network": VpcNetwork(),
         "cluster": Cluster(
-            stack, (ClusterSetting("containerInsights", "enabled"),), ("FARGATE", "FARGATE_SPOT"), tags(stack)
+            stack, (ClusterSetting("containerInsights", "enabled"),), ("FARGATE", "FARGATE_SPOT"), sample_tags(stack)
         ),
-        "namespace": Namespace(stack, tags(stack)),
-        "dns-namespace": DnsNamespace(f"{stack}.internal", Ref("network", "vpc_id"), tags(stack)),
-        "discovery-service/db": DiscoveryService("db", Ref("dns-namespace", "id"), tags=tags(stack, "db")),
+        "namespace": Namespace(stack, sample_tags(stack)),
+        "dns-namespace": DnsNamespace(f"{stack}.internal", Ref("network", "vpc_id"), sample_tags(stack)),
+        "discovery-service/db": DiscoveryService("db", Ref("dns-namespace", "id"), tags=sample_tags(stack, "db")),
         "security-group/load-balancer": SecurityGroup(
-            f"{stack}-load-balancer", "The load balancer", Ref("network", "vpc_id"), tags(stack)
+            f"{stack}-load-balancer", "The load balancer", Ref("network", "vpc_id"), sample_tags(stack)
         ),
         "security-group/default": SecurityGroup(
-            f"{stack}-default", "Network default", Ref("network", "vpc_id"), tags(stack)
+            f"{stack}-default", "Network default", Ref("network", "vpc_id"), sample_tags(stack)
         ),
         "security-group/file-system": SecurityGroup(
-            f"{stack}-file-system", "The file system", Ref("network", "vpc_id"), tags(stack), everything_out=False
+            f"{stack}-file-system", "The file system", Ref("network", "vpc_id"), sample_tags(stack), everything_out=False
         ),
         "ingress-rule/internet-80": IngressRule(
             Ref("security-group/load-balancer", "id"), "tcp", 80, 80, "HTTP from everywhere", None, "0.0.0.0/0", "::/0"
@@ -208,52 +220,57 @@ def sample_stack(stack: str = "shop") -> Stack:
             stack, "application", "internet-facing", Ref("network", "load_balancer_subnet_ids"),
             (Ref("security-group/load-balancer", "id"),),
             {"routing.http.drop_invalid_header_fields.enabled": "true", "idle_timeout.timeout_seconds": "120"},
-            tags(stack),
+            sample_tags(stack),
         ),
         "network-load-balancer": LoadBalancer(
             f"{stack}-network", "network", "internal", Ref("network", "load_balancer_subnet_ids"),
             (Ref("security-group/load-balancer", "id"),),
             {"load_balancing.cross_zone.enabled": "true"},
-            tags(stack),
+            sample_tags(stack),
         ),
         "target-group/web-8080": target_group(stack, "web", 8080),
         "target-group/db-5432": target_group(stack, "db", 5432, "TCP"),
         "listener/80": Listener(
             Ref("load-balancer", "arn"), 80, "HTTP",
-            (ListenerAction("redirect", redirect_config=RedirectConfig("HTTPS", "443")),), tags=tags(stack),
+            (ListenerAction("redirect", redirect_config=RedirectConfig("HTTPS", "443")),), tags=sample_tags(stack),
         ),
         "listener/443": Listener(
             Ref("load-balancer", "arn"), 443, "HTTPS",
             (ListenerAction("fixed-response", fixed_response_config=FixedResponseConfig("404")),),
-            (Certificate(CERTIFICATE),), "ELBSecurityPolicy-TLS13-1-2-2021-06", tags(stack),
+            (Certificate(CERTIFICATE),), "ELBSecurityPolicy-TLS13-1-2-2021-06", sample_tags(stack),
         ),
         "listener-rule/web": ListenerRule(
             Ref("listener/443", "arn"), 100,
             (RuleCondition("host-header", ("example.com",)), RuleCondition("path-pattern", ("/*", "/api/*"))),
-            (forward("target-group/web-8080"),), tags(stack, "web"),
+            (sample_forward("target-group/web-8080"),), sample_tags(stack, "web"),
         ),
         "listener/5432": Listener(
-            Ref("network-load-balancer", "arn"), 5432, "TCP", (forward("target-group/db-5432"),), tags=tags(stack)
+            Ref("network-load-balancer", "arn"), 5432, "TCP", (sample_forward("target-group/db-5432"),), tags=sample_tags(stack)
         ),
-        "log-group/web": LogGroup(f"/ecs/{stack}/web", 30, tags(stack, "web")),
-        "log-group/db": LogGroup(f"/ecs/{stack}/db", 90, tags(stack, "db")),
-        "log-group/migrate": LogGroup(f"/ecs/{stack}/migrate", 30, tags(stack, "migrate")),
-        "repository/web": Repository(f"{stack}/web", tags=tags(stack, "web")),
-        "secret/token": SecretParameter(f"/{stack}/token", "token of web", tags(stack)),
-        "secret/password": ManagedSecret(f"{stack}/password", "Password of db", tags(stack)),
-        "file-system": FileSystem(f"{stack}-volumes", tags=tags(stack)),
+        "log-group/web": LogGroup(f"/ecs/{stack}/web", 30, sample_tags(stack, "web")),
+        "log-group/db": LogGroup(f"/ecs/{stack}/db", 90, sample_tags(stack, "db")),
+        "log-group/migrate": LogGroup(f"/ecs/{stack}/migrate", 30, sample_tags(stack, "migrate")),
+        "repository/web": Repository(f"{stack}/web", tags=sample_tags(stack, "web")),
+        "secret/token": SecretParameter(f"/{stack}/token", "token of web", sample_tags(stack)),
+        "secret/password": ManagedSecret(f"{stack}/password", "Password of db", sample_tags(stack)),
+        "file-system": FileSystem(
+            f"{stack}-volumes", throughput_mode="provisioned", provisioned_throughput_in_mibps=8,
+            transition_to_ia="AFTER_30_DAYS", tags=sample_tags(stack),
+        ),
         "mount-targets": MountTargets(
             Ref("file-system", "id"), Ref("network", "subnet_ids"), (Ref("security-group/file-system", "id"),)
         ),
         "access-point/data": AccessPoint(
             Ref("file-system", "id"), RootDirectory("/data", CreationInfo(999, 999, "0755")), PosixUser(999, 999),
-            tags(stack),
+            sample_tags(stack),
         ),
         "execution-role": Role(
-            f"{stack}-execution", task, "Starts the tasks", (ecr_and_logs("web", "db", "migrate"),), (), tags(stack)
+            f"{stack}-execution",
+            Trust(task, (Condition("StringEquals", "aws:SourceAccount", (Ref("account", "id"),)),)),
+            "Starts the tasks", (ecr_and_logs("web", "db", "migrate"),), (), sample_tags(stack),
         ),
         "task-role/db": Role(
-            f"{stack}-db", task, "What db may do",
+            f"{stack}-db", Trust(task), "What db may do",
             (
                 Policy(
                     "files",
@@ -271,15 +288,19 @@ def sample_stack(stack: str = "shop") -> Stack:
                     ),
                 ),
             ),
-            tags=tags(stack, "db"),
+            tags=sample_tags(stack, "db"),
         ),
         "infrastructure-role": Role(
-            f"{stack}-infrastructure", "ecs.amazonaws.com", "Makes EBS volumes", (),
-            (Join(("arn:", Ref("account", "partition"), ":iam::aws:policy/service-role/AmazonECSInfrastructureRolePolicyForVolumes")),),
-            tags(stack),
+            f"{stack}-infrastructure", Trust("ecs.amazonaws.com"), "Makes EBS volumes", (),
+            (
+                JoinedText(
+                    ("arn:", Ref("account", "partition"), ":iam::aws:policy/service-role/AmazonECSInfrastructureRolePolicyForVolumes")
+                ),
+            ),
+            sample_tags(stack),
         ),
         "scheduler-role": Role(
-            f"{stack}-scheduler", "scheduler.amazonaws.com", "Runs scheduled tasks",
+            f"{stack}-scheduler", Trust("scheduler.amazonaws.com"), "Runs scheduled tasks",
             (
                 Policy(
                     "run",
@@ -295,17 +316,17 @@ def sample_stack(stack: str = "shop") -> Stack:
                     ),
                 ),
             ),
-            tags=tags(stack),
+            tags=sample_tags(stack),
         ),
         "task-definition/migrate": TaskDefinition(
             family=f"{stack}-migrate", cpu="256", memory="512",
             container_definitions=(
                 ContainerDefinition(
-                    "migrate", BuiltImage(Ref("repository/web", "uri"), "v1"), command=("migrate", "--all"),
-                    environment=(KeyValue("AWKWARD", AWKWARD),), log_configuration=logs("migrate"),
+                    "migrate", BuiltImage(Ref("repository/web", "uri"), "migrate", "v1"), command=("migrate", "--all"),
+                    environment=(KeyValue("AWKWARD", AWKWARD),), log_configuration=sample_logs("migrate"),
                 ),
             ),
-            execution_role_arn=Ref("execution-role", "name"), runtime_platform=LINUX, tags=tags(stack, "migrate"),
+            execution_role_arn=Ref("execution-role", "name"), runtime_platform=LINUX, tags=sample_tags(stack, "migrate"),
         ),
         "task-definition/db": TaskDefinition(
             family=f"{stack}-db", cpu="512", memory="1024",
@@ -315,8 +336,8 @@ def sample_stack(stack: str = "shop") -> Stack:
                     secrets=(Secret("POSTGRES_PASSWORD", Ref("secret/password", "arn")),),
                     port_mappings=(PortMapping(5432, name="port-5432"),),
                     mount_points=(MountPoint("data", "/var/lib/postgresql/data"), MountPoint("fast", "/fast")),
-                    health_check=HealthCheck(("CMD-SHELL", "pg_isready -U $POSTGRES_USER"), 30, 5, 3, 10),
-                    log_configuration=logs("db"), stop_timeout=60,
+                    health_check=ContainerHealthCheck(("CMD-SHELL", "pg_isready -U $POSTGRES_USER"), 30, 5, 3, 10),
+                    log_configuration=sample_logs("db"), stop_timeout=60,
                 ),
             ),
             execution_role_arn=Ref("execution-role", "name"), task_role_arn=Ref("task-role/db", "name"),
@@ -331,49 +352,49 @@ def sample_stack(stack: str = "shop") -> Stack:
                 ),
                 TaskVolume("fast", configured_at_launch=True),
             ),
-            tags=tags(stack, "db"),
+            tags=sample_tags(stack, "db"),
         ),
         "task-definition/web": TaskDefinition(
             family=f"{stack}-web", cpu="256", memory="512",
             container_definitions=(
                 ContainerDefinition("files", "busybox:1.37", essential=False, command=("true",)),
                 ContainerDefinition(
-                    "web", BuiltImage(Ref("repository/web", "uri"), "v1"), entry_point=("/entry", AWKWARD),
+                    "web", BuiltImage(Ref("repository/web", "uri"), "web", "v1"), entry_point=("/entry", AWKWARD),
                     environment=(KeyValue("AWKWARD", AWKWARD), KeyValue("EMPTY", ""), KeyValue("DB", "db:5432")),
                     secrets=(Secret("TOKEN", Ref("secret/token", "arn")),),
                     port_mappings=(PortMapping(8080, name="http", app_protocol="http"),),
                     depends_on=(ContainerDependency("files", "SUCCESS"),), mount_points=(MountPoint("scratch", "/s"),),
-                    log_configuration=logs("web"), readonly_root_filesystem=True,
+                    log_configuration=sample_logs("web"), readonly_root_filesystem=True,
                     docker_labels={"plain": "a", "for": "b", "e\u00e9 \u65e5": AWKWARD},
                 ),
             ),
             execution_role_arn=Ref("execution-role", "name"), runtime_platform=LINUX, volumes=(TaskVolume("scratch"),),
-            tags=tags(stack, "web"),
+            tags=sample_tags(stack, "web"),
         ),
-        "run-task/migrate": RunTask(Ref("cluster", "name"), Ref("task-definition/migrate", "family"), network("default")),
+        "run-task/migrate": RunTask(Ref("cluster", "name"), Ref("task-definition/migrate", "family"), sample_network("default")),
         "service/db": EcsService(
             cluster=Ref("cluster", "name"), service_name="db", task_definition=Ref("task-definition/db", "family"),
             desired_count=1,
             deployment_configuration=DeploymentConfiguration(
                 DeploymentCircuitBreaker(enable=True, rollback=False), 100, 0
             ),
-            network_configuration=network("default"),
+            network_configuration=sample_network("default"),
             load_balancers=(EcsLoadBalancer(Ref("target-group/db-5432", "arn"), "db", 5432),),
             service_registries=(ServiceRegistry(Ref("discovery-service/db", "arn")),),
-            service_connect_configuration=connect(
+            service_connect_configuration=sample_service_connect(
                 ServiceConnectService("port-5432", "db", (ServiceConnectClientAlias(5432, "db"),))
             ),
             availability_zone_rebalancing="DISABLED",
             volume_configurations=(
                 ServiceVolumeConfiguration("fast", ManagedEbsVolume(Ref("infrastructure-role", "arn"), 10)),
             ),
-            tags=tags(stack, "db"),
+            tags=sample_tags(stack, "db"),
         ),
         "service/web": EcsService(
             cluster=Ref("cluster", "name"), service_name="web", task_definition=Ref("task-definition/web", "family"),
-            desired_count=2, deployment_configuration=ROLLING, network_configuration=network("default"),
+            desired_count=2, deployment_configuration=ROLLING, network_configuration=sample_network("default"),
             load_balancers=(EcsLoadBalancer(Ref("target-group/web-8080", "arn"), "web", 8080),),
-            service_connect_configuration=connect(
+            service_connect_configuration=sample_service_connect(
                 ServiceConnectService("http", "web", (ServiceConnectClientAlias(80, "web"),))
             ),
             launch_type=None,
@@ -381,13 +402,13 @@ def sample_stack(stack: str = "shop") -> Stack:
                 CapacityProviderStrategyItem("FARGATE", 1, 1), CapacityProviderStrategyItem("FARGATE_SPOT", 3),
             ),
             health_check_grace_period_seconds=60, enable_execute_command=True, platform_version="LATEST",
-            tags=tags(stack, "web"),
+            tags=sample_tags(stack, "web"),
         ),
         "schedule/migrate": Schedule(
             f"{stack}-migrate", "cron(0 3 * * ? *)", "Europe/Berlin", FlexibleTimeWindow("OFF"),
             ScheduleTarget(
                 Ref("cluster", "arn"), Ref("scheduler-role", "arn"),
-                EcsParameters(Ref("task-definition/migrate", "arn"), "FARGATE", network("default")),
+                EcsParameters(Ref("task-definition/migrate", "arn"), "FARGATE", sample_network("default")),
             ),
             "Runs migrate",
         ),
@@ -400,12 +421,15 @@ def sample_stack(stack: str = "shop") -> Stack:
             Ref("target-group/web-8080", "arn"),
         ),
     }  # fmt: skip
-    return finished(
+    return with_origins(
         stack,
-        resources,
-        {"web": 3, "db": 12, "migrate": 30},
+        {**resources, **(sample_stores(stack) if stores else {})},
+        {"web": 3, "db": 12, "migrate": 30, "orders": 40, "sessions": 50},
         after={
-            "service/web": (After("service/db", "healthy"), After("run-task/migrate", "completed")),
+            "service/web": (
+                DeploymentDependencies("service/db", "healthy"),
+                DeploymentDependencies("run-task/migrate", "completed"),
+            ),
         },
         extras={
             "task-definition/web": {
@@ -416,11 +440,46 @@ def sample_stack(stack: str = "shop") -> Stack:
     )
 
 
-def finished(
+def sample_stores(stack: str) -> dict[str, Resource]:
+    """Make a database and a cache that AWS runs, with their names in the sample's private DNS."""
+    tags = sample_tags(stack)
+    subnets, group = Ref("network", "subnet_ids"), (Ref("security-group/default", "id"),)
+    return {
+        "db-subnet-group": DbSubnetGroup(stack, f"Subnets of the databases of {stack}", subnets, tags),
+        "db-parameter-group/orders": DbParameterGroup(
+            f"{stack}-orders", "postgres16", f"Settings of orders of {stack}", {"rds.force_ssl": "0"}, tags
+        ),
+        "db-instance/orders": DbInstance(
+            f"{stack}-orders", "db.t4g.micro", "postgres", "16", 20, 100, "orders", "app",
+            Ref("secret/password", "value"), 5432, Ref("db-subnet-group", "name"), group,
+            Ref("db-parameter-group/orders", "name"), multi_az=True, backup_retention_period=7,
+            enable_cloudwatch_logs_exports=("postgresql",), tags=tags,
+        ),
+        "cache-subnet-group": CacheSubnetGroup(stack, f"Subnets of the caches of {stack}", subnets, tags),
+        "cache-parameter-group/sessions": CacheParameterGroup(
+            f"{stack}-sessions", "valkey8", f"Settings of sessions of {stack}", {"maxmemory-policy": "allkeys-lru"}, tags
+        ),
+        "cache-replication-group/sessions": CacheReplicationGroup(
+            f"{stack}-sessions", f"The cache sessions of {stack}", "valkey", "8.0", "cache.t4g.micro", 2,
+            automatic_failover_enabled=True, multi_az_enabled=True,
+            cache_parameter_group_name=Ref("cache-parameter-group/sessions", "name"),
+            cache_subnet_group_name=Ref("cache-subnet-group", "name"), security_group_ids=group, port=6379,
+            snapshot_retention_limit=1, tags=tags,
+        ),
+        "discovery-service/orders": DiscoveryService(
+            "orders", Ref("dns-namespace", "id"), 60, sample_tags(stack, "orders"), "CNAME"
+        ),
+        "discovery-instance/orders": DiscoveryInstance(
+            "endpoint", Ref("discovery-service/orders", "id"), Ref("db-instance/orders", "endpoint")
+        ),
+    }  # fmt: skip
+
+
+def with_origins(
     name: str,
     resources: dict[str, Resource],
     lines: dict[str, int],
-    after: dict[str, tuple[After, ...]] | None = None,
+    after: dict[str, tuple[DeploymentDependencies, ...]] | None = None,
     extras: dict[str, dict[str, object]] | None = None,
 ) -> Stack:
     """Say of each resource which service it comes from: the one that its logical id ends with."""

@@ -1,4 +1,4 @@
-"""Finds the JSON Schemas that are shipped with the program."""
+"""Finds the JSON Schemas and tables that are shipped with the program."""
 
 from __future__ import annotations
 
@@ -23,3 +23,10 @@ def read_schema(name: str) -> dict[str, Any]:
     with open(path, encoding="utf-8") as file:
         schema: dict[str, Any] = json.load(file)
     return schema
+
+
+def read_data(name: str) -> dict[str, Any]:
+    """Read the table `name`, for example `images`, which is part of the package."""
+    with open(os.path.join(_PACKAGE, "data", f"{name}.json"), encoding="utf-8") as file:
+        table: dict[str, Any] = json.load(file)
+    return table

@@ -4,10 +4,8 @@
 environment and `x-fargate` by it, and the manifest records what deviates from the defaults.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
 
@@ -47,6 +45,7 @@ class Settings(NamedTuple):
     certificate: str = ""
     networks: Mapping[str, str] = {}
     job_names: str = "init"
+    names: str = "service-connect"
     infrastructure_role: str = ""
     capacity: str = ""
     exec: bool = False
@@ -60,17 +59,44 @@ class Settings(NamedTuple):
     secrets: str = ""
     secrets_store: str = ""
     without_host_tools: bool = False
+    shared_images: bool = False
+    compose_version: str = ""
+    managed: tuple[str, ...] = ()
+
+    @property
+    def finds_by_dns(self) -> bool:
+        """Whether services find each other in a private DNS namespace, and not by Service Connect."""
+        return self.names == "dns"
+
+
+class Panel:
+    """The titles under which `--help` shows options, in this order."""
+
+    PROJECT: Final = "Project"
+    OUTPUT: Final = "Output"
+    IMAGES: Final = "Images"
+    NETWORK: Final = "Network"
+    LOAD_BALANCING: Final = "Load balancing"
+    STORAGE: Final = "Storage"
+    SECRETS: Final = "Secrets"
+    SIZES: Final = "Sizes"
+    CAPACITY: Final = "Capacity"
+    DEPLOYMENT: Final = "Deployment"
+    DISPLAY: Final = "Display"
 
 
 class Option(NamedTuple):
     """One setting.
 
-    `kind` is text, flag, switch (a flag with a negative form), integer, list, pairs (`NAME=VALUE`, repeatable) or numbers (a
-    file, or a mapping). What is `secret` is not recorded in the manifest.
+    `panel` is the title under which `--help` shows it. `kind` is text, flag, switch (a flag with a negative form), integer,
+    list, pairs (`NAME=VALUE`, repeatable) or numbers (a file, or a mapping). What is `secret` is not recorded in the
+    manifest. What is `of_compose` says how the files are read: its flag is one of Docker Compose's own, which all commands
+    have.
     """
 
     name: str
     flag: str
+    panel: str
     kind: str
     metavar: str
     help: str
@@ -78,109 +104,143 @@ class Option(NamedTuple):
     in_file: bool = True
     choices: tuple[str, ...] = ()
     secret: bool = False
+    of_compose: bool = False
 
 
 OPTIONS: tuple[Option, ...] = (
-    Option("region", "--region", "text", "REGION", "AWS region.", ("AWS_REGION", "AWS_DEFAULT_REGION")),
-    Option("account", "--account", "text", "ID", "AWS account id, for image addresses and ARNs."),
+    Option("region", "--region", Panel.DEPLOYMENT, "text", "REGION", "AWS region.", ("AWS_REGION", "AWS_DEFAULT_REGION")),
+    Option("account", "--account", Panel.DEPLOYMENT, "text", "ID", "AWS account id, for image addresses and ARNs."),
     Option(
-        "environment", "--environment", "text", "NAME", "Name of the environment: names become PROJECT-NAME.",
+        "environment", "--environment", Panel.PROJECT, "text", "NAME", "Name of the environment: names become PROJECT-NAME.",
         in_file=False,
     ),
-    Option("cluster", "--cluster", "text", "NAME", "ECS cluster (default: the project's name)."),
-    Option("namespace", "--namespace", "text", "NAME", "Service Connect namespace (default: the cluster's name)."),
-    Option("registry", "--registry", "text", "URI", "Registry of images built here (default: the account's ECR)."),
-    Option("tag", "--tag", "text", "TAG", "Tag of images built here (default: the lock file's; push: the git commit)."),
+    Option("cluster", "--cluster", Panel.DEPLOYMENT, "text", "NAME", "ECS cluster (default: the project's name)."),
+    Option("namespace", "--namespace", Panel.NETWORK, "text", "NAME", "Service Connect namespace (default: the cluster's name)."),
+    Option("registry", "--registry", Panel.IMAGES, "text", "URI", "Registry of images built here (default: the account's ECR)."),
+    Option("tag", "--tag", Panel.IMAGES, "text", "TAG", "Tag of images built here (default: the lock file's; push: the git commit)."),
     Option(
-        "lock", "--lock", "text", "FILE", "Lock file of pushed images (default: compose2fargate.lock in the project's folder).",
-        in_file=False,
-    ),
-    Option("images", "--image", "pairs", "SERVICE=URI", "Image of one service; repeatable.", in_file=False),
-    Option("subnets", "--subnet", "list", "ID", "Subnet of the tasks; repeatable."),
-    Option("security_groups", "--security-group", "list", "ID", "Security group of the tasks; repeatable."),
-    Option(
-        "assign_public_ip", "--assign-public-ip", "switch", "",
-        "Give tasks a public address or none (default: only where no subnets are given).",
-    ),
-    Option("execution_role", "--execution-role", "text", "ROLE", "Task execution role that you have."),
-    Option("task_role", "--task-role", "text", "ROLE", "Role that you have for the containers."),
-    Option("scheduler_role", "--scheduler-role", "text", "ROLE", "Role that you have for schedules."),
-    Option("log_retention", "--log-retention", "integer", "DAYS", "Days that logs are kept (default: 30)."),
-    Option("file_system", "--file-system", "text", "ID", "EFS file system of the named volumes."),
-    Option(
-        "volumes", "--volume", "pairs", "NAME=FS[/AP]", "EFS file system and access point of one volume; repeatable.",
+        "lock", "--lock", Panel.IMAGES, "text", "FILE",
+        "Lock file of pushed images (default: compose2fargate.lock beside the compose file, compose2fargate.NAME.lock of an environment).",
         in_file=False,
     ),
     Option(
-        "files", "--files", "text", "HOW",
+        "shared_images", "--shared-images", Panel.IMAGES, "flag", "",
+        "Keep the images of all environments in the same repositories, PROJECT/SERVICE, with one lock file.",
+    ),
+    Option("images", "--image", Panel.IMAGES, "pairs", "SERVICE=URI", "Image of one service; repeatable.", in_file=False),
+    Option("subnets", "--subnet", Panel.NETWORK, "list", "ID", "Subnet of the tasks; repeatable."),
+    Option("security_groups", "--security-group", Panel.NETWORK, "list", "ID", "Security group of the tasks; repeatable."),
+    Option(
+        "assign_public_ip", "--assign-public-ip", Panel.NETWORK, "switch", "",
+        "Give tasks a public address or none (default: only when no subnets are given).",
+    ),
+    Option("execution_role", "--execution-role", Panel.DEPLOYMENT, "text", "ROLE", "Existing task execution role."),
+    Option("task_role", "--task-role", Panel.DEPLOYMENT, "text", "ROLE", "Existing role for the containers."),
+    Option("scheduler_role", "--scheduler-role", Panel.DEPLOYMENT, "text", "ROLE", "Existing role for schedules."),
+    Option("log_retention", "--log-retention", Panel.DEPLOYMENT, "integer", "DAYS", "Days that logs are kept (default: 30)."),
+    Option("file_system", "--file-system", Panel.STORAGE, "text", "ID", "EFS file system of the named volumes."),
+    Option(
+        "volumes", "--volume", Panel.STORAGE, "pairs", "NAME=FS[/AP]", "EFS file system and access point of one volume; repeatable.",
+        in_file=False,
+    ),
+    Option(
+        "managed", "--managed", Panel.STORAGE, "list", "SERVICE",
+        "Let RDS or ElastiCache run this database or cache in place of a container; auto: all that are known; repeatable.",
+    ),
+    Option(
+        "files", "--files", Panel.STORAGE, "text", "HOW",
         "How configs and mounted files get into a container: in a derived image (image, the default), by an init container, or not (none).",
         choices=("image", "init", "none"),
     ),
     Option(
-        "secret_files", "--secret-files", "text", "HOW", "init: an init container writes the files of secrets.",
+        "secret_files", "--secret-files", Panel.SECRETS, "text", "HOW", "init: an init container writes the files of secrets.",
         choices=("init", "none"),
     ),
     Option(
-        "secrets", "--secrets", "text", "HOW", "auto: variables that look like credentials become SSM parameters.",
+        "secrets", "--secrets", Panel.SECRETS, "text", "HOW", "auto: variables that look like credentials become SSM parameters.",
         choices=("auto",),
     ),
     Option(
-        "secrets_store", "--secrets-store", "text", "STORE", "Where secrets are kept: ssm (the default) or secretsmanager.",
+        "secrets_store", "--secrets-store", Panel.SECRETS, "text", "STORE", "Where secrets are kept: ssm (the default) or secretsmanager.",
         choices=("ssm", "secretsmanager"),
     ),
-    Option("init_image", "--init-image", "text", "IMAGE", "Image of that init container (default: busybox from ECR Public)."),
     Option(
-        "architecture", "--architecture", "text", "ARCH", "Processor where `platform` is not set (default: X86_64).",
+        "init_image", "--init-image", Panel.STORAGE, "text", "IMAGE",
+        "Image of that init container (default: busybox from ECR Public).",
+    ),
+    Option(
+        "architecture", "--architecture", Panel.IMAGES, "text", "ARCH", "Processor where `platform` is not set (default: X86_64).",
         choices=("X86_64", "ARM64"),
     ),
-    Option("vpc", "--vpc", "text", "ID", "VPC (default: that of the subnets, or the account's default VPC)."),
+    Option("vpc", "--vpc", Panel.NETWORK, "text", "ID", "VPC (default: that of the subnets, or the account's default VPC)."),
     Option(
-        "load_balancer_subnets", "--load-balancer-subnet", "list", "ID",
+        "load_balancer_subnets", "--load-balancer-subnet", Panel.LOAD_BALANCING, "list", "ID",
         "Subnet of the load balancers (default: those of the tasks); repeatable.",
     ),
     Option(
-        "load_balancer", "--load-balancer", "text", "ARN|none",
+        "load_balancer", "--load-balancer", Panel.LOAD_BALANCING, "text", "ARN",
         "Existing application load balancer to use; none keeps every port inside the VPC.",
     ),
     Option(
-        "load_balancer_security_group", "--load-balancer-security-group", "text", "ID",
-        "Security group of the existing load balancer, which the tasks let in.",
+        "load_balancer_security_group", "--load-balancer-security-group", Panel.LOAD_BALANCING, "text", "ID",
+        "Security group of the existing load balancer, from which tasks accept traffic.",
     ),
     Option(
-        "load_balancer_scheme", "--load-balancer-scheme", "text", "SCHEME",
+        "load_balancer_scheme", "--load-balancer-scheme", Panel.LOAD_BALANCING, "text", "SCHEME",
         "internet-facing or internal (default: internet-facing).", choices=("internet-facing", "internal"),
     ),
-    Option("listener", "--listener", "text", "ARN", "Existing listener to add rules to, in place of a load balancer."),
-    Option("certificate", "--certificate", "text", "ARN", "ACM certificate: HTTP ports are served as HTTPS."),
     Option(
-        "networks", "--network", "pairs", "NAME=SG", "Existing security group that stands for a compose network; repeatable.",
+        "listener", "--listener", Panel.LOAD_BALANCING, "text", "ARN",
+        "Existing listener to add rules to, instead of a load balancer.",
+    ),
+    Option("certificate", "--certificate", Panel.LOAD_BALANCING, "text", "ARN", "ACM certificate: HTTP ports are served as HTTPS."),
+    Option(
+        "networks", "--network", Panel.NETWORK, "pairs", "NAME=SG",
+        "Existing security group that stands for a compose network; repeatable.",
     ),
     Option(
-        "job_names", "--job-names", "text", "HOW",
+        "job_names", "--job-names", Panel.NETWORK, "text", "HOW",
         "How jobs find services by name: an init container sets the search domain (init, the default), or none.",
         choices=("init", "none"),
     ),
-    Option("infrastructure_role", "--infrastructure-role", "text", "ROLE", "Role you have with which ECS manages EBS volumes."),
-    Option("capacity", "--capacity", "text", "HOW", "What tasks run on: on-demand or spot.", choices=("on-demand", "spot")),
-    Option("exec", "--exec", "flag", "", "Let ECS Exec open a shell in the containers."),
     Option(
-        "insights", "--insights", "text", "HOW", "Container Insights of the cluster: enabled, enhanced or disabled.",
+        "names", "--names", Panel.NETWORK, "text", "HOW",
+        "How services find each other: service-connect (the default), or dns: a private DNS namespace, with all ports open.",
+        choices=("service-connect", "dns"),
+    ),
+    Option(
+        "infrastructure_role", "--infrastructure-role", Panel.STORAGE, "text", "ROLE",
+        "Existing role with which ECS manages EBS volumes.",
+    ),
+    Option("capacity", "--capacity", Panel.CAPACITY, "text", "HOW", "What tasks run on: on-demand or spot.", choices=("on-demand", "spot")),
+    Option("exec", "--exec", Panel.DEPLOYMENT, "flag", "", "Let ECS Exec open a shell in the containers."),
+    Option(
+        "insights", "--insights", Panel.DEPLOYMENT, "text", "HOW", "Container Insights of the cluster: enabled, enhanced or disabled.",
         choices=("enabled", "enhanced", "disabled"),
     ),
     Option(
-        "logs", "--logs", "text", "HOW", "awslogs: CloudWatch Logs in place of fluentd, gelf and syslog (default: firelens).",
+        "logs", "--logs", Panel.DEPLOYMENT, "text", "HOW",
+        "awslogs: CloudWatch Logs instead of fluentd, gelf and syslog (default: firelens).",
         choices=("awslogs", "firelens"),
     ),
-    Option("log_router_image", "--log-router-image", "text", "IMAGE", "Image of the FireLens log router (default: AWS for Fluent Bit)."),
-    Option("platform_version", "--platform-version", "text", "VERSION", "Fargate platform version (default: LATEST)."),
-    Option("tags", "--resource-tag", "pairs", "KEY=VALUE", "Tag of everything that is made; repeatable."),
-    Option("prices", "--prices", "numbers", "FILE", "JSON file with prices in place of the built-in table."),
-    Option("without", "--without", "list", "SERVICE", "Leave a service out; repeatable.", in_file=False),
     Option(
-        "without_host_tools", "--without-host-tools", "flag", "",
+        "log_router_image", "--log-router-image", Panel.DEPLOYMENT, "text", "IMAGE",
+        "Image of the FireLens log router (default: AWS for Fluent Bit).",
+    ),
+    Option("platform_version", "--platform-version", Panel.CAPACITY, "text", "VERSION", "Fargate platform version (default: LATEST)."),
+    Option("tags", "--resource-tag", Panel.DEPLOYMENT, "pairs", "KEY=VALUE", "Tag of everything that is made; repeatable."),
+    Option("prices", "--prices", Panel.SIZES, "numbers", "FILE", "JSON file with prices in place of the built-in table."),
+    Option("without", "--without", Panel.PROJECT, "list", "SERVICE", "Leave a service out; repeatable.", in_file=False),
+    Option(
+        "without_host_tools", "--without-host-tools", Panel.PROJECT, "flag", "",
         "Leave out services that are there for the Docker host: proxies and monitors that read its socket, and the like.",
     ),
-    Option("allow", "--allow", "list", "CODE", "Go on without what CODE refuses; repeatable.", in_file=False),
+    Option(
+        "compose_version", "--compose-version", Panel.PROJECT, "text", "VERSION",
+        "Release of Docker Compose that the files are read as: 5.5 (the default) or 2.40.",
+        choices=("5.5", "2.40"), of_compose=True,
+    ),
+    Option("allow", "--allow", Panel.OUTPUT, "list", "CODE", "Go on without what CODE refuses; repeatable.", in_file=False),
 )  # fmt: skip
 
 
@@ -196,7 +256,7 @@ def from_flags_and_environment(flags: Mapping[str, Any], environment: Mapping[st
     """
     given = {option.name: _given(option, flags, environment) for option in OPTIONS}
     return {
-        option.name: _convert(option, value)
+        option.name: _convert(option, _of_kind(option, value))
         for option in OPTIONS
         if (value := given[option.name]) is not None
     }
@@ -233,6 +293,26 @@ def _from_environment(option: Option, environment: Mapping[str, str]) -> str | N
     return None
 
 
+def _of_kind(option: Option, value: Any) -> Any:
+    """Give a value back: a flag, a variable or a manifest that anybody wrote gave it.
+
+    Raises:
+        UsageError: It is of another type than the option's.
+    """
+    if isinstance(value, Mapping):
+        kinds: tuple[type, ...] = (int, float) if option.kind == "numbers" else (str,)
+        legal = option.kind in ("pairs", "numbers") and all(
+            isinstance(key, str) and isinstance(item, kinds) for key, item in value.items()
+        )
+    elif isinstance(value, (list, tuple)):
+        legal = option.kind in ("list", "pairs") and all(isinstance(item, str) for item in value)
+    else:
+        legal = isinstance(value, str) or option.kind not in ("list", "pairs", "numbers")
+    if not legal:
+        raise _refused(option, value, option.metavar or option.kind)
+    return value
+
+
 def _convert(option: Option, value: Any) -> Any:
     if option.kind == "list":
         return tuple(value.split(",")) if isinstance(value, str) else tuple(map(str, value))
@@ -260,7 +340,7 @@ def _pair(option: Option, item: str) -> tuple[str, str]:
 def _integer(option: Option, value: Any) -> int:
     try:
         return int(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise _refused(option, value, "a whole number") from None
 
 

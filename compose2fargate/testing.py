@@ -19,9 +19,9 @@ from typing import Any, get_args
 from compose2fargate.aws.resources import Resource
 from compose2fargate.aws.stack import Stack
 from compose2fargate.emitters import Artifacts, Emitter
-from compose2fargate.output import MANIFEST
 from compose2fargate.sample_stack import sample_stack
 from compose2fargate.settings import Settings
+from compose2fargate.workflows.output_folder import MANIFEST
 
 __all__ = ["check_emitter", "resource_types", "sample_stack"]
 
@@ -62,9 +62,8 @@ def check_emitter(
     _require(repr(stack) == before, "emit changed the stack: build new values instead")
     with _elsewhere() as folder:
         again = emitter.emit(stack, settings)
-        _require(
-            not os.listdir(folder), f"emit wrote to the disk: {os.listdir(folder)}; return the text instead"
-        )
+        left = os.listdir(folder)
+        _require(not left, f"emit wrote to the disk: {left}; return the text instead")
     _require(
         list(artifacts.items()) == list(again.items()),
         "emit gave something else the second time: it must not depend on the clock, on chance, on the environment "

@@ -9,8 +9,8 @@ import pytest
 
 from compose2fargate.aws.fargate import Size
 from compose2fargate.cli.application import COMMANDS
-from compose2fargate.diagnostics import CODES
-from compose2fargate.mapping.sizing import KINDS, OTHER
+from compose2fargate.diagnostics.codes import CODES
+from compose2fargate.mapping.images.image_catalogue import kinds
 from tests.conftest import ROOT, Program
 
 
@@ -78,5 +78,5 @@ def test_the_readme_shows_what_the_program_prints(program: Program, tmp_path: Pa
 
 def test_the_sizes_of_the_documentation_are_those_of_the_program() -> None:
     documented = (ROOT / "docs" / "mapping.md").read_text(encoding="utf-8")
-    for kind in (*KINDS, OTHER):
+    for kind in kinds().values():
         assert f"| {kind.name} | {Size(kind.cpu, kind.memory)} |" in documented, kind.name

@@ -40,7 +40,9 @@ def test_a_fixture_gives_its_expected_files(
     case: str, target: str, program: Program, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     folder = staged(case, tmp_path)
-    result = program("convert", "-t", target, "-o", f"fargate/{target}", *arguments(folder), cwd=folder)
+    result = program(
+        "convert", "--notes", "-t", target, "-o", f"fargate/{target}", *arguments(folder), cwd=folder
+    )
     made = {f"{target}/{path}": text for path, text in files_below(folder / "fargate" / target).items()}
     made[f"{target}.diagnostics.txt"] = f"exit {result.status}\n{result.err}"
     expected = FIXTURES / case / "expected"

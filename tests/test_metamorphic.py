@@ -15,14 +15,17 @@ from unittest.mock import patch
 
 import pytest
 
-from compose2fargate.api import LoadOptions, Translated, translate
-from compose2fargate.aws.rules import dangling, stack_violations
+from compose2fargate.api import LoadOptions
 from compose2fargate.aws.stack import Stack
-from compose2fargate.compose.model import Project, bind
+from compose2fargate.aws.stack_rules import dangling_refs, stack_violations
+from compose2fargate.compose.model import Project
+from compose2fargate.compose.project_binding import bind_project
 from compose2fargate.diagnostics import Compose2FargateError, Diagnostic, Severity
-from compose2fargate.mapping.coverage import ROWS, Accounted, Outcome
-from compose2fargate.mapping.project import Translation, map_project
+from compose2fargate.mapping.coverage import AccountedKey
+from compose2fargate.mapping.coverage_table import ROWS, KeyOutcome
+from compose2fargate.mapping.translation import Translation, map_project
 from compose2fargate.settings import OPTIONS
+from compose2fargate.workflows.translating import Translated, translate
 from tests.test_golden import CASES, FIXTURES, arguments
 
 READ_BEFORE = {
@@ -72,14 +75,14 @@ def made_of(case: str) -> Made | None:
         return map_project(project, *rest)
 
     try:
-        with patch("compose2fargate.api.map_project", spy):
+        with patch("compose2fargate.workflows.translating.map_project", spy):
             made = translate(LoadOptions(environment={}, cwd=str(FIXTURES / case)), flags or {})
     except Compose2FargateError:
         return None
     first = made.project
 
     def again(tree: Mapping[str, Any]) -> Translation:
-        return map_project(bind(first.name, first.working_dir, tree, first.marks), *calls[0])
+        return map_project(bind_project(first.name, first.working_dir, tree, first.marks), *calls[0])
 
     return Made(made, again)
 
@@ -108,7 +111,7 @@ def plain(stack: Stack) -> Stack:
     return stack._replace(sources={}, files={}, origins={})
 
 
-def row_of(key: Accounted) -> str:
+def row_of(key: AccountedKey) -> str:
     """The pattern of the table's row that answers for a key."""
     for length in range(len(key.path), 0, -1):
         path = [str(part) for part in key.path[:length]]
@@ -132,13 +135,13 @@ def present(tree: Any, path: tuple[Any, ...]) -> bool:
     return value_at(tree, path[:-1]) is not None and value_at(tree, path) is not None
 
 
-def is_one(case: str, key: Accounted) -> bool:
+def is_one(case: str, key: AccountedKey) -> bool:
     """Whether one thing stands at a key: a list's key may answer for several that end in different ways."""
     value = value_at(known(case).translated.project.tree, key.path)
     return not (isinstance(value, list) and len(value) > 1)
 
 
-def cases(*outcomes: Outcome) -> Iterator[Any]:
+def cases(*outcomes: KeyOutcome) -> Iterator[Any]:
     for case in CASES:
         found = made_of(case)
         if found is None or any(d.severity is Severity.ERROR for d in found.translated.diagnostics):
@@ -149,8 +152,8 @@ def cases(*outcomes: Outcome) -> Iterator[Any]:
                 yield pytest.param(case, key, id=f"{case}:{'.'.join(map(str, key.path))}")
 
 
-@pytest.mark.parametrize(("case", "key"), list(cases(Outcome.IGNORED)))
-def test_removing_an_ignored_key_changes_nothing_but_its_diagnostic(case: str, key: Accounted) -> None:
+@pytest.mark.parametrize(("case", "key"), list(cases(KeyOutcome.IGNORED)))
+def test_removing_an_ignored_key_changes_nothing_but_its_diagnostic(case: str, key: AccountedKey) -> None:
     if not is_one(case, key):
         pytest.skip("a list whose items end in different ways")
     made, again = known(case)
@@ -166,9 +169,9 @@ def said(found: Iterable[Diagnostic]) -> Counter[str]:
     return Counter(re.sub(r"\[\d+\]", "[]", f"{d.code} {d.message}") for d in found)
 
 
-def mapped_rows() -> dict[str, list[tuple[str, Accounted]]]:
-    rows: dict[str, list[tuple[str, Accounted]]] = {}
-    for case, key in (parameters.values for parameters in cases(Outcome.MAPPED)):
+def mapped_rows() -> dict[str, list[tuple[str, AccountedKey]]]:
+    rows: dict[str, list[tuple[str, AccountedKey]]] = {}
+    for case, key in (parameters.values for parameters in cases(KeyOutcome.MAPPED)):
         if key.row.what not in ANYWAY:
             rows.setdefault(row_of(key), []).append((case, key))
     return {
@@ -179,7 +182,7 @@ def mapped_rows() -> dict[str, list[tuple[str, Accounted]]]:
 
 
 @pytest.mark.parametrize(("row", "keys"), [pytest.param(r, k, id=r) for r, k in mapped_rows().items()])
-def test_removing_a_mapped_key_changes_the_stack(row: str, keys: list[tuple[str, Accounted]]) -> None:
+def test_removing_a_mapped_key_changes_the_stack(row: str, keys: list[tuple[str, AccountedKey]]) -> None:
     """One place of all fixtures is enough: a value may well be what would be anyway."""
     for case, key in keys:
         made, again = known(case)
@@ -203,6 +206,7 @@ ORDERED = (
     "command",
     "entrypoint",
     "test",
+    "pre_start",
     "post_start",
     "pre_stop",
     "volumes_from",
@@ -220,7 +224,7 @@ def test_an_order_without_meaning_changes_nothing(case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_a_stack_links_to_earlier_resources_only_and_breaks_no_rule(case: str) -> None:
     made = known(case).translated
-    assert dangling(made.translation.stack) == []
+    assert dangling_refs(made.translation.stack) == []
     if not any(d.severity is Severity.ERROR for d in made.diagnostics):
         assert list(stack_violations(made.translation.stack)) == []
 

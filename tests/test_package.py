@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import compose2fargate
-from compose2fargate.diagnostics import CODES
+from compose2fargate.diagnostics.codes import CODES
 
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = REPOSITORY / "compose2fargate"
@@ -51,7 +51,7 @@ def test_it_runs_as_a_module() -> None:
 def test_every_code_that_the_program_uses_has_a_title_and_every_title_a_use() -> None:
     used: set[str] = set()
     for module in PACKAGE.rglob("*.py"):
-        if module.name != "diagnostics.py":
+        if module.parent.name != "diagnostics" or module.name not in {"__init__.py", "codes.py"}:
             used |= set(re.findall(r"\bC2F\d{3}\b", module.read_text("utf-8")))
     assert used == set(CODES)
 
@@ -115,3 +115,25 @@ def test_the_action_is_one_that_github_accepts() -> None:
         sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-actions", "action.yml"
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_demo_ends_with_a_command_that_a_checkout_can_run() -> None:
+    """The command is in .venv/bin alone, and what make installs has no sandbox."""
+    shown = run("make", "-n", "demo").stdout
+    assert ".venv/bin/pip install -e '.[sandbox]'" in shown
+    assert ".venv/bin/compose2fargate apply --project-directory fixtures/sample --sandbox" in shown
+
+
+def test_without_the_sandbox_it_says_how_to_get_it_in_a_checkout_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from compose2fargate.apply.sandbox import sandbox_session
+    from compose2fargate.diagnostics import UsageError
+
+    monkeypatch.setattr(sandbox_session, "find_spec", lambda _: None)
+    with pytest.raises(UsageError) as refused:
+        sandbox_session.start_sandbox(str(tmp_path))
+    (found,) = refused.value.diagnostics
+    assert found.code == "C2F416"
+    for command in ("pip install 'compose2fargate[sandbox]'", ".venv/bin/pip install -e '.[sandbox]'"):
+        assert command in found.hint

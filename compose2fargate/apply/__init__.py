@@ -1,1 +1,1 @@
-"""Direct deployment through boto3, the only package that imports it. Nothing is here yet."""
+"""Direct deployment through boto3, the only package that imports it."""

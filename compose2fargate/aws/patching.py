@@ -17,7 +17,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from compose2fargate.aws.values import BuiltImage, Join, Ref, camel, pascal
+from compose2fargate.aws.api_values import BuiltImage, JoinedText, Ref, camel_case, pascal_case
 
 _IDENTITIES = (
     "name", "key", "container_name", "container_port", "source_volume", "source_container", "namespace", "container_path",
@@ -25,7 +25,7 @@ _IDENTITIES = (
 )  # fmt: skip
 """Fields by which the items of a list are told apart, the first that a type has."""
 
-_LINKS = (Ref, Join, BuiltImage)
+_LINKS = (Ref, JoinedText, BuiltImage)
 _PLAIN = (str, int, float, bool)
 
 
@@ -37,14 +37,14 @@ class PatchError(Exception):
         self.member = member
 
 
-class Patched(NamedTuple):
+class PatchedResource(NamedTuple):
     """A value with a patch applied, and the members of the patch that its type does not know."""
 
     value: Any
     extras: Any
 
 
-def patched(value: Any, patch: Mapping[str, Any]) -> Patched:
+def apply_patch(value: Any, patch: Mapping[str, Any]) -> PatchedResource:
     """Apply a patch to a resource.
 
     Raises:
@@ -53,7 +53,7 @@ def patched(value: Any, patch: Mapping[str, Any]) -> Patched:
     return _object(type(value), value, patch, "")
 
 
-def from_api(kind: Any, data: Mapping[str, Any]) -> Patched:
+def from_api(kind: Any, data: Mapping[str, Any]) -> PatchedResource:
     """Read a value of type `kind` from the JSON that the API takes or gives.
 
     Raises:
@@ -105,13 +105,13 @@ def _with_items(items: list[Any], extras: list[Any]) -> list[Any]:
 
 
 def _name_of(item: Any) -> Any:
-    fields = (spell(field) for field in _IDENTITIES for spell in (camel, pascal))
+    fields = (spell(field) for field in _IDENTITIES for spell in (camel_case, pascal_case))
     return (
         next((item[field] for field in fields if field in item), None) if isinstance(item, Mapping) else None
     )
 
 
-def _object(kind: Any, old: Any, patch: Mapping[str, Any], where: str) -> Patched:
+def _object(kind: Any, old: Any, patch: Mapping[str, Any], where: str) -> PatchedResource:
     if not isinstance(patch, Mapping):
         raise PatchError(where, f"needs an object, not {_what(patch)}")
     members, hints = _members(kind), _hints(kind)
@@ -130,11 +130,11 @@ def _object(kind: Any, old: Any, patch: Mapping[str, Any], where: str) -> Patche
         if below:
             extras[str(member)] = below
     if old is not None:
-        return Patched(old._replace(**changed), extras)
+        return PatchedResource(old._replace(**changed), extras)
     missing = [f for f in kind._fields if f not in changed and f not in kind._field_defaults]
     if missing:
-        raise PatchError(where, f"needs {', '.join(map(camel, missing))}")
-    return Patched(kind(**changed), extras)
+        raise PatchError(where, f"needs {', '.join(map(camel_case, missing))}")
+    return PatchedResource(kind(**changed), extras)
 
 
 def _default(kind: Any, field: str, at: str) -> Any:
@@ -143,21 +143,21 @@ def _default(kind: Any, field: str, at: str) -> Any:
         return kind._field_defaults[field]
     if NoneType in _types(_hints(kind)[field]):
         return None
-    raise PatchError(at, "cannot be taken away: the API needs it")
+    raise PatchError(at, "cannot be removed: the API requires it")
 
 
-def _member(hint: Any, old: Any, given: Any, at: str) -> Patched:
+def _member(hint: Any, old: Any, given: Any, at: str) -> PatchedResource:
     """A new value for a field of type `hint`."""
     if given is None:
-        return Patched(None, {})
+        return PatchedResource(None, {})
     for kind in _types(hint):
         if _is_record(kind) and isinstance(given, Mapping):
             return _object(kind, old if isinstance(old, kind) else None, given, at)
         if get_origin(kind) is tuple and isinstance(given, (list, tuple, Mapping)):
             return _list(get_args(kind)[0], old if isinstance(old, tuple) else (), given, at)
         if _is_mapping(kind) and isinstance(given, Mapping):
-            return Patched(_mapping(old, given), {})
-    return Patched(_scalar(hint, given, at), {})
+            return PatchedResource(_mapping(old, given), {})
+    return PatchedResource(_scalar(hint, given, at), {})
 
 
 def _mapping(old: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,14 +166,14 @@ def _mapping(old: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in sorted(merged.items()) if value is not None}
 
 
-def _list(item: Any, old: tuple[Any, ...], given: Any, at: str) -> Patched:
+def _list(item: Any, old: tuple[Any, ...], given: Any, at: str) -> PatchedResource:
     kind = next((k for k in _types(item) if _is_record(k)), None)
     identity = kind and next((f for f in _IDENTITIES if f in kind._fields), None)
     if kind is None or identity is None:
         if isinstance(given, Mapping):
             raise PatchError(at, "needs a list")
-        made = [_member(item, None, value, f"{at}[{n}]") for n, value in enumerate(given)]
-        return Patched(tuple(each.value for each in made), {})
+        made = [_item(item, value, f"{at}[{n}]") for n, value in enumerate(given)]
+        return PatchedResource(tuple(each.value for each in made), {})
     items = {str(getattr(value, identity)): value for value in old}
     extras: list[dict[str, Any]] = []
     for name, patch in _named(kind, identity, given, at):
@@ -182,23 +182,34 @@ def _list(item: Any, old: tuple[Any, ...], given: Any, at: str) -> Patched:
             continue
         items[name], below = _object(kind, items.get(name), patch, f"{at}[{name}]")
         if below:
-            extras.append({camel(identity): getattr(items[name], identity), **below})
-    return Patched(tuple(items.values()), extras)
+            extras.append({camel_case(identity): getattr(items[name], identity), **below})
+    return PatchedResource(tuple(items.values()), extras)
+
+
+def _item(hint: Any, given: Any, at: str) -> PatchedResource:
+    """An item of a list without names; `null` takes members away, not items."""
+    if given is None:
+        raise PatchError(at, f"needs {_expected(hint)}, not nothing")
+    return _member(hint, None, given, at)
 
 
 def _named(kind: Any, identity: str, given: Any, at: str) -> Iterator[tuple[str, Any]]:
     """The patches of a list's items by name, from either way of writing them."""
-    spelled = camel(identity)
+    spelled = camel_case(identity)
     if isinstance(given, Mapping):
         hint = _hints(kind)[identity]
         for name, patch in given.items():
             if patch is not None and not isinstance(patch, Mapping):
                 raise PatchError(f"{at}[{name}]", "needs a mapping, or null to remove it")
-            own = int(name) if int in _types(hint) and str(name).isdigit() else str(name)
+            own = (
+                int(name)
+                if int in _types(hint) and str(name).isdecimal() and len(str(name)) < 10
+                else str(name)
+            )
             yield str(name), patch if patch is None else {spelled: own, **patch}
         return
     for n, patch in enumerate(given):
-        name = isinstance(patch, Mapping) and (patch.get(spelled) or patch.get(pascal(identity)))
+        name = isinstance(patch, Mapping) and (patch.get(spelled) or patch.get(pascal_case(identity)))
         if not name:
             raise PatchError(f"{at}[{n}]", f"needs {spelled}, by which it is known")
         yield str(name), patch
@@ -228,7 +239,7 @@ def _hints(kind: Any) -> dict[str, Any]:
 @cache
 def _members(kind: Any) -> Mapping[str, str]:
     """Both spellings of each field, so that a patch can be pasted from either API."""
-    return {spelled: field for field in kind._fields for spelled in (pascal(field), camel(field))}
+    return {spelled: field for field in kind._fields for spelled in (pascal_case(field), camel_case(field))}
 
 
 def _types(hint: Any) -> tuple[Any, ...]:

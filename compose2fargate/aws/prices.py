@@ -6,6 +6,7 @@ place, and whoever has other prices gives them (`--prices FILE`, `x-fargate.pric
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from compose2fargate.aws.fargate import Size
@@ -17,6 +18,19 @@ HOURS = 730
 """Hours of a month, as AWS's own calculator counts them: 365 * 24 / 12."""
 FREE_STORAGE_GIB = 20
 """Storage that every task has without a charge: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-storage.html"""
+
+
+KEPT_MONTH = {
+    "FileSystem": f"0.30 USD a month for each GB on it (standard storage in {REGION})",
+    "Repository": f"0.10 USD a month for each GB of images (in {REGION})",
+    "ManagedSecret": "0.40 USD a month",
+    "SecretParameter": "no charge",
+}
+"""What goes on costing money when a stack is gone, by type.
+
+Sources: https://aws.amazon.com/efs/pricing/, https://aws.amazon.com/ecr/pricing/, https://aws.amazon.com/secrets-manager/pricing/,
+https://aws.amazon.com/systems-manager/pricing/
+"""
 
 
 class Prices(NamedTuple):
@@ -32,6 +46,22 @@ class Prices(NamedTuple):
 
 
 DEFAULT = Prices()
+
+
+INSTANCE_HOUR: Mapping[str, float] = {
+    "db.t4g.micro": 0.016, "db.t4g.small": 0.032, "db.t4g.medium": 0.065, "db.t4g.large": 0.129,
+    "cache.t4g.micro": 0.0128, "cache.t4g.small": 0.0256, "cache.t4g.medium": 0.052,
+}  # fmt: skip
+"""USD an hour of an instance of RDS (PostgreSQL, MySQL and MariaDB cost the same in these classes) and a node of ElastiCache for Valkey, in
+one zone, on demand: https://aws.amazon.com/rds/postgresql/pricing/, https://aws.amazon.com/elasticache/pricing/."""
+DATABASE_STORAGE_MONTH = 0.115
+"""USD a month of a GB of gp3 storage of RDS in one zone: as above."""
+
+
+def store_month(size: str, instances: int, storage_gib: int = 0) -> float | None:
+    """Give what a database or a cache costs a month, or None where the price of its class is not known."""
+    hour = INSTANCE_HOUR.get(size)
+    return None if hour is None else instances * (HOURS * hour + storage_gib * DATABASE_STORAGE_MONTH)
 
 
 def task_month(prices: Prices, size: Size, architecture: str, storage_gib: int | None = None) -> float:

@@ -12,7 +12,16 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from compose2fargate.aws.values import BuiltImage, KeyValue, Ref, Tag, Text
+from compose2fargate.aws.api_values import BuiltImage, KeyValue, Ref, Tag, Text
+from compose2fargate.aws.store_resources import (
+    CacheParameterGroup,
+    CacheReplicationGroup,
+    CacheSubnetGroup,
+    DbInstance,
+    DbParameterGroup,
+    DbSubnetGroup,
+    DiscoveryInstance,
+)
 
 
 class PortMapping(NamedTuple):
@@ -24,7 +33,7 @@ class PortMapping(NamedTuple):
     app_protocol: str | None = None
 
 
-class HealthCheck(NamedTuple):
+class ContainerHealthCheck(NamedTuple):
     """A container health check; durations in whole seconds."""
 
     command: tuple[str, ...]
@@ -62,7 +71,7 @@ class RepositoryCredentials(NamedTuple):
     credentials_parameter: Text
 
 
-class Ulimit(NamedTuple):
+class ContainerUlimit(NamedTuple):
     """A resource limit; Fargate honours `nofile` only."""
 
     name: str
@@ -150,7 +159,7 @@ class ContainerDefinition(NamedTuple):
     mount_points: tuple[MountPoint, ...] = ()
     volumes_from: tuple[VolumeFrom, ...] = ()
     depends_on: tuple[ContainerDependency, ...] = ()
-    health_check: HealthCheck | None = None
+    health_check: ContainerHealthCheck | None = None
     log_configuration: LogConfiguration | None = None
     firelens_configuration: FirelensConfiguration | None = None
     linux_parameters: LinuxParameters | None = None
@@ -160,7 +169,7 @@ class ContainerDefinition(NamedTuple):
     readonly_root_filesystem: bool | None = None
     interactive: bool | None = None
     pseudo_terminal: bool | None = None
-    ulimits: tuple[Ulimit, ...] = ()
+    ulimits: tuple[ContainerUlimit, ...] = ()
     system_controls: tuple[SystemControl, ...] = ()
     docker_labels: Mapping[str, str] = {}
 
@@ -259,12 +268,20 @@ class ServiceConnectClientAlias(NamedTuple):
     dns_name: str
 
 
+class ServiceConnectTimeout(NamedTuple):
+    """Seconds after which the proxy ends a connection or request; 0 is never, None is AWS's default."""
+
+    idle_timeout_seconds: int | None = None
+    per_request_timeout_seconds: int | None = None
+
+
 class ServiceConnectService(NamedTuple):
     """A named port offered to the namespace."""
 
     port_name: str
     discovery_name: str
     client_aliases: tuple[ServiceConnectClientAlias, ...]
+    timeout: ServiceConnectTimeout | None = None
 
 
 class ServiceConnectConfiguration(NamedTuple):
@@ -298,13 +315,16 @@ class CapacityProviderStrategyItem(NamedTuple):
 
 
 class ManagedEbsVolume(NamedTuple):
-    """An EBS volume that is made for each task and goes with it; `size_in_gib` in GiB."""
+    """An EBS volume that is made for each task and goes with it; `size_in_gib` in GiB.
+
+    ext4 has a `lost+found`, and databases refuse a directory that is not empty.
+    """
 
     role_arn: str | Ref
     size_in_gib: int
     volume_type: str = "gp3"
     encrypted: bool = True
-    filesystem_type: str = "ext4"
+    filesystem_type: str = "xfs"
 
 
 class ServiceVolumeConfiguration(NamedTuple):
@@ -391,7 +411,7 @@ class Schedule(NamedTuple):
     description: str
 
 
-class Account(NamedTuple):
+class AccountIdentity(NamedTuple):
     """Where the stack goes. Empty members are known only when it is deployed.
 
     Attributes of a `Ref` to it: `region`, `id`, `partition`. It is looked up, never created.
@@ -401,16 +421,18 @@ class Account(NamedTuple):
     id: str = ""
 
 
-class Network(NamedTuple):
+class VpcNetwork(NamedTuple):
     """The VPC and the subnets that everything is placed in: the user's, or the account's default VPC where empty.
 
     Attributes of a `Ref` to it: `vpc_id`, and the lists `subnet_ids` and `load_balancer_subnet_ids` (the same
-    as `subnet_ids` where none are given). It is looked up, never created.
+    as `subnet_ids` where none are given). It is looked up, never created. `is_public` is whether tasks get public addresses, which
+    decides among the subnets of a zone where none are given.
     """
 
     vpc_id: str = ""
     subnet_ids: tuple[str, ...] = ()
     load_balancer_subnet_ids: tuple[str, ...] = ()
+    is_public: bool = True
 
 
 class Existing(NamedTuple):
@@ -455,12 +477,16 @@ class DnsNamespace(NamedTuple):
 
 
 class DiscoveryService(NamedTuple):
-    """A name in a `DnsNamespace`: an A record for each healthy task; `ttl` in seconds."""
+    """A name in a `DnsNamespace`; `ttl` in seconds.
+
+    A records are those of healthy tasks, which ECS registers; a CNAME record is what a `DiscoveryInstance` says.
+    """
 
     name: str
     namespace_id: Ref
     ttl: int = 10
     tags: tuple[Tag, ...] = ()
+    record_type: str = "A"
 
 
 class SecurityGroup(NamedTuple):
@@ -617,11 +643,18 @@ class Policy(NamedTuple):
     statements: tuple[Statement, ...]
 
 
+class Trust(NamedTuple):
+    """Who may assume a role: an AWS service (`ecs-tasks.amazonaws.com`), under conditions that say on whose behalf."""
+
+    principal: str
+    conditions: tuple[Condition, ...] = ()
+
+
 class Role(NamedTuple):
-    """An IAM role that the AWS service `principal` (`ecs-tasks.amazonaws.com`) assumes."""
+    """An IAM role."""
 
     role_name: str
-    principal: str
+    trust: Trust
     description: str
     policies: tuple[Policy, ...] = ()
     managed_policy_arns: tuple[Text, ...] = ()
@@ -669,12 +702,22 @@ class ManagedSecret(NamedTuple):
 
 
 class FileSystem(NamedTuple):
-    """An EFS file system, found again by its creation token."""
+    """An EFS file system, found again by its creation token.
+
+    `performance_mode` is `maxIO`, or None for what AWS advises; `transition_to_ia` says after how long a file that nobody reads is moved to
+    infrequent access, `AFTER_30_DAYS`.
+
+    `restricted` is whether its policy lets in nobody but roles that are allowed to, by TLS and through an access point.
+    """
 
     creation_token: str
     encrypted: bool = True
     throughput_mode: str = "elastic"
+    performance_mode: str | None = None
+    provisioned_throughput_in_mibps: float | None = None
+    transition_to_ia: str | None = None
     backup: bool = True
+    restricted: bool = True
     tags: tuple[Tag, ...] = ()
 
 
@@ -742,8 +785,8 @@ class ScalingPolicy(NamedTuple):
 
 
 Resource = (
-    Account
-    | Network
+    AccountIdentity
+    | VpcNetwork
     | Existing
     | Cluster
     | Namespace
@@ -769,10 +812,18 @@ Resource = (
     | Schedule
     | ScalableTarget
     | ScalingPolicy
+    | DbSubnetGroup
+    | DbParameterGroup
+    | DbInstance
+    | CacheSubnetGroup
+    | CacheParameterGroup
+    | CacheReplicationGroup
+    | DiscoveryInstance
 )
 
 _NAME_FIELDS = ("family", "service_name", "name", "cluster_name", "role_name", "group_name", "log_group_name",
-                "repository_name", "policy_name", "creation_token")  # fmt: skip
+                "repository_name", "policy_name", "creation_token", "db_instance_identifier", "db_subnet_group_name",
+                "db_parameter_group_name", "replication_group_id", "cache_subnet_group_name", "cache_parameter_group_name")  # fmt: skip
 
 
 def name_of(resource: Resource) -> str:

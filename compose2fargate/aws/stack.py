@@ -18,13 +18,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from compose2fargate.aws.resources import Resource
-from compose2fargate.aws.values import Ref
+from compose2fargate.aws.api_values import BuiltImage, Ref
+from compose2fargate.aws.resources import Resource, TaskDefinition
+from compose2fargate.aws.store_resources import STORE_TYPES
 
 R = TypeVar("R")
 
 
-class After(NamedTuple):
+class DeploymentDependencies(NamedTuple):
     """What a service or job waits for when the stack is deployed; nothing waits once it runs.
 
     `condition` is `started` (it exists), `healthy` (its service is steady) or `completed` (the job ended with 0).
@@ -32,6 +33,15 @@ class After(NamedTuple):
 
     logical_id: str
     condition: str
+
+
+def parameter_folder(stack: str) -> str:
+    """Give the first part of the names of a stack's parameters and secrets.
+
+    SSM refuses names that begin with `aws` or `ssm`, in upper or lower case, with or without a slash before them:
+    https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
+    """
+    return f"stack-{stack}" if stack.lower().startswith(("aws", "ssm")) else stack
 
 
 class Stack(NamedTuple):
@@ -45,6 +55,8 @@ class Stack(NamedTuple):
         after: Logical id of a service or job to what is to be there first, beyond what its Refs say.
         sources: Logical id to `file:line` of the compose key that a resource comes from, for comments;
             as seen from the project's directory.
+        again: Logical ids of services that are deployed before one that they talk to, and so have to be deployed again.
+        template_overlay: What is put over a CloudFormation template; other targets have no such thing.
         extras: Logical id to members (API spelling) that `x-fargate.patch` adds and no field here knows.
     """
 
@@ -52,14 +64,28 @@ class Stack(NamedTuple):
     resources: Mapping[str, Resource]
     origins: Mapping[str, str]
     files: Mapping[str, str]
-    after: Mapping[str, tuple[After, ...]] = {}
+    after: Mapping[str, tuple[DeploymentDependencies, ...]] = {}
     sources: Mapping[str, str] = {}
     extras: Mapping[str, Mapping[str, Any]] = {}
+    again: tuple[str, ...] = ()
+    template_overlay: Mapping[str, Any] = {}
+
+    @property
+    def has_stores(self) -> bool:
+        """Whether AWS runs a database or cache of it, which `apply` does not deploy so far."""
+        return any(isinstance(resource, STORE_TYPES) for resource in self.resources.values())
 
     def of_type(self, kind: type[R]) -> Iterator[tuple[str, R]]:
         """Give logical id and resource of each resource of `kind`, in order."""
         found: Any = [item for item in self.resources.items() if type(item[1]) is kind]
         return iter(found)
+
+    def built_images(self) -> Iterator[BuiltImage]:
+        """Give the images of all containers that are pushed to a repository of the stack."""
+        for _, definition in self.of_type(TaskDefinition):
+            for container in definition.container_definitions:
+                if isinstance(container.image, BuiltImage):
+                    yield container.image
 
     def get(self, ref: Ref) -> Resource:
         """Give the resource that `ref` points to.

@@ -5,104 +5,115 @@ from __future__ import annotations
 import json
 import os
 import signal
-from typing import Any
+from typing import Annotated, Any
 
 import click
+import typer
 
-from compose2fargate.cli.console import Console, standard_input, write
+from compose2fargate.cli.commands import argument, option
+from compose2fargate.cli.commands import command as make_command
+from compose2fargate.cli.console import Console, write
 from compose2fargate.cli.deploy_options import (
     CHOICE_OPTIONS,
     EXECUTION_OPTIONS,
     TARGET_OPTIONS,
     choices_of,
     confirm,
-    flags_of,
+    execution_of,
     painted,
-    target_of,
+    prepare,
+    report_news,
+    show_plan,
     worth_saying,
 )
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option, load_options
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, chosen, format_option
 from compose2fargate.cli.push import PUSH_OPTIONS, push_images, push_options
-from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
+from compose2fargate.cli.sandbox_notes import end_scripts, say_untried
+from compose2fargate.cli.settings_options import chosen_settings, settings_options
+from compose2fargate.cli.verdicts import applied_verdict, say_verdict
 from compose2fargate.diagnostics import has_errors
+from compose2fargate.settings import Panel
 
 FINDINGS = 1
 
-_OPTIONS = (
-    click.Argument(["file"], required=False, metavar="[PLAN]"),
+
+@make_command(
+    "apply",
     *EXECUTION_OPTIONS,
     *PUSH_OPTIONS,
-    format_option("the plan and the result"),
-    click.Option(["--verify", "verify_only"], is_flag=True, help="Only check images, secrets, roles, subnets and ports."),
-    click.Option(["--push"], is_flag=True, help="Build and push images that have changed first, as push does."),
-    click.Option(["--out"], metavar="FILE", help="Save the plan, and change nothing."),
-)  # fmt: skip
-
-
-@click.command(
-    "apply",
-    params=[
-        *_OPTIONS,
-        *CHOICE_OPTIONS,
-        *TARGET_OPTIONS,
-        *SETTINGS_OPTIONS,
-        *COMPOSE_OPTIONS,
-        *OUTPUT_OPTIONS,
-    ],
+    *CHOICE_OPTIONS,
+    *TARGET_OPTIONS,
+    *settings_options(),
+    *COMPOSE_OPTIONS,
+    *OUTPUT_OPTIONS,
+    examples=(
+        "compose2fargate apply",
+        "compose2fargate apply --push --yes       # images first; for CI",
+        "compose2fargate apply today.plan         # what plan --out saved",
+        "compose2fargate apply --sandbox          # without an AWS account",
+    ),
 )
-@click.pass_context
-def command(ctx: click.Context, /, file: str | None, **values: Any) -> None:
-    """Bring the stack to AWS: plan, ask, create and change, wait.
+def command(
+    ctx: typer.Context,
+    *,
+    file: Annotated[str, argument("[PLAN]", "A file that `plan --out` wrote.")] = "",
+    format: Annotated[str, format_option("the plan and the result")] = "text",
+    verify_only: Annotated[bool, option("--verify", panel=Panel.DEPLOYMENT,
+        help="Only check images, secrets, roles, subnets and ports.")] = False,
+    push: Annotated[bool, option("--push", panel=Panel.IMAGES,
+        help="Build and push images that have changed first, as push does.")] = False,
+    out: Annotated[str, option("--out", panel=Panel.OUTPUT, metavar="FILE", help="Save the plan, and change nothing.")] = "",
+) -> None:  # fmt: skip
+    """Deploy the stack to AWS: plan, ask, create and change, wait.
 
     PLAN is a file that `plan --out` wrote: it is carried out without asking, if nothing has moved since.
     """
+    as_json = format == "json"
     if file:
-        if values["push"]:
-            raise click.UsageError("--push does not go with a saved plan: push first, then plan.")
-        _apply_saved(ctx, file, values)
+        if push:
+            raise click.UsageError("--push cannot be combined with a saved plan: push first, then plan.")
+        _apply_saved(ctx, file, as_json=as_json)
         return
-    if values["push"]:
-        push_images(ctx, flags_of(values), push_options(ctx, values))
-    from compose2fargate import deploying
-
-    prepared = deploying.prepare(
-        load_options(ctx), flags_of(values), target_of(ctx, values), stdin=standard_input()
-    )
-    Console.of(ctx).report(worth_saying(prepared.diagnostics))
-    deploy(ctx, prepared, values)
+    if push:
+        push_images(ctx, chosen_settings(ctx), push_options(ctx))
+    prepared = prepare(ctx)
+    report_news(ctx, prepared)
+    deploy(ctx, prepared, as_json=as_json, verify_only=verify_only, out=out)
 
 
-def deploy(ctx: click.Context, prepared: Any, values: dict[str, Any]) -> None:
+def deploy(
+    ctx: click.Context, prepared: Any, *, as_json: bool = False, verify_only: bool = False, out: str = ""
+) -> None:
     """Check, plan, ask and carry out; ends with the exit code."""
-    from compose2fargate import deploying
+    from compose2fargate.workflows import deploying
 
-    console, choices = Console.of(ctx), choices_of(values)
-    if values.get("verify_only") or values["verify_first"]:
+    console, choices = Console.of(ctx), choices_of(ctx)
+    if verify_only or chosen(ctx).get("verify_first", True):
         found = deploying.check_first(prepared)
-        console.report(found if values.get("verify_only") else worth_saying(found))
+        console.report(found if verify_only else worth_saying(found))
         if has_errors(found):
             ctx.exit(FINDINGS)
-    if values.get("verify_only"):
+    if verify_only:
         console.say("everything that could be checked is there")
         return
     planned = deploying.plan(prepared, choices)
     console.report(planned.diagnostics)
-    if values.get("out"):
-        deploying.save(values["out"], prepared, planned, choices)
-        console.say(f"saved: compose2fargate apply {values['out']} carries it out")
+    if out:
+        deploying.save(out, prepared, planned, choices)
+        console.say(f"saved: compose2fargate apply {out} carries it out")
         return
-    console.say(deploying.as_text(planned, paint=painted(console)).rstrip("\n"))
+    show_plan(ctx, planned)
     if has_errors(planned.diagnostics):
         ctx.exit(FINDINGS)
-    if planned.pending and not confirm("Do this?", yes=values["yes"]):
+    if planned.pending and not confirm(ctx, "Do this?"):
         console.say("nothing was changed")
         ctx.exit(FINDINGS)
-    _carry_out(ctx, prepared, planned, values)
+    _carry_out(ctx, prepared, planned, as_json=as_json)
 
 
-def _apply_saved(ctx: click.Context, file: str, values: dict[str, Any]) -> None:
-    from compose2fargate import deploying
+def _apply_saved(ctx: click.Context, file: str, *, as_json: bool) -> None:
     from compose2fargate.cli.deploy_options import BANNER
+    from compose2fargate.workflows import deploying
 
     console = Console.of(ctx)
     prepared, planned, moved = deploying.prepare_saved(file, os.environ)
@@ -111,30 +122,34 @@ def _apply_saved(ctx: click.Context, file: str, values: dict[str, Any]) -> None:
     if moved is not None:
         console.report([moved])
         ctx.exit(FINDINGS)
-    console.say(deploying.as_text(planned, paint=painted(console)).rstrip("\n"))
+    console.say(deploying.plan_as_text(planned, paint=painted(console)).rstrip("\n"))
     if has_errors(planned.diagnostics):
         console.report(planned.diagnostics)
         ctx.exit(FINDINGS)
-    _carry_out(ctx, prepared, planned, values)
+    _carry_out(ctx, prepared, planned, as_json=as_json)
 
 
-def _carry_out(ctx: click.Context, prepared: Any, planned: Any, values: dict[str, Any]) -> None:
-    from compose2fargate import deploying
+def _carry_out(ctx: click.Context, prepared: Any, planned: Any, *, as_json: bool) -> None:
     from compose2fargate.cli.progress import conclude, progress_for
+    from compose2fargate.workflows import deploying
 
     console = Console.of(ctx)
-    options = deploying.Options(
-        adopt=values["adopt"],
-        wait=values["wait"],
-        timeout=values["timeout"],
-        keep_revisions=values["keep_revisions"] or 0,
-    )
     stop_like_ctrl_c()
-    result = deploying.apply(prepared, planned, options, progress_for(console))
+    result = deploying.apply(prepared, planned, execution_of(ctx), progress_for(console))
     if planned.pending:
         conclude(console, result, "done")
-    if values["format"] == "json":
-        write(json.dumps(as_document(planned, result), indent=2, ensure_ascii=False) + "\n")
+    if prepared.target.sandbox:
+        say_untried(console, prepared)
+        if result.failures:
+            end_scripts(console, prepared.target.sandbox, "has happened")
+    verdict = applied_verdict(ctx, prepared, planned, result)
+    if as_json:
+        from compose2fargate.workflows.verdict import verdict_as_json
+
+        document = {**as_document(planned, result), "verdict": verdict_as_json(verdict)}
+        write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    else:
+        say_verdict(console, verdict)
     ctx.exit(result.exit_code)
 
 
@@ -149,7 +164,7 @@ def stop_like_ctrl_c() -> None:
 
 def as_document(planned: Any, result: Any) -> dict[str, Any]:
     """Give plan and result as plain JSON."""
-    from compose2fargate import deploying
+    from compose2fargate.workflows import deploying
 
     outcomes = [
         {
@@ -172,7 +187,7 @@ def as_document(planned: Any, result: Any) -> dict[str, Any]:
         for f in result.failures
     ]
     return {
-        "plan": deploying.as_json(planned),
+        "plan": deploying.plan_as_json(planned),
         "outcomes": outcomes,
         "failures": failures,
         "problems": [{"code": d.code, "message": d.message, "hint": d.hint} for d in result.diagnostics],

@@ -2,67 +2,126 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import click
+import typer
+from click.core import ParameterSource
 
 from compose2fargate import api
-from compose2fargate.cli.console import standard_input, write
+from compose2fargate.cli.commands import argument, option
+from compose2fargate.cli.commands import command as make_command
+from compose2fargate.cli.completion import regions
+from compose2fargate.cli.console import Console, standard_input, write
 from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, chosen, format_option, load_options
+from compose2fargate.cli.verdicts import judge, say_verdict
+from compose2fargate.settings import Panel
+
+if TYPE_CHECKING:
+    from compose2fargate.sync.check_result import FolderState
+    from compose2fargate.workflows.verdict import Verdict
 
 FORMATS: Final = ("text", "json", "github", "sarif", "junit", "markdown")
 
-_OPTIONS = (
-    click.Argument(["folders"], nargs=-1, metavar="[DIR]..."),
-    format_option("the report on stdout", *FORMATS),
-    click.Option(["--diff/--no-diff"], default=True, help="Show the differences of the files, too (default)."),
-    click.Option(["--fix"], is_flag=True, help="Write anew what is out of sync; 0 when everything is in sync then."),
-    click.Option(["--force"], is_flag=True, help="With --fix, replace files that were edited by hand, too."),
-    click.Option(["--live"], is_flag=True, help="Compare with what is registered in AWS, too; needs credentials."),
-    click.Option(["--region"], metavar="REGION", help="With --live, the region (default: the recorded one)."),
-    click.Option(["--aws-profile"], metavar="NAME", help="With --live, the profile of the AWS configuration."),
-)  # fmt: skip
 
-
-@click.command("check", params=[*_OPTIONS, *OUTPUT_OPTIONS])
-@click.pass_context
-def command(ctx: click.Context, /, folders: tuple[str, ...], format: str, **values: Any) -> None:  # noqa: A002 - the option's name
+@make_command(
+    "check",
+    *OUTPUT_OPTIONS,
+    examples=(
+        "compose2fargate check                      # every folder below this one",
+        "compose2fargate check fargate/json --fix",
+        "compose2fargate check --format github      # for a workflow",
+        "compose2fargate check --live               # AWS, too",
+    ),
+)
+def command(
+    ctx: typer.Context,
+    *,
+    folders: Annotated[list[str] | None, argument("[DIR]...", "Folders that convert wrote, or above such folders.")] = None,
+    format: Annotated[str, format_option("the report on stdout", *FORMATS)] = FORMATS[0],
+    diff: Annotated[bool, option("--diff/--no-diff", panel=Panel.OUTPUT,
+        help="Show the differences of the files, too (default, but with --quiet).")] = True,
+    fix: Annotated[bool, option("--fix", panel=Panel.OUTPUT,
+        help="Rewrite what is out of sync; exit with 0 when everything is in sync then.")] = False,
+    force: Annotated[bool, option("--force", panel=Panel.OUTPUT, help="With --fix, replace files that were edited by hand, too.")] = False,
+    live: Annotated[bool, option("--live", panel=Panel.DEPLOYMENT,
+        help="Compare with what is registered in AWS, too; needs credentials.")] = False,
+    region: Annotated[str, option("--region", panel=Panel.DEPLOYMENT, metavar="REGION",
+        help="With --live, the region (default: the recorded one).", autocompletion=regions)] = "",
+    aws_profile: Annotated[str, option("--aws-profile", panel=Panel.DEPLOYMENT, metavar="NAME",
+        help="With --live, the profile of the AWS configuration.")] = "",
+) -> None:  # fmt: skip
     """Compare generated files with their compose files.
 
     DIR is a folder that convert wrote, or one above such folders; without it, all of them in and below the current
     directory are checked. What is needed to generate them again stands in each folder's compose2fargate.json.
     Nothing is written, except with --fix.
 
-    Exit code: 0 in sync, 1 out of sync, 2 when a folder cannot be checked or files of it are missing.
+    Exit code: 0 in sync, 1 out of sync (a file that is missing, too), 2 when a folder cannot be judged.
     """
     _refuse_compose_options(ctx)
-    if values["force"] and not values["fix"]:
-        raise click.UsageError("--force goes with --fix.")
-    if (values["region"] or values["aws_profile"]) and not values["live"]:
-        raise click.UsageError("--region and --aws-profile go with --live.")
-    surroundings = load_options(ctx)
-    options = api.CheckOptions(
-        fix=values["fix"],
-        force=values["force"],
-        live=values["live"],
-        region=values["region"] or "",
-        profile=values["aws_profile"] or "",
-    )
-    states = [
-        api.check(
-            folder,
-            options,
-            environment=surroundings.environment,
-            cwd=surroundings.cwd,
-            stdin=standard_input(),
-        )
-        for folder in api.find_folders(folders, surroundings.cwd)
-    ]
+    if force and not fix:
+        raise click.UsageError("--force requires --fix.")
+    if (region or aws_profile) and not live:
+        raise click.UsageError("--region and --aws-profile require --live.")
+    options = api.CheckOptions(fix=fix, force=force, live=live, region=region, profile=aws_profile)
+    states = _states(ctx, tuple(folders or ()), options)
     status = max(state.status for state in states)
-    from compose2fargate.report_check import FORMATS as RENDERERS
+    from compose2fargate.diagnostics.check_report import FORMATS as RENDERERS
 
-    write(RENDERERS[format](states, diffs=values["diff"], quiet=bool(chosen(ctx).get("quiet"))))
+    quiet = bool(chosen(ctx).get("quiet"))
+    verdicts = {} if quiet else {s.folder: _verdict(ctx, s) for s in states if s.made_from is not None}
+    if format == "json":
+        from compose2fargate.workflows.verdict import verdict_as_json
+
+        judged = {folder: verdict_as_json(verdict) for folder, verdict in verdicts.items()}
+        states = [state._replace(verdict=judged.get(state.folder, {})) for state in states]
+    # A report for people and for logs shows no diff with --quiet, unless somebody asks for both.
+    by_default = ctx.get_parameter_source("diff") is ParameterSource.DEFAULT
+    hushed = quiet and by_default and format in ("text", "github")
+    write(RENDERERS[format](states, diffs=diff and not hushed, quiet=quiet))
+    if format == FORMATS[0]:
+        _say(Console.of(ctx), verdicts)
     ctx.exit(status)
+
+
+def _say(console: Console, verdicts: Mapping[str, Verdict]) -> None:
+    """Print the verdict of a folder; of several, a line for each with what is to do next."""
+    if len(verdicts) == 1:
+        say_verdict(console, *verdicts.values())
+        return
+    for folder, verdict in verdicts.items():
+        for step in verdict.then:
+            console.say(f"{folder}: next {step.command}")
+
+
+def _verdict(ctx: click.Context, state: FolderState) -> Verdict:
+    """Judge the stack of a folder: what is there to do next is to write its files anew, or to deploy them."""
+    import os
+    import shlex
+
+    from compose2fargate.workflows.kept_options import recorded_options
+    from compose2fargate.workflows.verdict import TEMPLATE, deploy_command
+
+    translated: Any = state.made_from
+    theirs = " --force" if state.replaces_edits else ""
+    fix = f"compose2fargate check --fix {shlex.quote(state.folder)}{theirs}"
+    good = (state.fixed or not state.different) and not state.problems
+    template = os.path.join(state.folder, TEMPLATE)
+    size = os.path.getsize(template) if os.path.isfile(template) else 0
+    then = deploy_command(state.target, state.folder, translated, size) if good else fix
+    options = recorded_options(state.recorded, state.folder, os.getcwd()) if state.recorded else ""
+    found = (*translated.diagnostics, *state.problems)
+    return judge(ctx, translated, found, [(then, "")] if then else [], options=options)
+
+
+def _states(ctx: click.Context, folders: tuple[str, ...], options: api.CheckOptions) -> list[FolderState]:
+    around = load_options(ctx)
+    return [
+        api.check(folder, options, environment=around.environment, cwd=around.cwd, stdin=standard_input())
+        for folder in api.find_folders(folders, around.cwd)
+    ]
 
 
 def _refuse_compose_options(ctx: click.Context) -> None:
@@ -70,6 +129,6 @@ def _refuse_compose_options(ctx: click.Context) -> None:
     if given:
         flag = given[0].opts[-1]
         raise click.UsageError(
-            f"{flag} does not go with check: each folder's manifest says what it was made from. "
+            f"{flag} cannot be used with check: each folder's manifest records what it was made from. "
             f"Use it with convert."
         )

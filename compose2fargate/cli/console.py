@@ -1,4 +1,7 @@
-"""What goes to the terminal: data to stdout, diagnostics to stderr."""
+"""What goes to the terminal: data to stdout, diagnostics to stderr.
+
+Everything that is printed passes through `write`, `write_exact` or `complain`; a test holds all other modules to it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ import click
 
 from compose2fargate.cli.options import chosen
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
+from compose2fargate.disk.reading import read_bytes
+from compose2fargate.text.escaping import inert, one_line
 
 _LARGEST_SOURCE: Final = 16_000_000
 
@@ -22,6 +27,7 @@ class Console(NamedTuple):
     color: bool
     quiet: bool
     format: str
+    notes: bool = False
 
     @classmethod
     def of(cls, ctx: click.Context) -> Console:
@@ -32,23 +38,33 @@ class Console(NamedTuple):
             color=_terminal_has_color() if color is None else color,
             quiet=options.get("quiet", False),
             format=options.get("diagnostics", "text"),
+            notes=options.get("notes", False),
         )
 
     def report(self, diagnostics: Iterable[Diagnostic]) -> None:
-        """Print `diagnostics` to stderr; with `--quiet` the errors only."""
-        from compose2fargate.report import RENDERERS
-
+        """Print `diagnostics` to stderr; notes with `--notes` only, and with `--quiet` nothing but errors."""
         shown = [d for d in diagnostics if not self.quiet or d.severity is Severity.ERROR]
-        _complain(RENDERERS[self.format](shown, read_source, color=self.color))
+        if not shown and self.format == "text":
+            return
+        from compose2fargate.diagnostics.text_report import RENDERERS
+
+        complain(RENDERERS[self.format](shown, read_source, color=self.color, notes=self.notes))
 
     def say(self, line: str) -> None:
         """Print a line about what was done; nothing with `--quiet`, or where stderr is to hold one JSON document."""
         if not self.quiet and self.format == "text":
-            _complain(f"{line}\n")
+            complain(f"{line}\n")
 
 
 def write(text: str) -> None:
-    """Write data to stdout: the same UTF-8 bytes on every platform and in every locale.
+    """Write text or JSON to stdout, inert: see `escaping.inert`."""
+    write_exact(inert(text))
+
+
+def write_exact(text: str) -> None:
+    """Write to stdout what has to arrive as it is: the same UTF-8 bytes on every platform and in every locale.
+
+    That is what a program reads (the model of `config`, a script), and what somebody asks for unchanged.
 
     Raises:
         BrokenPipeError: The reader has closed its end.
@@ -77,16 +93,21 @@ def silence(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _complain(text: str) -> None:
+def complain(text: str) -> None:
+    """Write to stderr, inert."""
     try:
-        sys.stderr.write(text)
+        sys.stderr.write(inert(text))
         sys.stderr.flush()
     except BrokenPipeError:  # `2>&1 | head`: what is asked for is done all the same
         silence(sys.stderr)
 
 
 def table(rows: Sequence[Sequence[str]], *, narrowest: int = 0) -> str:
-    """Lay `rows` out in columns, three blanks apart and at least `narrowest` wide; the last is as wide as it is."""
+    """Lay `rows` out in columns, three blanks apart and at least `narrowest` wide; the last is as wide as it is.
+
+    A row is a line whatever its cells hold.
+    """
+    rows = [tuple(map(one_line, row)) for row in rows]
     widths = [max(narrowest, 3 + max(map(len, column))) for column in zip(*rows, strict=True)]
     widths[-1] = 0
     return "".join("".join(map(str.ljust, row, widths)) + "\n" for row in rows)
@@ -100,13 +121,13 @@ def standard_input() -> TextIO:
 
 
 def read_source(file: str) -> str | None:
-    """Read a source file to show a line of it; None for what is not a regular file (a pipe can be read once only)."""
+    """Read a source file to show a line of it; None for what is no regular file.
+
+    A pipe can be read once only, and a finding about a link is not to show where that leads.
+    """
     try:
-        if not os.path.isfile(file) or os.path.getsize(file) > _LARGEST_SOURCE:
-            return None
-        with open(file, encoding="utf-8", errors="replace", newline="") as stream:
-            return stream.read()
-    except OSError:
+        return read_bytes(file, _LARGEST_SOURCE, follow=False).decode("utf-8", "replace")
+    except (OSError, ValueError):
         return None
 
 

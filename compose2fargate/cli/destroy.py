@@ -3,60 +3,101 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
 
-import click
+import typer
 
 from compose2fargate.cli.apply import FINDINGS, as_document, stop_like_ctrl_c
-from compose2fargate.cli.console import Console, standard_input, write
-from compose2fargate.cli.deploy_options import (
-    TARGET_OPTIONS,
+from compose2fargate.cli.commands import command as make_command
+from compose2fargate.cli.commands import option
+from compose2fargate.cli.console import Console, write
+from compose2fargate.cli.deploy_options import TARGET_OPTIONS, YES_OPTION, confirm_by_name, prepare, show_plan
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, chosen, format_option
+from compose2fargate.cli.sandbox_notes import end_scripts
+from compose2fargate.cli.settings_options import OF_THE_STACK, settings_options
+from compose2fargate.settings import Panel
+from compose2fargate.text.escaping import one_line
+
+
+@make_command(
+    "destroy",
     YES_OPTION,
-    confirm,
-    flags_of,
-    painted,
-    target_of,
+    *TARGET_OPTIONS,
+    *settings_options(OF_THE_STACK),
+    *COMPOSE_OPTIONS,
+    *OUTPUT_OPTIONS,
+    examples=(
+        "compose2fargate destroy",
+        "compose2fargate destroy --environment preview-12 --yes",
+        "compose2fargate destroy --volumes --images    # data too",
+    ),
 )
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option, load_options
-from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
+def command(
+    ctx: typer.Context,
+    *,
+    format: Annotated[str, format_option("the plan and the result")] = "text",
+    volumes: Annotated[bool, option("--volumes", panel=Panel.STORAGE, help="Delete file systems too, with all that is on them.")] = False,
+    images: Annotated[bool, option("--images", panel=Panel.IMAGES, help="Delete image repositories too, with their images.")] = False,
+    keep_secrets: Annotated[bool, option("--keep-secrets", panel=Panel.SECRETS, help="Keep the secrets.")] = False,
+) -> None:  # fmt: skip
+    """Delete everything that was created for the stack, in whatever state it is.
 
-_OPTIONS = (
-    YES_OPTION,
-    format_option("the plan and the result"),
-    click.Option(["--volumes"], is_flag=True, help="Delete file systems too, with all that is on them."),
-    click.Option(["--images"], is_flag=True, help="Delete image repositories too, with their images."),
-    click.Option(["--keep-secrets"], is_flag=True, help="Keep the secrets."),
-)  # fmt: skip
-
-
-@click.command(
-    "destroy", params=[*_OPTIONS, *TARGET_OPTIONS, *SETTINGS_OPTIONS, *COMPOSE_OPTIONS, *OUTPUT_OPTIONS]
-)
-@click.pass_context
-def command(ctx: click.Context, /, **values: Any) -> None:
-    """Delete everything that was made for the stack, in whatever state it is.
-
-    File systems and image repositories stay unless you ask. Secrets of Secrets Manager can be taken back for a week.
+    It asks for the stack's name. File systems and image repositories stay unless you ask. Secrets of Secrets Manager can be taken
+    back for a week.
     """
-    from compose2fargate import deploying
     from compose2fargate.cli.progress import conclude, progress_for
+    from compose2fargate.workflows import deploying
 
     console = Console.of(ctx)
-    prepared = deploying.prepare(
-        load_options(ctx), flags_of(values), target_of(ctx, values), stdin=standard_input(), strict=False
-    )
-    choices = deploying.Choices(
-        volumes=values["volumes"], images=values["images"], secrets=not values["keep_secrets"]
-    )
-    prepared, planned = deploying.plan_destruction(prepared, choices)
-    console.say(deploying.as_text(planned, paint=painted(console)).rstrip("\n"))
-    if planned.pending and not confirm("Delete all of this?", yes=values["yes"]):
+    choices = deploying.PlanOptions(volumes=volumes, images=images, secrets=not keep_secrets)
+    prepared, planned = deploying.plan_destruction(prepare(ctx, strict=False), choices)
+    stack = prepared.deployment.stack.name
+    where = "in the sandbox" if prepared.deployment.sandbox else f"in account {planned.account}"
+    show_plan(ctx, planned, f"stack {stack} {where}, region {planned.region}")
+    if planned.pending and not confirm_by_name(ctx, stack):
         console.say("nothing was deleted")
         ctx.exit(FINDINGS)
     stop_like_ctrl_c()
     result = deploying.destroy(prepared, planned, progress_for(console))
     if planned.pending:
         conclude(console, result, "deleted")
-    if values["format"] == "json":
+    if prepared.target.sandbox:
+        end_scripts(console, prepared.target.sandbox, "ends with the stack")
+    _say_what_stays(ctx, deploying.what_stays(planned))
+    if format == "json":
         write(json.dumps(as_document(planned, result), indent=2, ensure_ascii=False) + "\n")
     ctx.exit(result.exit_code)
+
+
+def _say_what_stays(ctx: typer.Context, kept: Sequence[Any]) -> None:
+    """Say what is left, what it costs, and how it goes too."""
+    if not kept:
+        return
+    console = Console.of(ctx)
+    console.say("what stays:")
+    for one in kept:
+        console.say(f"  {one_line(one.title)}: {one.cost}")
+    options = dict.fromkeys(one.option for one in kept if one.option)
+    if options:
+        console.say(f"to delete that too: {' '.join((*_same_stack(ctx), *options))}")
+
+
+def _same_stack(ctx: typer.Context) -> Iterator[str]:
+    """Give the words of a command that means the same stack."""
+    yield "compose2fargate destroy"
+    values = chosen(ctx)
+    flags = {
+        "files": "-f",
+        "project_name": "-p",
+        "project_directory": "--project-directory",
+        "profile": "--aws-profile",
+    }
+    flags |= {f"setting_{name}": f"--{name}" for name in ("environment", "region", "cluster")}
+    for name, flag in flags.items():
+        given = values.get(name) or ()
+        for value in (given,) if isinstance(given, str) else given:
+            yield f"{flag} {shlex.quote(value)}"
+    if values.get("sandbox"):
+        yield "--sandbox"

@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
-import click
+import typer
 
-from compose2fargate.cli.console import standard_input
-from compose2fargate.cli.deploy_options import TARGET_OPTIONS, flags_of, target_of
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, load_options
-from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
-
-_OPTIONS = (
-    click.Argument(["service"]),
-    click.Argument(["command"], nargs=-1, required=True, metavar="-- COMMAND..."),
-    click.Option(["--task"], default="", metavar="ID", help="This task, by the beginning of its id (default: the newest)."),
-    click.Option(["--container"], default="", metavar="NAME", help="This container (default: the service's own)."),
-)  # fmt: skip
+from compose2fargate.cli.commands import argument, option
+from compose2fargate.cli.commands import command as make_command
+from compose2fargate.cli.completion import services
+from compose2fargate.cli.deploy_options import TARGET_OPTIONS, prepare
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS
+from compose2fargate.cli.settings_options import OF_THE_STACK, settings_options
+from compose2fargate.settings import Panel
 
 
-@click.command(
-    "exec", params=[*_OPTIONS, *TARGET_OPTIONS, *SETTINGS_OPTIONS, *COMPOSE_OPTIONS, *OUTPUT_OPTIONS]
+@make_command(
+    "exec",
+    *TARGET_OPTIONS,
+    *settings_options(OF_THE_STACK),
+    *COMPOSE_OPTIONS,
+    *OUTPUT_OPTIONS,
+    examples=(
+        "compose2fargate exec web -- sh",
+        "compose2fargate exec web --task 4f1c -- cat /proc/1/status",
+    ),
 )
-@click.pass_context
-def command(ctx: click.Context, /, service: str, command: tuple[str, ...], **values: Any) -> None:
-    """Execute a command in a running container, on this terminal.
+def command(
+    ctx: typer.Context,
+    *,
+    service: Annotated[str, argument("SERVICE", "A service, job or sidecar of the compose file.", autocompletion=services)],
+    command: Annotated[list[str], argument("-- COMMAND...", "The command, with its arguments.")],
+    task: Annotated[str, option("--task", panel=Panel.DEPLOYMENT, metavar="ID",
+        help="The task, by the beginning of its id (default: the newest).")] = "",
+    container: Annotated[str, option("--container", panel=Panel.DEPLOYMENT, metavar="NAME",
+        help="The container (default: the service's own).")] = "",
+) -> None:  # fmt: skip
+    """Run a command in a running container, on this terminal.
 
     SERVICE is a service, job or sidecar of the compose file with `x-fargate: {exec: true}`. The session manager plugin has
     to be installed. The exit code is the session's: AWS does not hand on that of the command.
-
-    compose2fargate exec web -- sh
     """
-    from compose2fargate import deploying, operating
+    from compose2fargate.workflows import operating
 
-    prepared = deploying.prepare(
-        load_options(ctx), flags_of(values), target_of(ctx, values), stdin=standard_input(), strict=False
+    ctx.exit(
+        operating.execute(prepare(ctx, strict=False), service, tuple(command), task=task, container=container)
     )
-    options = {"task": values["task"], "container": values["container"]}
-    ctx.exit(operating.execute(prepared, service, command, **options))

@@ -8,62 +8,122 @@ import sys
 import time
 from collections.abc import Iterable
 from datetime import datetime, timezone
-from typing import Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import click
+import typer
 
-from compose2fargate.cli.console import Console, standard_input, write
-from compose2fargate.cli.deploy_options import TARGET_OPTIONS, flags_of, target_of
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, chosen, load_options, shared
-from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
+from compose2fargate.cli.commands import argument, option
+from compose2fargate.cli.commands import command as make_command
+from compose2fargate.cli.completion import services as complete_services
+from compose2fargate.cli.console import Console, write, write_exact
+from compose2fargate.cli.deploy_options import TARGET_OPTIONS, prepare
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, chosen, shared
+from compose2fargate.cli.settings_options import OF_THE_STACK, settings_options
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
+from compose2fargate.settings import Panel
+from compose2fargate.text.escaping import paint
 
 DEFAULT_SINCE: Final = "1h"
 POLL_SECONDS: Final = 2.0
 
-_OPTIONS = (
-    click.Argument(["services"], nargs=-1, metavar="[SERVICE]..."),
-    click.Option(["-f", "--follow"], is_flag=True, help="Go on with what is written from now on, until Ctrl-C."),
-    click.Option(["--since"], metavar="TIME", help=f"From when on: 10m, 2h30m, 3d, or 2030-01-31T12:00:00Z (default: {DEFAULT_SINCE})."),
-    click.Option(["-n", "--tail"], type=click.IntRange(0), metavar="N", help="The last N lines of each; without --since of any age."),
-    click.Option(["-t", "--timestamps"], is_flag=True, help="Show when each line was written, in UTC."),
-    click.Option(["--tasks"], is_flag=True, help="Show which task wrote each line."),
-    click.Option(["--no-log-prefix"], is_flag=True, help="Leave out the name of the service."),
-)  # fmt: skip
-
-
-_COMPOSE = (
-    shared("files", "--file", multiple=True, metavar="FILE", help="Compose file; - is stdin; repeatable."),
+_COMPOSE: Final = (
+    shared(
+        "files",
+        "--file",
+        panel=Panel.PROJECT,
+        multiple=True,
+        metavar="FILE",
+        help="Compose file; - is stdin; repeatable.",
+    ),
     *(option for option in COMPOSE_OPTIONS if option.name != "files"),
 )
 """The compose options without `-f`, which follows a log as it does with docker compose."""
 
 
-@click.command("logs", params=[*_OPTIONS, *TARGET_OPTIONS, *SETTINGS_OPTIONS, *_COMPOSE, *OUTPUT_OPTIONS])
-@click.pass_context
-def command(ctx: click.Context, /, services: tuple[str, ...], **values: Any) -> None:
-    """Show what services and jobs write, interleaved by time.
+class Look(NamedTuple):
+    """How lines are shown."""
+
+    prefix: bool = True
+    times: bool = False
+    tasks: bool = False
+    raw: bool = False
+
+
+@make_command(
+    "logs",
+    *TARGET_OPTIONS,
+    *settings_options(OF_THE_STACK),
+    *_COMPOSE,
+    *OUTPUT_OPTIONS,
+    examples=(
+        "compose2fargate logs -f web",
+        "compose2fargate logs --since 2h30m --timestamps",
+        "compose2fargate logs -n 20 --tasks web worker",
+    ),
+)
+def command(
+    ctx: typer.Context,
+    *,
+    services: Annotated[list[str] | None, argument("[SERVICE]...", "Names of the compose file.", autocompletion=complete_services)] = None,
+    follow: Annotated[bool, option("-f", "--follow", panel=Panel.OUTPUT,
+        help="Follow the log until Ctrl-C.")] = False,
+    since: Annotated[str | None, option("--since", panel=Panel.OUTPUT, metavar="TIME",
+        help=f"From when on: 10m, 2h30m, 3d, or 2030-01-31T12:00:00Z (default: {DEFAULT_SINCE}).")] = None,
+    tail: Annotated[str | None, option("-n", "--tail", panel=Panel.OUTPUT, metavar="N",
+        help="The last N lines of each, or all; without --since of any age.")] = None,
+    timestamps: Annotated[bool, option("-t", "--timestamps", panel=Panel.DISPLAY, help="Show when each line was written, in UTC.")] = False,
+    tasks: Annotated[bool, option("--tasks", panel=Panel.DISPLAY, help="Show which task wrote each line.")] = False,
+    no_log_prefix: Annotated[bool, option("--no-log-prefix", panel=Panel.DISPLAY, help="Leave out the name of the service.")] = False,
+    raw: Annotated[bool, option("--raw", panel=Panel.DISPLAY,
+        help="Pass control characters and colours on to the terminal, as they were written.")] = False,
+) -> None:  # fmt: skip
+    """Show the logs of services and jobs, interleaved by time.
 
     SERVICE is a name of the compose file, sidecars too; none means all. As with docker compose, -f means --follow after
     `logs`, and --file before it.
     """
-    from compose2fargate import deploying, operating
+    from compose2fargate.workflows import operating
 
     console = Console.of(ctx)
-    since = None if values["since"] is None else moment(values["since"], _now())
-    prepared = deploying.prepare(
-        load_options(ctx), flags_of(values), target_of(ctx, values), stdin=standard_input(), strict=False
-    )
-    log = operating.Log(prepared, services)
-    begin = moment(DEFAULT_SINCE, _now()) if since is None else since
-    show = Printer(log.services, values, color=_has_color(ctx))
-    lines = log.poll(begin) if values["tail"] is None else log.tail(values["tail"], since or 0)
+    given = None if since is None else moment(since, _now())
+    count = _count(tail)
+    _refuse_files(services or ())
+    prepared = prepare(ctx, strict=False)
+    log = operating.ServiceLogs(prepared, tuple(services or ()))
+    begin = moment(DEFAULT_SINCE, _now()) if given is None else given
+    look = Look(prefix=not no_log_prefix, times=timestamps, tasks=tasks, raw=raw)
+    show = Printer(log.services, look, color=_has_color(ctx))
+    if tail == _ALL and given is None:
+        begin = 0
+    lines = log.poll(begin) if count is None else log.tail(count, given or 0)
     show.lines(lines)
-    if not lines and not values["follow"]:
+    if not lines and not follow:
         console.say(f"nothing was written since {_spelled(begin)}: --since 3d looks further back")
-    while values["follow"]:
+    while follow:
         time.sleep(POLL_SECONDS)
         show.lines(log.poll())
+
+
+_ALL: Final = "all"
+
+
+def _count(tail: str | None) -> int | None:
+    """Read how many lines are asked for; None for all."""
+    if tail is None or tail == _ALL:
+        return None
+    if not re.fullmatch("[0-9]{1,9}", tail):
+        raise click.BadParameter(f"{tail!r} is neither a number nor all.", param_hint="'-n' / '--tail'")
+    return int(tail)
+
+
+def _refuse_files(services: Iterable[str]) -> None:
+    """Refuse a compose file where services are named: `-f` means another thing before the command."""
+    for name in services:
+        if name.endswith((".yaml", ".yml")):
+            raise click.UsageError(
+                f"{name} is not a service: -f after logs follows the log. The file is --file {name}, or -f {name} before logs."
+            )
 
 
 def _now() -> datetime:
@@ -89,8 +149,8 @@ def moment(text: str, now: datetime) -> int:
             Diagnostic(
                 "C2F491",
                 Severity.ERROR,
-                f"--since {text} is no time",
-                hint="--since 10m, 2h30m, 3d, or 2030-01-31T12:00:00Z",
+                f"--since {text} is not a time",
+                hint="use --since 10m, 2h30m, 3d, or 2030-01-31T12:00:00Z",
             )
         ) from None
     return int((at if at.tzinfo else at.replace(tzinfo=timezone.utc)).timestamp() * 1000)
@@ -108,43 +168,42 @@ def _has_color(ctx: click.Context) -> bool:
 
 
 _COLOURS: Final = (
-    "cyan",
-    "yellow",
-    "green",
-    "magenta",
-    "blue",
-    "bright_cyan",
-    "bright_yellow",
-    "bright_green",
+    "36",
+    "33",
+    "32",
+    "35",
+    "34",
+    "96",
+    "93",
+    "92",
 )
 
 
 class Printer:
     """Prints lines behind the names of their services, each service in a colour of its own."""
 
-    def __init__(self, services: Iterable[str], values: dict[str, Any], *, color: bool) -> None:
+    def __init__(self, services: Iterable[str], look: Look = Look(), *, color: bool) -> None:  # noqa: B008 - frozen
         names = list(dict.fromkeys(services))
         self._width = max(map(len, names), default=0)
         self._colours = {name: _COLOURS[index % len(_COLOURS)] for index, name in enumerate(names)}
         self._color = color
-        self._prefix = not values.get("no_log_prefix")
-        self._times, self._tasks = values.get("timestamps"), values.get("tasks")
+        self._look = look
 
     def lines(self, lines: Iterable[Any]) -> None:
         """Print lines at once, so that those of a moment are not torn apart."""
         text = "".join(f"{self._line(line)}\n" for line in lines)
         if text:
-            write(text)
+            (write_exact if self._look.raw else write)(text)
 
     def _line(self, line: Any) -> str:
         prefix = ""
-        if self._prefix:
-            name = line.service + (f"/{line.task[:8]}" if self._tasks else "")
+        if self._look.prefix:
+            name = line.service + (f"/{line.task[:8]}" if self._look.tasks else "")
             prefix = f"{name.ljust(self._width)}  | "
-            if self._color:
-                prefix = click.style(prefix, fg=self._colours.get(line.service))
-        when = f"{_stamp(line.at)} " if self._times else ""
-        return f"{prefix}{when}{line.text}"
+            if self._color and not self._look.raw:
+                prefix = paint(self._colours.get(line.service, "0"), prefix)
+        when = f"{_stamp(line.at)} " if self._look.times else ""
+        return f"{prefix}{when}{line.text if self._look.raw else line.text.rstrip(chr(13))}"
 
 
 def _stamp(milliseconds: int) -> str:

@@ -8,14 +8,17 @@ replaced by the later one.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
+from typer.core import TyperOption
 
+from compose2fargate.cli.commands import option
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
+from compose2fargate.settings import Panel
+from compose2fargate.text.lazy_patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from compose2fargate.compose.loader import LoadOptions
@@ -24,20 +27,25 @@ _CHOSEN: Final = "compose2fargate.chosen"
 _TAKEN_BACK: Final = "compose2fargate.taken_back"
 
 
-def format_option(what: str, *choices: str) -> click.Option:
-    """Give `--format` for `what` a command prints; the first of `choices` is the default."""
+def format_option(what: str, *choices: str) -> Any:
+    """Declare `--format` for `what` a command prints, in `Annotated`; the first of `choices` is the default."""
     given = choices or ("text", "json")
-    return click.Option(
-        ["--format"],
-        type=click.Choice(given),
-        default=given[0],
+    return option(
+        "--format",
+        panel=Panel.OUTPUT,
         help=f"Format of {what} (default: {given[0]}).",
+        click_type=click.Choice(given),
     )
 
 
 def chosen(ctx: click.Context) -> Mapping[str, Any]:
     """Give the values of the shared options that the user has set, by parameter name."""
     return _values(ctx)
+
+
+def choose(ctx: click.Context, values: Mapping[str, Any]) -> None:
+    """Let shared options have values, by parameter name, as if they had been typed."""
+    _values(ctx).update(values)
 
 
 def _values(ctx: click.Context) -> dict[str, Any]:
@@ -65,29 +73,33 @@ def take_back(ctx: click.Context, command: click.Command, names: Collection[str]
     _taken_back(ctx)[command] = names
 
 
-def shared(*declarations: str, **attributes: Any) -> click.Option:
-    """Make an option whose value is found in `chosen(ctx)`; the arguments are those of `click.Option`."""
-    return click.Option(declarations, callback=_choose, expose_value=False, **attributes)
+def shared(name: str, *flags: str, panel: str, **attributes: Any) -> TyperOption:
+    """Make an option whose value is found in `chosen(ctx)` under `name`; the attributes are those of `TyperOption`."""
+    return TyperOption(
+        param_decls=[name, *flags], callback=_choose, expose_value=False, rich_help_panel=panel, **attributes
+    )
+
+
+def _of_compose(name: str, *flags: str, **attributes: Any) -> TyperOption:
+    return shared(name, *flags, panel=Panel.PROJECT, **attributes)
 
 
 COMPOSE_OPTIONS: Final = (
-    shared(
-        "files", "-f", "--file", multiple=True, metavar="FILE", help="Compose file; - is stdin; repeatable."
+    _of_compose("files", "-f", "--file", multiple=True, metavar="FILE", help="Compose file; - is stdin; repeatable."),
+    _of_compose("project_name", "-p", "--project-name", metavar="NAME", help="Project name."),
+    _of_compose("project_directory", "--project-directory", metavar="DIR", help="Directory that paths start from."),
+    _of_compose("workdir", "--workdir", hidden=True, metavar="DIR", help="The old name of --project-directory."),
+    _of_compose("profiles", "--profile", multiple=True, metavar="NAME", help="Profile to enable; repeatable."),
+    _of_compose("env_files", "--env-file", multiple=True, metavar="FILE", help="Environment file; repeatable."),
+    _of_compose(
+        "compose_version", "--compose-version", metavar="VERSION",
+        help="Read files as this Docker Compose does: 5.5 (the default) or 2.40.",
     ),
-    shared("project_name", "-p", "--project-name", metavar="NAME", help="Project name."),
-    shared(
-        "project_directory", "--project-directory", metavar="DIR", help="Directory that paths start from."
+    _of_compose(
+        "allow_remote", "--allow-remote", is_flag=True,
+        help="Fetch included and extended files of git repositories, once, and keep copies.",
     ),
-    shared(
-        "workdir",
-        "--workdir",
-        hidden=True,
-        metavar="DIR",
-        help="The old name of --project-directory.",
-    ),
-    shared("profiles", "--profile", multiple=True, metavar="NAME", help="Profile to enable; repeatable."),
-    shared("env_files", "--env-file", multiple=True, metavar="FILE", help="Environment file; repeatable."),
-)
+)  # fmt: skip
 """Which compose project is meant, as in Docker Compose."""
 
 
@@ -104,7 +116,7 @@ def _ansi(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
 
 
 _ANSI: Final = {"never": False, "always": True}
-_INTEGER: Final = re.compile(
+_INTEGER: Final = lazy_pattern(
     r"[+-]?(?:[0-9]{1,18}|[1-9][0-9_]{0,17}|0[xX][0-9a-fA-F]{1,15}|0[bB][01]{1,62}|0[oO][0-7]{1,20})"
 )
 _PROGRESS: Final = ("auto", "tty", "plain", "json", "quiet", "none", "")
@@ -119,31 +131,38 @@ MODEL_SWITCHES: Final = {
 def engine_options(*, hidden: bool) -> Iterator[click.Option]:
     """Yield the options that Docker Compose has for all its commands, and that say nothing about the model or only to `config`."""
     for name, (flag, text) in MODEL_SWITCHES.items():
-        yield shared(name, flag, is_flag=True, hidden=hidden, help=text)
-    unused: dict[str, Any] = {"hidden": True, "expose_value": False}
-    yield click.Option(
-        ["--ansi"],
-        callback=_ansi,
-        metavar="WHEN",
-        help="never and always are --no-color and --color.",
-        **unused,
+        yield shared(name, flag, panel=Panel.OUTPUT, is_flag=True, hidden=hidden, help=text)
+    yield _unused(
+        "--ansi", callback=_ansi, metavar="WHEN", help="never and always are --no-color and --color."
     )
-    yield click.Option(["--no-ansi"], is_flag=True, help="Accepted.", **unused)
-    yield click.Option(
-        ["--progress"], type=click.Choice(_PROGRESS), envvar="COMPOSE_PROGRESS", help="Accepted.", **unused
-    )
-    yield click.Option(
-        ["--parallel"], callback=_go_integers, multiple=True, metavar="NUMBER", help="Accepted.", **unused
-    )
-    yield click.Option(["--verbose"], is_flag=True, help="Accepted.", **unused)
+    yield _unused("--no-ansi", is_flag=True, help="Accepted.")
+    yield _unused("--progress", type=click.Choice(_PROGRESS), envvar="COMPOSE_PROGRESS", help="Accepted.")
+    yield _unused("--parallel", callback=_go_integers, multiple=True, metavar="NUMBER", help="Accepted.")
+    yield _unused("--verbose", is_flag=True, help="Accepted.")
+
+
+def _unused(flag: str, **attributes: Any) -> TyperOption:
+    return TyperOption(param_decls=[flag], hidden=True, expose_value=False, **attributes)
 
 
 COLOR_OPTIONS: Final = (
-    shared("color", "--color/--no-color", default=None, help="Colour diagnostics (default: on a terminal)."),
-    shared("debug", "--debug", is_flag=True, help="Show the traceback of an internal error."),
+    shared(
+        "color",
+        "--color/--no-color",
+        panel=Panel.DISPLAY,
+        help="Colour diagnostics (default: on a terminal).",
+    ),
+    shared(
+        "debug",
+        "--debug",
+        panel=Panel.DISPLAY,
+        is_flag=True,
+        help="Show the traceback of an internal error.",
+    ),
 )
 OUTPUT_OPTIONS: Final = (
-    shared("quiet", "-q", "--quiet", is_flag=True, help="Print errors only."),
+    shared("quiet", "-q", "--quiet", panel=Panel.DISPLAY, is_flag=True, help="Print errors only."),
+    shared("notes", "--notes", panel=Panel.DISPLAY, is_flag=True, help="Print notes and all hints, too."),
     *COLOR_OPTIONS,
 )
 """How diagnostics are printed."""
@@ -157,9 +176,14 @@ def load_options(ctx: click.Context, **attributes: Any) -> LoadOptions:
     given = {name: value for name, value in chosen(ctx).items() if name in names}
     if old := given.pop("workdir", ""):
         if given.get("project_directory"):
-            raise click.UsageError("--workdir is the old name of --project-directory: give the latter alone")
+            raise click.UsageError("--workdir is the old name of --project-directory: use only the latter")
         given["project_directory"] = old
-    return LoadOptions(environment=_environment(), cwd=_current_directory(), **given, **attributes)
+    environment = _environment()
+    given.setdefault("compose_version", environment.get(_VERSION_VARIABLE, ""))
+    return LoadOptions(environment=environment, cwd=_current_directory(), **given, **attributes)
+
+
+_VERSION_VARIABLE: Final = "COMPOSE2FARGATE_COMPOSE_VERSION"
 
 
 def _environment() -> dict[str, str]:
@@ -184,7 +208,7 @@ def _current_directory() -> str:
             Diagnostic(
                 "C2F194",
                 Severity.ERROR,
-                "the current directory does not exist any more",
+                "the current directory no longer exists",
                 hint="cd to another one",
             )
         ) from None

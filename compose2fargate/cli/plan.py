@@ -3,64 +3,74 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated
 
-import click
+import typer
 
-from compose2fargate.cli.console import Console, standard_input, write
+from compose2fargate.cli.commands import command as make_command
+from compose2fargate.cli.commands import option
+from compose2fargate.cli.console import Console, write
 from compose2fargate.cli.deploy_options import (
     CHOICE_OPTIONS,
     TARGET_OPTIONS,
     choices_of,
-    flags_of,
     painted,
-    target_of,
-    worth_saying,
+    prepare,
+    report_news,
 )
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option, load_options
-from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option
+from compose2fargate.cli.settings_options import settings_options
+from compose2fargate.cli.verdicts import plan_verdict, say_verdict
 from compose2fargate.diagnostics import has_errors
-
-_OPTIONS = (
-    format_option("the plan"),
-    click.Option(["--out"], metavar="FILE", help="Save the plan; `apply FILE` carries it out if nothing has moved by then."),
-    click.Option(["--all", "everything"], is_flag=True, help="Name what is unchanged too."),
-    click.Option(["--exit-code"], is_flag=True, help="Exit with 1 when there is something to do."),
-)  # fmt: skip
+from compose2fargate.settings import Panel
 
 
-@click.command(
+@make_command(
     "plan",
-    params=[
-        *_OPTIONS,
-        *CHOICE_OPTIONS,
-        *TARGET_OPTIONS,
-        *SETTINGS_OPTIONS,
-        *COMPOSE_OPTIONS,
-        *OUTPUT_OPTIONS,
-    ],
+    *CHOICE_OPTIONS,
+    *TARGET_OPTIONS,
+    *settings_options(),
+    *COMPOSE_OPTIONS,
+    *OUTPUT_OPTIONS,
+    examples=(
+        "compose2fargate plan",
+        "compose2fargate plan --out today.plan    # then: apply today.plan",
+        "compose2fargate plan --exit-code         # 1 when something is to do",
+        "compose2fargate plan --sandbox           # without an AWS account",
+    ),
 )
-@click.pass_context
-def command(ctx: click.Context, /, **values: Any) -> None:
-    """Say what apply would create, change and delete.
+def command(
+    ctx: typer.Context,
+    *,
+    format: Annotated[str, format_option("the plan")] = "text",
+    out: Annotated[str, option("--out", panel=Panel.OUTPUT, metavar="FILE",
+        help="Save the plan; `apply FILE` carries it out if nothing has changed by then.")] = "",
+    everything: Annotated[bool, option("--all", panel=Panel.OUTPUT, help="Name what is unchanged too.")] = False,
+    exit_code: Annotated[bool, option("--exit-code", panel=Panel.OUTPUT, help="Exit with 1 when there is something to do.")] = False,
+) -> None:  # fmt: skip
+    """Show what apply would create, change and delete.
 
     Nothing is changed in AWS. Values that look like secrets are hidden.
     """
-    from compose2fargate import deploying
+    from compose2fargate.workflows import deploying
 
-    console, choices = Console.of(ctx), choices_of(values)
-    prepared = deploying.prepare(
-        load_options(ctx), flags_of(values), target_of(ctx, values), stdin=standard_input()
-    )
-    console.report(worth_saying(prepared.diagnostics))
+    console, choices = Console.of(ctx), choices_of(ctx)
+    prepared = prepare(ctx)
+    report_news(ctx, prepared)
     planned = deploying.plan(prepared, choices)
     console.report(planned.diagnostics)
-    if values["format"] == "json":
-        write(json.dumps(deploying.as_json(planned), indent=2, ensure_ascii=False) + "\n")
+    verdict = plan_verdict(ctx, prepared, planned, out)
+    if format == "json":
+        from compose2fargate.workflows.verdict import verdict_as_json
+
+        document = {**deploying.plan_as_json(planned), "verdict": verdict_as_json(verdict)}
+        write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     else:
-        write(deploying.as_text(planned, unchanged=values["everything"], paint=painted(console)))
-    if values["out"]:
-        deploying.save(values["out"], prepared, planned, choices)
-        console.say(f"saved: compose2fargate apply {values['out']} carries it out")
-    if has_errors(planned.diagnostics) or (values["exit_code"] and planned.pending):
+        write(deploying.plan_as_text(planned, unchanged=everything, paint=painted(console)))
+    if out:
+        deploying.save(out, prepared, planned, choices)
+        console.say(f"saved: compose2fargate apply {out} carries it out")
+    if format == "text":
+        say_verdict(console, verdict)
+    if has_errors(planned.diagnostics) or (exit_code and planned.pending):
         ctx.exit(1)

@@ -7,21 +7,24 @@ import threading
 import time
 from typing import Any
 
-from compose2fargate.cli.console import Console
-from compose2fargate.deploying import Action, Progress, Result
+from compose2fargate.cli.console import Console, complain
+from compose2fargate.text.escaping import inert, one_line
+from compose2fargate.workflows.deploying import Action, ExecutionResult, ProgressListener
 
 _STYLES = {"done": "green", "failed": "red", "started": "cyan", "waiting": "yellow", "": "dim"}
 _SIGNS = {"done": "✔", "failed": "✘", "started": "…", "waiting": "…", "": "·"}
 
 
-def progress_for(console: Console) -> Progress:
+def progress_for(console: Console) -> ProgressListener:
     """Choose how to show progress: live where stderr is a terminal, as lines elsewhere, not at all with --quiet."""
+    if console.quiet and console.format == "text" and sys.stderr.isatty():
+        return Patience()
     if console.quiet or console.format != "text":
-        return Progress()
+        return ProgressListener()
     return Live(console) if sys.stderr.isatty() and console.color else Lines(console)
 
 
-class Lines(Progress):
+class Lines(ProgressListener):
     """A line for each thing that happens: what CI logs want."""
 
     def __init__(self, console: Console) -> None:
@@ -31,14 +34,32 @@ class Lines(Progress):
 
     def tell(self, logical_id: str, state: str, text: str = "") -> None:
         """Print what happens, unless it is the same as before."""
-        line = f"{logical_id}: {state}" + (f" ({text})" if text else "")
+        line = one_line(f"{logical_id}: {state}" + (f" ({text})" if text else ""))
         with self._lock:
             if self._last.get(logical_id) != line:
                 self._last[logical_id] = line
                 self._console.say(line)
 
 
-class Live(Progress):
+class Patience(ProgressListener):
+    """What --quiet shows to somebody who waits: now and then a line, so that a long silence is no riddle."""
+
+    SECONDS = 20.0
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._said = time.monotonic()
+
+    def tell(self, logical_id: str, state: str, text: str = "") -> None:
+        """Say what is waited for, where nothing was said for a while."""
+        with self._lock:
+            if state != "waiting" or time.monotonic() - self._said < self.SECONDS:
+                return
+            self._said = time.monotonic()
+        complain(one_line(f"waiting for {logical_id}" + (f" ({text})" if text else "")) + "\n")
+
+
+class Live(ProgressListener):
     """A table of what is under way, drawn again a few times a second; what is done goes above it."""
 
     def __init__(self, console: Console) -> None:
@@ -62,6 +83,7 @@ class Live(Progress):
 
     def tell(self, logical_id: str, state: str, text: str = "") -> None:
         """Note what happens; what has ended is printed for good."""
+        logical_id, text = inert(one_line(logical_id)), inert(one_line(text))  # rich escapes nothing
         with self._lock:
             began = self._rows.get(logical_id, ("", "", time.monotonic()))[2]
             self._rows[logical_id] = (state, text, began)
@@ -75,7 +97,7 @@ class Live(Progress):
             took = f"{time.monotonic() - began:.1f} s"
             words = f" ({escape(text)})" if text else ""
             self._live.console.print(
-                f"[{_STYLES[state]}]{_SIGNS[state]}[/] {logical_id} [dim]{took}{words}[/]"
+                f"[{_STYLES[state]}]{_SIGNS[state]}[/] {escape(logical_id)} [dim]{took}{words}[/]"
             )
 
     def end(self) -> None:
@@ -84,6 +106,7 @@ class Live(Progress):
             self._live.stop()
 
     def _table(self) -> Any:
+        from rich.markup import escape
         from rich.table import Table
 
         table = Table.grid(padding=(0, 2))
@@ -92,22 +115,27 @@ class Live(Progress):
             title = f"{self._done} of {self._count} done"
         for logical_id, (state, text, began) in rows[:20]:
             seconds = f"{time.monotonic() - began:.0f} s"
-            table.add_row(f"[{_STYLES[state]}]{_SIGNS[state]}[/]", logical_id, text, f"[dim]{seconds}[/]")
+            table.add_row(
+                f"[{_STYLES[state]}]{_SIGNS[state]}[/]",
+                escape(logical_id),
+                escape(text),
+                f"[dim]{seconds}[/]",
+            )
         if len(rows) > 20:
             table.add_row("", f"[dim]and {len(rows) - 20} more[/]", "", "")
         table.add_row("", f"[dim]{title}[/]", "", "")
         return table
 
 
-def conclude(console: Console, result: Result, verb: str) -> None:
+def conclude(console: Console, result: ExecutionResult, verb: str) -> None:
     """Print what became of a plan: failures with all that is known, then what is done and what is not."""
     for failure in result.failures:
         for line in failure.details:
-            console.say(f"  {line}")
+            console.say(f"  {one_line(line)}")
         if failure.log:
             console.say(f"  last lines of {failure.about}:")
             for line in failure.log:
-                console.say(f"    {line}")
+                console.say(f"    {one_line(line)}")
     console.report(result.diagnostics)
     done = sum(outcome.status == "done" for outcome in result.outcomes)
     left = [outcome for outcome in result.outcomes if outcome.status != "done"]
@@ -116,11 +144,9 @@ def conclude(console: Console, result: Result, verb: str) -> None:
         console.say(f"{outcome.status}: {outcome.action.kind} {outcome.action.logical_id}{note}")
     if result.interrupted:
         console.say(
-            f"interrupted: {done} done, {len(left)} not; nothing was deleted. Run it again: it goes on from here"
+            f"interrupted: {done} done, {len(left)} not; nothing was deleted. Run the command again to continue"
         )
     elif left:
-        console.say(
-            f"{done} {verb}, {len(left)} not. Run it again once that is put right: it goes on from here"
-        )
+        console.say(f"{done} {verb}, {len(left)} not. Fix that, and run the command again to continue")
     else:
         console.say(f"{done} {verb}")

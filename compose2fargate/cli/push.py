@@ -6,88 +6,118 @@ import os
 from collections.abc import Mapping
 from threading import Lock
 from time import monotonic
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import click
+import typer
 
-from compose2fargate.cli.console import Console, standard_input, write
-from compose2fargate.cli.deploy_options import TARGET_OPTIONS, project_folder
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, load_options
-from compose2fargate.cli.settings_options import settings_flags, settings_options
+from compose2fargate.cli.commands import argument, option
+from compose2fargate.cli.commands import command as make_command
+from compose2fargate.cli.completion import services as complete_services
+from compose2fargate.cli.console import Console, standard_input, write_exact
+from compose2fargate.cli.deploy_options import TARGET_OPTIONS, sandbox_folder
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, chosen, load_options, shared
+from compose2fargate.cli.settings_options import OF_THE_STACK, chosen_settings, settings_options
 from compose2fargate.diagnostics import Compose2FargateError, Diagnostic
 from compose2fargate.images.builders import NAMES
-from compose2fargate.images.push import Event
-from compose2fargate.pushing import DEFAULT_JOBS, Pushed, PushOptions, push, put, script
+from compose2fargate.images.push_images import PushEvent
+from compose2fargate.settings import Panel
+from compose2fargate.workflows.pushing import (
+    DEFAULT_JOBS,
+    Pushed,
+    PushOptions,
+    push,
+    push_script,
+    write_user_file,
+)
 
 _SCRIPTS: Final = ("codebuild", "github")
 
 PUSH_OPTIONS: Final = (
-    click.Option(["--builder"], type=click.Choice(NAMES), help="Who builds images (default: the first that is installed)."),
-    click.Option(["--jobs"], type=click.IntRange(1), default=DEFAULT_JOBS, metavar="N", help="Images built at a time (default: 4)."),
-    click.Option(["--login"], type=click.Choice(["ecr", "none"]), help="Log in to ECR, or not (default: ecr, unless --registry says)."),
-    click.Option(["--insecure-registry", "insecure"], is_flag=True, help="Let the registry be without TLS; for one on your own machine."),
+    shared(
+        "builder", "--builder", panel=Panel.IMAGES, type=click.Choice(NAMES),
+        help="Who builds images (default: the first that is installed).",
+    ),
+    shared(
+        "jobs", "--jobs", panel=Panel.IMAGES, type=click.IntRange(1), metavar="N",
+        help=f"Images built at a time (default: {DEFAULT_JOBS}).",
+    ),
+    shared(
+        "login", "--login", panel=Panel.IMAGES, type=click.Choice(["ecr", "none"]),
+        help="Log in to ECR, or not (default: ecr, unless --registry says).",
+    ),
+    shared(
+        "insecure", "--insecure-registry", panel=Panel.IMAGES, is_flag=True,
+        help="Allow a registry without TLS; for one on your own machine.",
+    ),
 )  # fmt: skip
 """How images are built and pushed, here and with `apply --push`."""
 
-_OPTIONS: Final = (
-    click.Argument(["services"], nargs=-1, metavar="[SERVICE]..."),
-    *PUSH_OPTIONS,
-    click.Option(["--rebuild"], is_flag=True, help="Build and push everything, changed or not."),
-    click.Option(["--dry-run"], is_flag=True, help="Only tell what would be built; needs no builder, registry or AWS."),
-    click.Option(["--print", "show"], is_flag=True, help="Print a shell script that does the same with plain commands."),
-    click.Option(["-t", "--target"], type=click.Choice(_SCRIPTS), help="Write a CodeBuild buildspec, or a GitHub workflow with OIDC."),
-    click.Option(["-o", "--output"], metavar="FILE", help="Where --target writes (default: the file that it is looked for in); - prints."),
-    click.Option(["--force"], is_flag=True, help="Replace the file that --target writes."),
-    *TARGET_OPTIONS,
-)  # fmt: skip
 
-
-@click.command(
+@make_command(
     "push",
-    params=[
-        *_OPTIONS,
-        *settings_options(
-            "region",
-            "account",
-            "environment",
-            "registry",
-            "tag",
-            "lock",
-            "architecture",
-            "without",
-            "without_host_tools",
-        ),
-        *COMPOSE_OPTIONS,
-        *OUTPUT_OPTIONS,
-    ],
+    *PUSH_OPTIONS,
+    *TARGET_OPTIONS,
+    *settings_options(
+        OF_THE_STACK - {"cluster", "allow"} | {"registry", "tag", "lock", "shared_images", "architecture"}
+    ),
+    *COMPOSE_OPTIONS,
+    *OUTPUT_OPTIONS,
+    examples=(
+        "compose2fargate push",
+        "compose2fargate push --dry-run             # needs no builder and no AWS",
+        "compose2fargate push -t github             # a workflow that does it",
+        "compose2fargate push --print > push.sh     # plain commands",
+    ),
 )
-@click.pass_context
-def command(ctx: click.Context, /, services: tuple[str, ...], **values: Any) -> None:
+def command(
+    ctx: typer.Context,
+    *,
+    services: Annotated[list[str] | None, argument("[SERVICE]...", "Services whose images are meant.",
+        autocompletion=complete_services)] = None,
+    rebuild: Annotated[bool, option("--rebuild", panel=Panel.IMAGES, help="Build and push everything, changed or not.")] = False,
+    dry_run: Annotated[bool, option("--dry-run", panel=Panel.OUTPUT,
+        help="Only show what would be built; needs no builder, registry or AWS.")] = False,
+    show: Annotated[bool, option("--print", panel=Panel.OUTPUT,
+        help="Print a shell script that does the same with plain commands.")] = False,
+    target: Annotated[str | None, option("-t", "--target", panel=Panel.OUTPUT, click_type=click.Choice(_SCRIPTS),
+        help="Write a CodeBuild buildspec, or a GitHub workflow with OIDC.")] = None,
+    output: Annotated[str, option("-o", "--output", panel=Panel.OUTPUT, metavar="FILE",
+        help="Where --target writes (default: the file that it is looked for in); - prints.")] = "",
+    force: Annotated[bool, option("--force", panel=Panel.OUTPUT, help="Replace the file that --target writes.")] = False,
+) -> None:  # fmt: skip
     """Build images and push them to ECR.
 
     Meant are the images of SERVICE..., or of all services with `build:`. Missing repositories are created, images
     that have not changed are left alone, and the digests of what was pushed go to the lock file, which convert, check
     and apply read.
     """
-    flags = settings_flags(values)
-    if values["show"] or values["target"]:
-        _write_script(ctx, services, flags, values)
+    flags, names = chosen_settings(ctx), tuple(services or ())
+    if not (show or target):
+        options = push_options(ctx)._replace(services=names, rebuild=rebuild, dry_run=dry_run)
+        push_images(ctx, flags, options)
         return
-    options = push_options(ctx, values)
-    push_images(
-        ctx, flags, options._replace(services=services, rebuild=values["rebuild"], dry_run=values["dry_run"])
-    )
+    given = load_options(ctx)
+    script = PushOptions(services=names, builder=chosen(ctx).get("builder") or "docker")
+    text, usual = push_script(given, flags, script, target or "", stdin=standard_input())
+    if show or output == "-":
+        write_exact(text)
+        return
+    file = output or os.path.join(given.cwd, usual)
+    write_user_file(text, file, force=force, inside="" if output else given.cwd)
+    Console.of(ctx).say(f"written {os.path.relpath(file)}")
 
 
-def push_options(ctx: click.Context, values: Mapping[str, Any]) -> PushOptions:
+def push_options(ctx: click.Context) -> PushOptions:
     """Make the options of a push from `PUSH_OPTIONS` and `TARGET_OPTIONS`."""
+    given = chosen(ctx)
     return PushOptions(
-        builder=values["builder"] or "",
-        login=values["login"] or "",
-        jobs=values["jobs"],
-        insecure=values["insecure"],
-        profile=values["profile"],
-        sandbox=project_folder(ctx) if values["sandbox"] else "",
+        builder=given.get("builder", ""),
+        login=given.get("login", ""),
+        jobs=given.get("jobs", DEFAULT_JOBS),
+        insecure=given.get("insecure", False),
+        profile=given.get("profile", ""),
+        sandbox=sandbox_folder(ctx),
     )
 
 
@@ -124,11 +154,11 @@ class _Progress:
         self._lock = Lock()
         self._begun: dict[str, float] = {}
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: PushEvent) -> None:
         with self._lock:
             self._console.say(self._line(event))
 
-    def _line(self, event: Event) -> str:
+    def _line(self, event: PushEvent) -> str:
         if event.what == "created":
             return f"created the repository {event.text}"
         if event.what == "building":
@@ -153,18 +183,3 @@ def _conclude(console: Console, pushed: Pushed, *, dry_run: bool) -> None:
     lock = os.path.relpath(pushed.lock_file)
     state = "written" if pushed.lock_changed else "as it was"
     console.say(f"{len(pushed.built)} built and pushed, {left} unchanged; {lock} {state}")
-
-
-def _write_script(
-    ctx: click.Context, services: tuple[str, ...], flags: dict[str, Any], values: dict[str, Any]
-) -> None:
-    """Print the shell script, or write the file of a CI system."""
-    options = PushOptions(services=services, builder=values["builder"] or "docker")
-    given = load_options(ctx)
-    text, usual = script(given, flags, options, values["target"] or "", stdin=standard_input())
-    file = values["output"] or os.path.join(given.cwd, usual)
-    if values["show"] or file == "-":
-        write(text)
-        return
-    put(text, file, force=values["force"])
-    Console.of(ctx).say(f"written {os.path.relpath(file)}")

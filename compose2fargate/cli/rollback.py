@@ -3,64 +3,71 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
-import click
+import typer
 
 from compose2fargate.cli.apply import stop_like_ctrl_c
-from compose2fargate.cli.console import Console, standard_input, write
-from compose2fargate.cli.deploy_options import (
-    TARGET_OPTIONS,
-    YES_OPTION,
-    confirm,
-    flags_of,
-    target_of,
-)
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option, load_options
-from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
+from compose2fargate.cli.commands import argument, option
+from compose2fargate.cli.commands import command as make_command
+from compose2fargate.cli.completion import services
+from compose2fargate.cli.console import Console, write
+from compose2fargate.cli.deploy_options import TARGET_OPTIONS, YES_OPTION, confirm, prepare
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option
+from compose2fargate.cli.settings_options import OF_THE_STACK, settings_options
+from compose2fargate.settings import Panel
+from compose2fargate.text.escaping import one_line
 
 FINDINGS, INTERRUPTED = 1, 130
 
-_OPTIONS = (
-    click.Argument(["service"], required=False, default=""),
-    click.Option(["--to"], type=click.IntRange(1), metavar="REVISION", help="This revision (default: the one before that differs)."),
-    click.Option(["--all", "every"], is_flag=True, help="All services, each to the revision before."),
+
+@make_command(
+    "rollback",
     YES_OPTION,
-    click.Option(["--timeout"], type=click.FloatRange(1), default=1200.0, metavar="SECONDS", help="How long each service may take (1200)."),
-    format_option("the result"),
-)  # fmt: skip
-
-
-@click.command(
-    "rollback", params=[*_OPTIONS, *TARGET_OPTIONS, *SETTINGS_OPTIONS, *COMPOSE_OPTIONS, *OUTPUT_OPTIONS]
+    *TARGET_OPTIONS,
+    *settings_options(OF_THE_STACK),
+    *COMPOSE_OPTIONS,
+    *OUTPUT_OPTIONS,
+    examples=(
+        "compose2fargate rollback web",
+        "compose2fargate rollback web --to 41",
+        "compose2fargate rollback --all --yes",
+    ),
 )
-@click.pass_context
-def command(ctx: click.Context, /, service: str, **values: Any) -> None:
-    """Let an earlier revision of a service serve again, and wait until it does.
+def command(
+    ctx: typer.Context,
+    *,
+    service: Annotated[str, argument("SERVICE", "The service to roll back.", autocompletion=services)] = "",
+    to: Annotated[int | None, option("--to", panel=Panel.DEPLOYMENT, min=1, metavar="REVISION",
+        help="The revision (default: the previous one that differs).")] = None,
+    every: Annotated[bool, option("--all", panel=Panel.DEPLOYMENT, help="All services, each to the revision before.")] = False,
+    timeout: Annotated[float, option("--timeout", panel=Panel.DEPLOYMENT, min=1, metavar="SECONDS",
+        help="How long each service may take (1200).")] = 1200.0,
+    format: Annotated[str, format_option("the result")] = "text",
+) -> None:  # fmt: skip
+    """Deploy an earlier revision of a service again, and wait until it is steady.
 
     Without --to that is the newest earlier one that says something else. SERVICE may be left out where there is only one.
     The compose file is not touched: the next apply deploys what it says.
     """
-    from compose2fargate import deploying, operating
+    from compose2fargate.workflows import operating
 
     console = Console.of(ctx)
-    prepared = deploying.prepare(
-        load_options(ctx), flags_of(values), target_of(ctx, values), stdin=standard_input(), strict=False
-    )
-    back = operating.plan_back(prepared, service, values["to"] or 0, every=values["every"])
+    prepared = prepare(ctx, strict=False)
+    back = operating.plan_back(prepared, service, to or 0, every=every)
     console.say(operating.as_text(back).rstrip("\n"))
     console.report(back.problems)
     if not back.steps:
         ctx.exit(FINDINGS)
-    if not confirm("Go back?", yes=values["yes"]):
+    if not confirm(ctx, "Roll back?"):
         console.say("nothing was changed")
         ctx.exit(FINDINGS)
     stop_like_ctrl_c()
-    ctx.exit(_go(console, prepared, back, values))
+    ctx.exit(_go(console, prepared, back, timeout=timeout, as_json=format == "json"))
 
 
-def _go(console: Console, prepared: Any, back: Any, values: dict[str, Any]) -> int:
-    from compose2fargate import operating
+def _go(console: Console, prepared: Any, back: Any, *, timeout: float, as_json: bool) -> int:
+    from compose2fargate.workflows import operating
 
     told: dict[str, str] = {}
 
@@ -70,21 +77,21 @@ def _go(console: Console, prepared: Any, back: Any, values: dict[str, Any]) -> i
             console.say(f"{service}: {text}")
 
     try:
-        failures = operating.go_back(prepared, back, timeout=values["timeout"], report=report)
+        failures = operating.go_back(prepared, back, timeout=timeout, report=report)
     except KeyboardInterrupt:
-        console.say("interrupted: ECS goes on; compose2fargate status shows how far it is")
+        console.say("interrupted: ECS continues; compose2fargate status shows the progress")
         return INTERRUPTED
     for failure in failures:
         for line in (*failure.details, *(f"log: {line}" for line in failure.log)):
-            console.say(f"  {line}")
+            console.say(f"  {one_line(line)}")
     console.report([failure.diagnostic for failure in failures])
     failed = {failure.about for failure in failures}
-    if values["format"] == "json":
+    if as_json:
         write(json.dumps(_document(back, failed), indent=2, ensure_ascii=False) + "\n")
     for step in back.steps:
         if step.place.name not in failed:
             console.say(
-                f"{step.place.service}: {step.to.rpartition('/')[2]} serves; the next apply deploys the compose file"
+                f"{step.place.service}: {step.to.rpartition('/')[2]} is deployed; the next apply deploys the compose file"
             )
     return FINDINGS if failures or back.problems else 0
 

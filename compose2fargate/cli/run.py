@@ -2,60 +2,77 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Annotated, Any, Final
 
-import click
+import typer
 
 from compose2fargate.cli.apply import stop_like_ctrl_c
-from compose2fargate.cli.console import Console, standard_input, write
-from compose2fargate.cli.deploy_options import TARGET_OPTIONS, flags_of, target_of
+from compose2fargate.cli.commands import argument, option
+from compose2fargate.cli.commands import command as make_command
+from compose2fargate.cli.completion import services
+from compose2fargate.cli.console import Console, write
+from compose2fargate.cli.deploy_options import TARGET_OPTIONS, prepare
 from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, load_options
-from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
+from compose2fargate.cli.settings_options import OF_THE_STACK, settings_options
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
+from compose2fargate.settings import Panel
+from compose2fargate.text.escaping import one_line
 
 FINDINGS, REFUSED, INTERRUPTED = 1, 3, 130
 
-_OPTIONS = (
-    click.Argument(["job"]),
-    click.Argument(["command"], nargs=-1, metavar="[-- COMMAND...]"),
-    click.Option(["-e", "--env", "variables"], multiple=True, metavar="NAME[=VALUE]", help="Set a variable; NAME: as here. Repeatable."),
-    click.Option(["-d", "--detach"], is_flag=True, help="Do not wait; print the task's id."),
-    click.Option(["--stop-on-interrupt"], is_flag=True, help="Stop the task on Ctrl-C; otherwise it goes on."),
-    click.Option(["--timeout"], type=click.FloatRange(1), default=86400.0, metavar="SECONDS", help="How long to wait (default: a day)."),
-)  # fmt: skip
-
-
-@click.command(
-    "run", params=[*_OPTIONS, *TARGET_OPTIONS, *SETTINGS_OPTIONS, *COMPOSE_OPTIONS, *OUTPUT_OPTIONS]
+_WHERE_TASKS_RUN: Final = frozenset(
+    {"vpc", "subnets", "security_groups", "assign_public_ip", "capacity", "platform_version"}
 )
-@click.pass_context
-def command(ctx: click.Context, /, job: str, command: tuple[str, ...], **values: Any) -> None:
-    """Run a job, or a service's task with another command, and wait for its end.
+
+
+@make_command(
+    "run",
+    *TARGET_OPTIONS,
+    *settings_options(OF_THE_STACK | _WHERE_TASKS_RUN),
+    *COMPOSE_OPTIONS,
+    *OUTPUT_OPTIONS,
+    examples=(
+        "compose2fargate run migrate",
+        "compose2fargate run web -- bin/rails db:migrate",
+        "compose2fargate run -e DEBUG=1 -d report",
+    ),
+)
+def command(
+    ctx: typer.Context,
+    *,
+    job: Annotated[str, argument("JOB", "A job or a service of the compose file.", autocompletion=services)],
+    command: Annotated[list[str] | None, argument("[-- COMMAND...]", "What to run in place of its own command.")] = None,
+    variables: Annotated[list[str] | None, option("-e", "--env", panel=Panel.DEPLOYMENT, metavar="NAME[=VALUE]",
+        help="Set a variable; NAME: as here. Repeatable.")] = None,
+    detach: Annotated[bool, option("-d", "--detach", panel=Panel.DEPLOYMENT, help="Do not wait; print the task's id.")] = False,
+    stop_on_interrupt: Annotated[bool, option("--stop-on-interrupt", panel=Panel.DEPLOYMENT,
+        help="Stop the task on Ctrl-C; otherwise it keeps running.")] = False,
+    timeout: Annotated[float, option("--timeout", panel=Panel.DEPLOYMENT, min=1, metavar="SECONDS",
+        help="How long to wait (default: a day).")] = 86400.0,
+) -> None:  # fmt: skip
+    """Run a job, or a service's task with another command, and wait until it ends.
 
     JOB is a job or a service of the compose file, as it is deployed: its newest revision, or the one that serves. What it
     writes goes to stdout, and its exit code is this command's: 3 when it was not started, 1 when it has no exit code.
-
-    compose2fargate run web -- bin/rails db:migrate
     """
-    from compose2fargate import deploying, operating
+    from compose2fargate.workflows import operating
 
     console = Console.of(ctx)
-    options = load_options(ctx)
-    order = operating.Order(command, _variables(values["variables"], options.environment))
-    prepared = deploying.prepare(
-        options, flags_of(values), target_of(ctx, values), stdin=standard_input(), strict=False
-    )
+    environment = load_options(ctx).environment
+    order = operating.TaskOverrides(tuple(command or ()), _variables(variables or (), environment))
+    prepared = prepare(ctx, strict=False)
     started = operating.start(prepared, job, order)
     console.say(f"{job}: task {started.id} of {started.revision}")
-    if values["detach"]:
+    if detach:
         write(f"{started.id}\n")
         return
     stop_like_ctrl_c()
-    ctx.exit(_await(console, prepared, started, values))
+    ctx.exit(_await(console, prepared, started, timeout=timeout, stop=stop_on_interrupt))
 
 
-def _await(console: Console, prepared: Any, started: Any, values: dict[str, Any]) -> int:
-    from compose2fargate import operating
+def _await(console: Console, prepared: Any, started: Any, *, timeout: float, stop: bool) -> int:
+    from compose2fargate.workflows import operating
 
     job = started.place.service
 
@@ -68,17 +85,17 @@ def _await(console: Console, prepared: Any, started: Any, values: dict[str, Any]
         ended = operating.watch(
             prepared,
             started,
-            timeout=values["timeout"],
+            timeout=timeout,
             tell=lambda state: console.say(f"{job}: {state}"),
             show=show,
         )
     except KeyboardInterrupt:
-        return _interrupted(console, prepared, started, stop=values["stop_on_interrupt"])
+        return _interrupted(console, prepared, started, stop=stop)
     if ended.failure is None:
         console.say(f"{job}: ended with 0")
         return 0
     for line in ended.failure.details:
-        console.say(f"  {line}")
+        console.say(f"  {one_line(line)}")
     console.report([ended.failure.diagnostic])
     return _exit_code(ended)
 
@@ -96,18 +113,18 @@ def _exit_code(ended: Any) -> int:
 
 
 def _interrupted(console: Console, prepared: Any, started: Any, *, stop: bool) -> int:
-    from compose2fargate import operating
+    from compose2fargate.workflows import operating
 
     if stop:
         operating.stop(prepared, started)
         console.say(f"interrupted: task {started.id} was stopped")
     else:
         command = started.stop_command(prepared.deployment.account.region)
-        console.say(f"interrupted: task {started.id} goes on; to stop it: {command}")
+        console.say(f"interrupted: task {started.id} keeps running; to stop it: {command}")
     return INTERRUPTED
 
 
-def _variables(given: tuple[str, ...], environment: Any) -> dict[str, str]:
+def _variables(given: Iterable[str], environment: Any) -> dict[str, str]:
     """Read NAME=VALUE, and NAME from the environment: a value that others should not see need not be typed."""
     found: dict[str, str] = {}
     for one in given:
@@ -117,10 +134,10 @@ def _variables(given: tuple[str, ...], environment: Any) -> dict[str, str]:
                 Diagnostic(
                     "C2F491",
                     Severity.ERROR,
-                    f"--env {name}: there is no such variable here"
+                    f"--env {name}: the variable is not set here"
                     if name
                     else f"--env {one} names no variable",
-                    hint="--env NAME=VALUE, or NAME of a variable that is set",
+                    hint="use --env NAME=VALUE, or --env NAME for a variable that is set",
                 )
             )
         found[name] = value if equals else environment[name]

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import click
+from typer.core import TyperOption
 
+from compose2fargate.cli.completion import COMPLETIONS
+from compose2fargate.cli.options import chosen, shared
 from compose2fargate.settings import OPTIONS, Option
+
+_OFFERED: Final = tuple(setting for setting in OPTIONS if not setting.of_compose)
+OF_THE_STACK: Final = frozenset(
+    {"region", "account", "environment", "cluster", "without", "without_host_tools", "allow"}
+)
+"""The settings that say which stack is meant: what a command needs that works with what is deployed."""
 
 
 def _parameter(setting: Option) -> str:
@@ -15,30 +24,46 @@ def _parameter(setting: Option) -> str:
     return f"setting_{setting.name}"
 
 
-def _setting(setting: Option) -> click.Option:
+def _setting(setting: Option, *, hidden: bool) -> TyperOption:
     # Values stay text here: settings.py checks those of flags and of the environment alike.
     flag = f"{setting.flag}/--no-{setting.flag[2:]}" if setting.kind == "switch" else setting.flag
-    return click.Option(
-        [_parameter(setting), flag],
+    return shared(
+        _parameter(setting),
+        flag,
+        panel=setting.panel,
         is_flag=setting.kind in ("flag", "switch"),
-        default=None,
         multiple=setting.kind in ("list", "pairs"),
         metavar=setting.metavar or None,
         help=setting.help,
+        hidden=hidden,
+        autocompletion=COMPLETIONS.get(setting.name) or _completed_by(setting.choices),
     )
 
 
-SETTINGS_OPTIONS: Final = tuple(_setting(setting) for setting in OPTIONS)
-"""What the user can choose about the target; made from the table of settings."""
+def _completed_by(choices: tuple[str, ...]) -> Any:
+    return (lambda *_: list(choices)) if choices else None
 
 
-def settings_options(*names: str) -> tuple[click.Option, ...]:
-    """Give the options of some settings, for a command that the others do not concern."""
-    return tuple(
-        made for made, setting in zip(SETTINGS_OPTIONS, OPTIONS, strict=True) if setting.name in names
-    )
+def settings_options(shown: Collection[str] = ()) -> tuple[TyperOption, ...]:
+    """Make the options of all settings.
+
+    Args:
+        shown: The names of those that the help shows, where not all: what a command does not use it takes all the same, so
+            that the same options may stand behind every command.
+    """
+    return tuple(_setting(setting, hidden=bool(shown) and setting.name not in shown) for setting in _OFFERED)
+
+
+def chosen_settings(ctx: click.Context) -> dict[str, Any]:
+    """Give the settings that were chosen by options, by name."""
+    return settings_flags(chosen(ctx))
 
 
 def settings_flags(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Pick the settings out of a command's parameters."""
+    """Pick the settings out of the values of options."""
     return {setting.name: values[_parameter(setting)] for setting in OPTIONS if _parameter(setting) in values}
+
+
+def as_chosen(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Give settings by the parameter names of their options: the reverse of `settings_flags`."""
+    return {_parameter(setting): settings[setting.name] for setting in OPTIONS if setting.name in settings}

@@ -6,54 +6,66 @@ import json
 import sys
 import time
 from datetime import datetime, timezone
-from typing import Any
+from typing import Annotated, Any
 
-import click
+import typer
 
-from compose2fargate.cli.console import Console, standard_input, table, write
-from compose2fargate.cli.deploy_options import TARGET_OPTIONS, flags_of, target_of
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option, load_options
-from compose2fargate.cli.settings_options import SETTINGS_OPTIONS
+from compose2fargate.cli.commands import command as make_command
+from compose2fargate.cli.commands import option
+from compose2fargate.cli.console import Console, table, write
+from compose2fargate.cli.deploy_options import TARGET_OPTIONS, prepare
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option
+from compose2fargate.cli.sandbox_notes import scripted_lines
+from compose2fargate.cli.settings_options import OF_THE_STACK, settings_options
+from compose2fargate.settings import Panel
+from compose2fargate.text.escaping import CLEAR, one_line, paint
 
 FINDINGS = 1
 
-_OPTIONS = (
-    format_option("the status"),
-    click.Option(["-w", "--watch"], is_flag=True, help="Show it again and again, until Ctrl-C."),
-    click.Option(["--interval"], type=click.FloatRange(1), default=5.0, metavar="SECONDS", help="How often with --watch (5)."),
-    click.Option(["--exit-code"], is_flag=True, help="Exit with 1 when a service is not as it is to be."),
-)  # fmt: skip
 
-
-@click.command(
-    "status", params=[*_OPTIONS, *TARGET_OPTIONS, *SETTINGS_OPTIONS, *COMPOSE_OPTIONS, *OUTPUT_OPTIONS]
+@make_command(
+    "status",
+    *TARGET_OPTIONS,
+    *settings_options(OF_THE_STACK),
+    *COMPOSE_OPTIONS,
+    *OUTPUT_OPTIONS,
+    examples=(
+        "compose2fargate status",
+        "compose2fargate status --watch",
+        "compose2fargate status --exit-code --format json",
+    ),
 )
-@click.pass_context
-def command(ctx: click.Context, /, **values: Any) -> None:
-    """Show how services, jobs and schedules are.
+def command(
+    ctx: typer.Context,
+    *,
+    format: Annotated[str, format_option("the status")] = "text",
+    watch: Annotated[bool, option("-w", "--watch", panel=Panel.OUTPUT, help="Repeat until Ctrl-C.")] = False,
+    interval: Annotated[float, option("--interval", panel=Panel.OUTPUT, min=1, metavar="SECONDS",
+        help="How often with --watch (5).")] = 5.0,
+    exit_code: Annotated[bool, option("--exit-code", panel=Panel.OUTPUT, help="Exit with 1 when a service is not as wanted.")] = False,
+) -> None:  # fmt: skip
+    """Show the state of services, jobs and schedules.
 
     Nothing is changed. The last run of a job is what ECS remembers of it (an hour), what the last apply noted, or the
     last line of its log.
     """
-    from compose2fargate import deploying, operating
+    from compose2fargate.workflows import operating
 
-    prepared = deploying.prepare(
-        load_options(ctx), flags_of(values), target_of(ctx, values), stdin=standard_input(), strict=False
-    )
+    prepared = prepare(ctx, strict=False)
+    # On a terminal, what is watched stays in its place.
+    top = CLEAR if watch and sys.stdout.isatty() and format == "text" else ""
     while True:
         seen = operating.status(prepared)
-        text = as_json(seen) if values["format"] == "json" else as_text(seen, _now(), Console.of(ctx))
-        write(f"{_top(values)}{text}")
-        if not values["watch"]:
+        text = as_json(seen) if format == "json" else as_text(seen, _now(), Console.of(ctx))
+        notes = (
+            scripted_lines(prepared.target.sandbox) if prepared.target.sandbox and format == "text" else []
+        )
+        write(f"{top}{text}" + "".join(f"{line}\n" for line in notes))
+        if not watch:
             break
-        time.sleep(values["interval"])
-    if values["exit_code"] and not seen.good:
+        time.sleep(interval)
+    if exit_code and not seen.good:
         ctx.exit(FINDINGS)
-
-
-def _top(values: dict[str, Any]) -> str:
-    """On a terminal, begin at its top: what is watched is to stay in its place."""
-    return "\033[H\033[2J" if values["watch"] and sys.stdout.isatty() and values["format"] == "text" else ""
 
 
 def _now() -> datetime:
@@ -94,10 +106,10 @@ def _service_row(one: Any, now: datetime) -> tuple[str, ...]:
 def _notes(one: Any, now: datetime) -> list[str]:
     lines = []
     if one.latest:
-        lines.append(f"{one.service}: {one.latest} is registered, and does not serve")
+        lines.append(f"{one.service}: {one.latest} is registered but not deployed")
     if one.event:
         lines.append(f"{one.service}: {one.event} ({ago(one.event_at, now)} ago)")
-    return lines + [f"{one.service}: {url}" for url in one.urls]
+    return [one_line(line) for line in lines + [f"{one.service}: {url}" for url in one.urls]]
 
 
 def _job_row(one: Any, now: datetime) -> tuple[str, ...]:
@@ -118,11 +130,11 @@ def ago(at: datetime | None, now: datetime) -> str:
 
 
 _COLOURS = {
-    "steady": "green",
-    "deploying": "yellow",
-    "failed": "red",
-    "not deployed": "red",
-    "unhealthy": "red",
+    "steady": "32",
+    "deploying": "33",
+    "failed": "31",
+    "not deployed": "31",
+    "unhealthy": "31",
 }
 
 
@@ -130,7 +142,7 @@ def _coloured(text: str) -> str:
     import re
 
     words = "|".join(_COLOURS)
-    return re.sub(rf"(?<=   )(?:{words})\b", lambda word: click.style(word[0], fg=_COLOURS[word[0]]), text)
+    return re.sub(rf"(?<=   )(?:{words})\b", lambda word: paint(_COLOURS[word[0]], word[0]), text)
 
 
 # -- json

@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from compose2fargate.compose.passes import Findings, Placed, Tree, Trie, rules_at, walk
-from compose2fargate.compose.source import Mark, Marks
-from compose2fargate.compose.syntax import BadSyntaxError, dependency, go_text, keyed, parse_mount
+from compose2fargate.compose.passes import Findings, Placed, Tree, Trie, rules_at, walk_tree
+from compose2fargate.compose.sources.source_files import Mark, Marks
+from compose2fargate.compose.values.short_syntax import (
+    BadSyntaxError,
+    dependency,
+    go_text,
+    keyed,
+    parse_mount,
+)
 from compose2fargate.diagnostics import Location, Path
 
 Merger = Callable[[Placed, Placed, Trie, Path, Findings], Placed]
@@ -21,7 +27,7 @@ Indexer = Callable[[Any], Hashable]
 """Gives what makes a list's item the same as another; raises BadSyntaxError when it has no such thing."""
 
 
-def merge(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings) -> Placed:
+def merge_trees(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings) -> Placed:
     """Merge the mapping `over` into the mapping `base`."""
     tree, marks = base
     over_tree, over_marks = over[0] or {}, over[1] or {}
@@ -36,7 +42,7 @@ def merge(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings
             continue
         below, below_mark = out[key], out_marks.get(key)
         known = len(findings.diagnostics)
-        merged, inside = _entry(
+        merged, inside = merge_entry(
             (below, below_mark[3] if below_mark else None),
             (value, mark[3] if mark else None),
             rules_at(trie, key),
@@ -68,9 +74,10 @@ def _mark_of_merged(merged: Any, value: Any, below: Mark | None, over: Mark | No
     return (over or below) if merged is value else (below or over)
 
 
-def _entry(
+def merge_entry(
     base: Placed, over: Placed, rule: tuple[Merger | None, Trie], path: Path, findings: Findings
 ) -> Placed:
+    """Merge what one key holds, by its own rule or by the general one."""
     special, below = rule
     if special is not None:
         return special(base, over, below, path, findings)
@@ -81,7 +88,7 @@ def _entry(
         return over
     if type(over[0]) is not kind:
         return _mismatch(base, over, path, findings)
-    return merge(base, over, below, path, findings) if kind is dict else _joined(base, over)
+    return merge_trees(base, over, below, path, findings) if kind is dict else _joined(base, over)
 
 
 def _mismatch(base: Placed, over: Placed, path: Path, findings: Findings) -> Placed:
@@ -89,7 +96,7 @@ def _mismatch(base: Placed, over: Placed, path: Path, findings: Findings) -> Pla
         "C2F150",
         path,
         f"a {_kind(over[0])} cannot be merged with the {_kind(base[0])} that {'.'.join(map(str, path))} already is",
-        f"Write a {_kind(base[0])} here, too, or `{path[-1]}: !override ...` to replace it.",
+        f"write a {_kind(base[0])} here, too, or `{path[-1]}: !override ...` to replace it",
     )
     return base
 
@@ -133,19 +140,19 @@ def append_new(base: Placed, over: Placed, _trie: Trie, _path: Path, _findings: 
 
 def merge_build(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings) -> Placed:
     """Merge mappings, a string being the context."""
-    return merge(*_mappings(_as_build(base), _as_build(over), path, findings), trie, path, findings)
+    return merge_trees(*_mappings(_as_build(base), _as_build(over), path, findings), trie, path, findings)
 
 
 def merge_dependencies(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings) -> Placed:
     """Merge mappings, a list's items being services to wait for until they have started."""
     keyed_ones = _mappings(_keyed(base, dependency), _keyed(over, dependency), path, findings)
-    return merge(*keyed_ones, trie, path, findings)
+    return merge_trees(*keyed_ones, trie, path, findings)
 
 
 def merge_names(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings) -> Placed:
     """Merge mappings, a list's items being names without settings."""
     keyed_ones = _mappings(_keyed(base, _no_settings), _keyed(over, _no_settings), path, findings)
-    return merge(*keyed_ones, trie, path, findings)
+    return merge_trees(*keyed_ones, trie, path, findings)
 
 
 def merge_logging(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings) -> Placed:
@@ -154,7 +161,7 @@ def merge_logging(base: Placed, over: Placed, trie: Trie, path: Path, findings: 
         return _mismatch(({}, None) if base[0] is None else base, over, path, findings)
     if "driver" in base[0] and "driver" in over[0] and base[0]["driver"] != over[0]["driver"]:
         return over
-    return merge(base, over, trie, path, findings)
+    return merge_trees(base, over, trie, path, findings)
 
 
 def merge_address_pools(base: Placed, over: Placed, trie: Trie, path: Path, findings: Findings) -> Placed:
@@ -173,7 +180,7 @@ def merge_address_pools(base: Placed, over: Placed, trie: Trie, path: Path, find
             if subnet != _subnet(below[0]) and subnet not in pools:
                 pools[subnet] = above
                 continue
-            below = merge(below, above, trie, path, findings)
+            below = merge_trees(below, above, trie, path, findings)
             pools[_subnet(below[0])] = below
     marks: Marks = dict(base[1] or {})
     return [pool for pool, _ in pools.values()], {i: marks[i] for i in marks if i in range(len(pools))}
@@ -270,8 +277,8 @@ def by_key(item: Any) -> Hashable:
         return item.partition("=")[0]
     if isinstance(item, dict):  # whose value may be a credential
         name = next(iter(item), "NAME")
-        raise BadSyntaxError("expected text, not a mapping", f"Write `- {name}=value` with an equals sign.")
-    raise BadSyntaxError(f"expected text, not {go_text(item)}", f'Put it into quotes: "{go_text(item)}".')
+        raise BadSyntaxError("expected text, not a mapping", f"write `- {name}=value` with an equals sign")
+    raise BadSyntaxError(f"expected text, not {go_text(item)}", f'put it into quotes: "{go_text(item)}"')
 
 
 def by_target(item: Any) -> Hashable:
@@ -290,7 +297,7 @@ def _target(item: Any, kind: str) -> str:
     target = item.get("target")
     if isinstance(target, str):
         return target
-    raise BadSyntaxError(f"a {kind} needs a target", "Add `target: /path/in/the/container`.")
+    raise BadSyntaxError(f"a {kind} needs a target", "add `target: /path/in/the/container`")
 
 
 def by_text(item: Any) -> Hashable:
@@ -307,7 +314,7 @@ def by_path(item: Any) -> Hashable:
     path = item.get("path")
     if isinstance(path, str):
         return path
-    raise BadSyntaxError("an env file needs a path", "Add `path: ./file.env`.")
+    raise BadSyntaxError("an env file needs a path", "add `path: ./file.env`")
 
 
 def by_mount_below(folder: str) -> Indexer:
@@ -329,7 +336,7 @@ def by_port(item: Any) -> Hashable:
     if not isinstance(item, dict):
         return str(item) if isinstance(item, str) or type(item) is int else ""
     if "target" not in item:
-        raise BadSyntaxError("a port needs a target", "Add `target:` with the port inside the container.")
+        raise BadSyntaxError("a port needs a target", "add `target:` with the port inside the container")
     host, protocol = item.get("host_ip", "0.0.0.0"), item.get("protocol", "tcp")  # noqa: S104 - the default
     # Docker Compose prints the values to compare them, so 80 and "80" differ.
     parts = (host, item.get("published"), item["target"], protocol)
@@ -338,7 +345,7 @@ def by_port(item: Any) -> Hashable:
 
 def enforce_unique(tree: Tree, marks: Marks, trie: Trie, findings: Findings) -> tuple[Tree, Marks]:
     """Remove what is given twice in the lists whose items name something."""
-    result, result_marks = walk(tree, marks, trie, (), findings)
+    result, result_marks = walk_tree(tree, marks, trie, (), findings)
     return result, result_marks or {}
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from compose2fargate.compose.source import Mark, Marks, locate
+from compose2fargate.compose.dialect import CURRENT, Change, Dialect
+from compose2fargate.compose.sources.source_files import Mark, Marks, locate
 from compose2fargate.diagnostics import Diagnostic, LoadError, Location, Path, Severity, has_errors
 
 Tree: TypeAlias = "dict[str, Any]"
@@ -18,7 +19,7 @@ Placed: TypeAlias = "tuple[Any, Marks | None]"
 """A value, and the marks of what is inside it (None for a scalar, or when nothing was written for it)."""
 
 
-class Dropped(NamedTuple):
+class DroppedKey(NamedTuple):
     """A key that is in the files but not in the canonical tree, and why."""
 
     path: Path
@@ -27,13 +28,20 @@ class Dropped(NamedTuple):
 
 
 class Findings:
-    """What has been found so far; passes append to it and go on."""
+    """What has been found so far; passes append to it and go on.
 
-    __slots__ = ("diagnostics", "dropped", "marks")
+    Args:
+        dialect: What the files are read as, for the passes that have to know.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("diagnostics", "dialect", "dropped", "marks", "ports")
+
+    def __init__(self, dialect: Dialect = CURRENT) -> None:
+        self.dialect = dialect
         self.diagnostics: list[Diagnostic] = []
-        self.dropped: list[Dropped] = []
+        self.dropped: list[DroppedKey] = []
+        self.ports = 0
+        """How many ports the passes have made: ranges of a few letters are thousands."""
         self.marks: Marks = {}
         """The marks of the tree in hand, which give the paths of findings their places."""
 
@@ -56,7 +64,7 @@ class Findings:
 
     def drop(self, path: Path, mark: Mark | None, reason: str) -> None:
         """Record that the key at `path` ends here."""
-        self.dropped.append(Dropped(path, Location(*mark[:3]) if mark else None, reason))
+        self.dropped.append(DroppedKey(path, Location(*mark[:3]) if mark else None, reason))
 
     def stop_on_errors(self) -> None:
         """End the run when the passes so far have found an error.
@@ -70,6 +78,27 @@ class Findings:
 
 Step = Callable[[Any, "Marks | None", Path, Findings], Placed]
 """One rule of a pass: takes the value at a path with its marks, gives what stands there afterwards."""
+
+
+def by_dialect(change: Change, since: Step, before: Step) -> Step:
+    """Make the step that is `since` in the dialects that have `change`, and `before` in the others."""
+
+    def step(value: Any, marks: Marks | None, path: Path, findings: Findings) -> Placed:
+        chosen = since if findings.dialect.has(change) else before
+        return chosen(value, marks, path, findings)
+
+    return step
+
+
+def as_it_is(value: Any, marks: Marks | None, _path: Path, _findings: Findings) -> Placed:
+    """Leave a value alone."""
+    return value, marks
+
+
+def left_out(_value: Any, _marks: Marks | None, _path: Path, _findings: Findings) -> Placed:
+    """Remove a value."""
+    return None, None
+
 
 Trie: TypeAlias = "dict[str, tuple[Any, Trie]]"
 """Rules by path: key, or `*` for every key and item, to the rule for it and the rules below it."""
@@ -93,7 +122,7 @@ def rules_at(trie: Trie, key: str) -> tuple[Any, Trie]:
     return trie.get(key) or trie.get("*") or _NOTHING
 
 
-def walk(value: Any, marks: Marks | None, trie: Trie, path: Path, findings: Findings) -> Placed:
+def walk_tree(value: Any, marks: Marks | None, trie: Trie, path: Path, findings: Findings) -> Placed:
     """Apply the steps of `trie` to everything they match in `value`, outer ones first."""
     if type(value) is list:
         everywhere = trie.get("*")
@@ -110,7 +139,7 @@ def walk(value: Any, marks: Marks | None, trie: Trie, path: Path, findings: Find
         inside, at = mark[3] if mark else None, (*path, key)
         result, result_marks = step(item, inside, at, findings) if step else (item, inside)
         if below:
-            result, result_marks = walk(result, result_marks, below, at, findings)
+            result, result_marks = walk_tree(result, result_marks, below, at, findings)
         if result is not item or result_marks is not inside:
             changed[key] = (result, result_marks)
     return _replaced(value, marks, changed) if changed else (value, marks)

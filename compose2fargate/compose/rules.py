@@ -9,12 +9,15 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from compose2fargate.compose import checks, merge, syntax
+from compose2fargate.compose import merge
+from compose2fargate.compose.dialect import Change
 from compose2fargate.compose.merge import Merger
-from compose2fargate.compose.passes import Step, Trie, compile_rules
+from compose2fargate.compose.passes import Step, Trie, as_it_is, by_dialect, compile_rules
+from compose2fargate.compose.validation import value_checks
+from compose2fargate.compose.values import port_syntax, short_syntax
 
 
-class Rule(NamedTuple):
+class KeyRule(NamedTuple):
     """One row.
 
     Attributes:
@@ -32,86 +35,91 @@ class Rule(NamedTuple):
     check: Step | None = None
 
 
-_LIST = Rule(merge=merge.append, unique=merge.unique(merge.by_key))
-_NAMED = Rule(unique=merge.unique(merge.by_key))
-_REPLACED = Rule(merge=merge.replace)
+_LIST = KeyRule(merge=merge.append, unique=merge.unique(merge.by_key))
+_NAMED = KeyRule(unique=merge.unique(merge.by_key))
+_REPLACED = KeyRule(merge=merge.replace)
 
-RULES: dict[str, Rule] = {
+RULES: dict[str, KeyRule] = {
     "services.*.annotations": _LIST,
-    "services.*.build": Rule(
-        merge=merge.merge_build, expand=syntax.build, default=syntax.defaults(context=".")
+    "services.*.build": KeyRule(
+        merge=merge.merge_build, expand=short_syntax.build, default=short_syntax.defaults(context=".")
     ),
-    "services.*.build.additional_contexts": Rule(
-        merge=merge.append, unique=merge.unique(merge.by_key), expand=syntax.pairs
+    "services.*.build.additional_contexts": KeyRule(
+        merge=merge.append, unique=merge.unique(merge.by_key), expand=short_syntax.pairs
     ),
     "services.*.build.args": _LIST,
-    "services.*.build.extra_hosts": Rule(merge=merge.append_new),
+    "services.*.build.extra_hosts": KeyRule(merge=merge.append_new),
     "services.*.build.labels": _LIST,
-    "services.*.build.provenance": Rule(expand=syntax.as_text),
-    "services.*.build.sbom": Rule(expand=syntax.as_text),
-    "services.*.build.secrets.*": Rule(expand=syntax.file_mount),
-    "services.*.build.ssh": Rule(expand=syntax.ssh),
+    "services.*.build.provenance": KeyRule(expand=short_syntax.as_text),
+    "services.*.build.sbom": KeyRule(expand=short_syntax.as_text),
+    "services.*.build.secrets.*": KeyRule(expand=short_syntax.file_mount),
+    "services.*.build.ssh": KeyRule(expand=short_syntax.ssh),
     "services.*.build.tags": _NAMED,
-    "services.*.build.ulimits.*": Rule(expand=syntax.ulimit),
+    "services.*.build.ulimits.*": KeyRule(expand=short_syntax.ulimit),
     "services.*.cap_add": _NAMED,
     "services.*.cap_drop": _NAMED,
     "services.*.command": _REPLACED,
-    "services.*.configs": Rule(unique=merge.unique(merge.by_mount_below(""))),
-    "services.*.configs.*": Rule(expand=syntax.file_mount),
-    "services.*.depends_on": Rule(merge=merge.merge_dependencies, expand=syntax.dependencies),
+    "services.*.configs": KeyRule(unique=merge.unique(merge.by_mount_below(""))),
+    "services.*.configs.*": KeyRule(expand=short_syntax.file_mount),
+    "services.*.depends_on": KeyRule(merge=merge.merge_dependencies, expand=short_syntax.dependencies),
     "services.*.deploy.labels": _LIST,
-    "services.*.deploy.resources.reservations.devices.*": Rule(
-        default=syntax.device_count, check=checks.device_request
+    "services.*.deploy.resources.reservations.devices.*": KeyRule(
+        default=short_syntax.device_count, check=value_checks.device_request
     ),
-    "services.*.develop.watch.*.ignore": Rule(expand=syntax.one_or_more),
-    "services.*.develop.watch.*.include": Rule(expand=syntax.one_or_more),
-    "services.*.develop.watch.*.path": Rule(check=checks.not_blank),
-    "services.*.devices": Rule(unique=merge.unique(merge.by_device)),
-    "services.*.devices.*": Rule(expand=syntax.device),
-    "services.*.dns": Rule(
-        merge=merge.append, unique=merge.unique(merge.by_key), expand=syntax.without_blanks
+    "services.*.develop.watch.*.ignore": KeyRule(expand=short_syntax.one_or_more),
+    "services.*.develop.watch.*.include": KeyRule(expand=short_syntax.one_or_more),
+    "services.*.develop.watch.*.path": KeyRule(check=value_checks.not_blank),
+    "services.*.devices": KeyRule(unique=merge.unique(merge.by_device)),
+    "services.*.devices.*": KeyRule(expand=short_syntax.device),
+    "services.*.dns": KeyRule(
+        merge=merge.append, unique=merge.unique(merge.by_key), expand=short_syntax.without_blanks
     ),
     "services.*.dns_opt": _LIST,
     "services.*.dns_search": _LIST,
     "services.*.entrypoint": _REPLACED,
-    "services.*.env_file": Rule(
-        merge=merge.append, unique=merge.unique(merge.by_path), expand=syntax.env_files
+    "services.*.env_file": KeyRule(
+        merge=merge.append, unique=merge.unique(merge.by_path), expand=short_syntax.env_files
     ),
     "services.*.environment": _LIST,
-    "services.*.expose": Rule(unique=merge.unique(merge.by_text)),
-    "services.*.extends": Rule(expand=syntax.extends),
-    "services.*.extra_hosts": Rule(merge=merge.append_new),
-    "services.*.gpus": Rule(expand=syntax.gpus),
-    "services.*.gpus.*": Rule(default=syntax.device_count, check=checks.device_request),
+    "services.*.expose": KeyRule(unique=merge.unique(merge.by_text)),
+    "services.*.extends": KeyRule(expand=short_syntax.extends),
+    "services.*.extra_hosts": KeyRule(merge=merge.append_new),
+    "services.*.gpus": KeyRule(expand=short_syntax.gpus),
+    "services.*.gpus.*": KeyRule(default=short_syntax.device_count, check=value_checks.device_request),
     "services.*.healthcheck.test": _REPLACED,
-    "services.*.label_file": Rule(merge=merge.append, expand=syntax.one_or_more),
+    "services.*.label_file": KeyRule(merge=merge.append, expand=short_syntax.one_or_more),
     "services.*.labels": _LIST,
     "services.*.links": _NAMED,
-    "services.*.logging": Rule(merge=merge.merge_logging),
-    "services.*.models": Rule(merge=merge.merge_names, expand=syntax.names),
-    "services.*.networks": Rule(merge=merge.merge_names, expand=syntax.names),
+    "services.*.logging": KeyRule(merge=merge.merge_logging),
+    "services.*.models": KeyRule(merge=merge.merge_names, expand=short_syntax.names),
+    "services.*.networks": KeyRule(merge=merge.merge_names, expand=short_syntax.names),
     "services.*.networks.*.aliases": _NAMED,
     "services.*.networks.*.link_local_ips": _NAMED,
-    "services.*.ports": Rule(unique=merge.unique(merge.by_port), expand=syntax.ports),
-    "services.*.ports.*": Rule(
-        default=syntax.defaults(protocol="tcp", mode="ingress"), check=checks.port_address
+    "services.*.ports": KeyRule(unique=merge.unique(merge.by_port), expand=port_syntax.ports),
+    "services.*.ports.*": KeyRule(
+        default=short_syntax.defaults(protocol="tcp", mode="ingress"), check=value_checks.port_address
     ),
     "services.*.profiles": _NAMED,
-    "services.*.secrets": Rule(unique=merge.unique(merge.by_mount_below("/run/secrets"))),
-    "services.*.secrets.*": Rule(expand=syntax.file_mount, default=syntax.secret_target),
+    "services.*.secrets": KeyRule(unique=merge.unique(merge.by_mount_below("/run/secrets"))),
+    "services.*.secrets.*": KeyRule(expand=short_syntax.file_mount, default=short_syntax.secret_target),
     "services.*.sysctls": _LIST,
     "services.*.tmpfs": _LIST,
-    "services.*.ulimits.*": Rule(merge=merge.replace, expand=syntax.ulimit),
-    "services.*.volumes": Rule(unique=merge.unique(merge.by_target)),
-    "services.*.volumes.*": Rule(expand=syntax.mount, default=syntax.mount_target),
-    "networks.*": Rule(expand=syntax.external),
-    "networks.*.ipam.config": Rule(merge=merge.merge_address_pools),
+    "services.*.ulimits.*": KeyRule(merge=merge.replace, expand=short_syntax.ulimit),
+    "services.*.volumes": KeyRule(unique=merge.unique(merge.by_target)),
+    "services.*.volumes.*": KeyRule(expand=short_syntax.mount, default=short_syntax.mount_target),
+    "services.*.volumes.*.bind": KeyRule(
+        default=by_dialect(Change.HOST_PATH_DEFAULT, short_syntax.defaults(create_host_path=True), as_it_is)
+    ),
+    "networks.*": KeyRule(expand=short_syntax.external),
+    "networks.*.ipam.config": KeyRule(merge=merge.merge_address_pools),
     "networks.*.ipam.options": _NAMED,
     "networks.*.labels": _LIST,
-    "volumes.*": Rule(expand=syntax.external, check=checks.external_volume),
-    "volumes.*.labels": Rule(merge=merge.append),
-    "secrets.*": Rule(expand=syntax.external, check=checks.one_source("file", "environment")),
-    "configs.*": Rule(expand=syntax.external, check=checks.one_source("file", "environment", "content")),
+    "volumes.*": KeyRule(expand=short_syntax.external, check=value_checks.external_volume),
+    "volumes.*.labels": KeyRule(merge=merge.append),
+    "secrets.*": KeyRule(expand=short_syntax.external, check=value_checks.one_source("file", "environment")),
+    "configs.*": KeyRule(
+        expand=short_syntax.external, check=value_checks.one_source("file", "environment", "content")
+    ),
 }
 """The table; a path's steps are joined by dots."""
 
@@ -135,8 +143,8 @@ def expand_rules() -> Trie:
 
 
 _LENIENT = {
-    "services.*.devices.*": syntax.lenient_device,
-    "services.*.ports": syntax.lenient_ports,
+    "services.*.devices.*": short_syntax.lenient_device,
+    "services.*.ports": port_syntax.lenient_ports,
 }
 
 

@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from compose2fargate.compose.passes import Findings, Tree
-from compose2fargate.compose.source import Marks
+from compose2fargate.compose.sources.source_files import Marks
+from compose2fargate.text.nearest import nearest
 
 
 def split_by_profile(tree: Tree, profiles: Iterable[str]) -> tuple[Tree, Tree]:
@@ -26,7 +27,9 @@ def split_by_profile(tree: Tree, profiles: Iterable[str]) -> tuple[Tree, Tree]:
     return {**tree, "services": {k: v for k, v in services.items() if k not in off}}, off
 
 
-def enable(tree: Tree, disabled: Tree, names: Iterable[str], profiles: Iterable[str]) -> tuple[Tree, Tree]:
+def enable_profiles(
+    tree: Tree, disabled: Tree, names: Iterable[str], profiles: Iterable[str]
+) -> tuple[Tree, Tree]:
     """Activate the profiles of the services that are asked for by name."""
     wanted = [p for name in names if name in disabled for p in disabled[name].get("profiles") or ()]
     if not wanted:
@@ -35,7 +38,7 @@ def enable(tree: Tree, disabled: Tree, names: Iterable[str], profiles: Iterable[
     return split_by_profile({**tree, "services": {k: every[k] for k in sorted(every)}}, (*profiles, *wanted))
 
 
-def select(tree: Tree, marks: Marks, names: tuple[str, ...], findings: Findings) -> Tree:
+def select_services(tree: Tree, marks: Marks, names: tuple[str, ...], findings: Findings) -> Tree:
     """Restrict `tree` to the services that match `names`, and to what they depend on.
 
     A name may be a pattern (`web-*`). Dependencies on services outside are removed.
@@ -63,10 +66,8 @@ def select(tree: Tree, marks: Marks, names: tuple[str, ...], findings: Findings)
 
 
 def _unknown(name: str, services: Mapping[str, Any], findings: Findings) -> None:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, list(services), n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Services: {', '.join(services)}."
+    near = nearest(name, services)
+    hint = f"did you mean {near!r}?" if near else f"services: {', '.join(services)}"
     findings.error("C2F162", ("services", name), f"there is no service {name!r}", hint)
 
 

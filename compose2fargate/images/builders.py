@@ -6,14 +6,15 @@ An option is a line of `_options`; where a builder has no such option, its name 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from compose2fargate.aws.builds import BASE_ARG, ImageBuild
+from compose2fargate.aws.image_build import BASE_ARG, ImageBuild
+from compose2fargate.credentials import is_build_secret
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
-from compose2fargate.images.content import is_remote, looks_secret
+from compose2fargate.images.content_digest import is_remote
+from compose2fargate.programs import environment_of_programs, find_program
 
 NAMES: Final = ("docker", "podman", "buildah")
 """The builders, in the order in which they are looked for."""
@@ -28,7 +29,7 @@ class Builder(NamedTuple):
     program: str
 
 
-class Places(NamedTuple):
+class BuilderPaths(NamedTuple):
     """Where the builder finds what it reads, and leaves what it says.
 
     Attributes:
@@ -50,7 +51,7 @@ class Places(NamedTuple):
     ignore: str = ""
 
 
-class Step(NamedTuple):
+class BuildStep(NamedTuple):
     """One command of a build, with what it needs in its environment beyond what we have in ours."""
 
     arguments: tuple[str, ...]
@@ -64,7 +65,7 @@ def find_builder(wanted: str = "") -> Builder:
         UsageError: There is none, or it is not usable.
     """
     for name in (wanted,) if wanted else NAMES:
-        program = shutil.which(name)
+        program = find_program(name)
         if program and (name != "docker" or _has_buildx(program)):
             return Builder(name, program)
     raise _no_builder(wanted)
@@ -76,6 +77,7 @@ def _has_buildx(program: str) -> bool:
             [program, "buildx", "version"],
             capture_output=True,
             timeout=_PROBE_TIMEOUT,
+            env=environment_of_programs(os.environ),
             stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.SubprocessError):
@@ -84,12 +86,12 @@ def _has_buildx(program: str) -> bool:
 
 
 def _no_builder(wanted: str) -> UsageError:
-    if wanted == "docker" and shutil.which("docker"):
-        message = "docker is installed, but not its plugin buildx, with which images are built"
+    if wanted == "docker" and find_program("docker"):
+        message = "docker is installed, but its plugin buildx, which builds images, is not"
     elif wanted:
         message = f"{wanted} is not installed, or not on the PATH"
     else:
-        message = "there is no program that builds images here: docker with buildx, podman or buildah"
+        message = "no program that builds images is installed: docker with buildx, podman or buildah"
     return UsageError(
         Diagnostic(
             "C2F440",
@@ -103,12 +105,12 @@ def _no_builder(wanted: str) -> UsageError:
 
 # -- what the builder is told --------------------------------------------------------------------------------
 
-_NO_BUILDKIT: Final = ("entitlements", "privileged", "provenance", "sbom")
+_NO_BUILDKIT: Final = ("entitlements", "no_cache_filter", "privileged", "provenance", "sbom")
 _LACKS: Final[Mapping[str, tuple[str, ...]]] = {"docker": (), "podman": _NO_BUILDKIT, "buildah": _NO_BUILDKIT}
 """The keys of compose for which a builder has no option."""
 
 
-def lacking(builder: str, build: ImageBuild) -> Iterator[str]:
+def unsupported_keys(builder: str, build: ImageBuild) -> Iterator[str]:
     """Yield the keys of the build section that `builder` cannot carry out."""
     for key in _LACKS[builder]:
         if getattr(build, key) not in ("", "false", False, ()):
@@ -119,9 +121,15 @@ def lacking(builder: str, build: ImageBuild) -> Iterator[str]:
         yield "cache_from" if build.cache_from else "cache_to"
 
 
-def steps(
-    builder: Builder, build: ImageBuild, references: Sequence[str], places: Places, *, insecure: bool = False
-) -> tuple[Step, ...]:
+def build_steps(
+    builder: Builder,
+    build: ImageBuild,
+    references: Sequence[str],
+    places: BuilderPaths,
+    *,
+    insecure: bool = False,
+    push: bool = True,
+) -> tuple[BuildStep, ...]:
     """Give the commands that build an image and push it under each of `references`; the first gives the digest.
 
     Args:
@@ -130,6 +138,7 @@ def steps(
         references: `REGISTRY/REPOSITORY:TAG`, each.
         places: Where things are.
         insecure: Whether the registry may be without TLS. Docker decides that in the configuration of its daemon.
+        push: Whether it is pushed; otherwise it stays on this machine.
     """
     arguments, environment = _build_arguments(build)
     options = [*_options(builder.name, build, places), *arguments]
@@ -137,22 +146,22 @@ def steps(
     where = ["--file", places.dockerfile] if places.dockerfile else []
     if builder.name == "docker":
         told = ["--progress", "plain", "--metadata-file", places.digest] if places.digest else []
-        push = ["--push", *told]
-        whole = (builder.program, "buildx", "build", *options, *tags, *push, *where, places.context)
-        return (Step(whole, environment),)
+        output = ["--push" if push else "--load", *told]
+        whole = (builder.program, "buildx", "build", *options, *tags, *output, *where, places.context)
+        return (BuildStep(whole, environment),)
     tls = ["--tls-verify=false"] if insecure else []
     # In OCI's own format there is no place for HEALTHCHECK, SHELL and ONBUILD, and they would be dropped.
     form = ["--format", "docker"]
     whole = (builder.program, "build", *form, *options, *tags, *tls, *where, places.context)
-    return (Step(whole, environment), *_pushes(builder, references, places, tls))
+    return (BuildStep(whole, environment), *(_pushes(builder, references, places, tls) if push else ()))
 
 
 def _pushes(
-    builder: Builder, references: Sequence[str], places: Places, tls: Sequence[str]
-) -> Iterator[Step]:
+    builder: Builder, references: Sequence[str], places: BuilderPaths, tls: Sequence[str]
+) -> Iterator[BuildStep]:
     for number, reference in enumerate(references):
         written = ["--digestfile", places.digest] if places.digest and number == 0 else []
-        yield Step((builder.program, "push", *tls, *written, reference))
+        yield BuildStep((builder.program, "push", *tls, *written, reference))
 
 
 def _build_arguments(build: ImageBuild) -> tuple[list[str], dict[str, str]]:
@@ -160,7 +169,7 @@ def _build_arguments(build: ImageBuild) -> tuple[list[str], dict[str, str]]:
     options: list[str] = []
     environment: dict[str, str] = {}
     for name, value in build.args.items():
-        if value is not None and not looks_secret(name):
+        if value is not None and not is_build_secret(name):
             options += ["--build-arg", f"{name}={value}"]
             continue
         options += ["--build-arg", name]
@@ -169,7 +178,7 @@ def _build_arguments(build: ImageBuild) -> tuple[list[str], dict[str, str]]:
     return options, environment
 
 
-def _options(builder: str, build: ImageBuild, places: Places) -> Iterator[str]:
+def _options(builder: str, build: ImageBuild, places: BuilderPaths) -> Iterator[str]:
     buildkit = builder == "docker"
     yield from ("--platform", build.platform)
     if build.target:
@@ -196,6 +205,7 @@ def _options(builder: str, build: ImageBuild, places: Places) -> Iterator[str]:
 def _buildkit_options(build: ImageBuild) -> Iterator[str]:
     yield from _each("--cache-from", build.cache_from)
     yield from _each("--cache-to", build.cache_to)
+    yield from _each("--no-cache-filter", build.no_cache_filter)
     insecure = ("security.insecure",) if build.privileged else ()
     yield from _each("--allow", dict.fromkeys((*build.entitlements, *insecure)))
     # Without attestations the pushed digest is that of the image itself, and not of an index around it.
@@ -204,7 +214,7 @@ def _buildkit_options(build: ImageBuild) -> Iterator[str]:
         yield f"--sbom={build.sbom}"
 
 
-def _buildah_options(build: ImageBuild, places: Places) -> Iterator[str]:
+def _buildah_options(build: ImageBuild, places: BuilderPaths) -> Iterator[str]:
     if places.ignore:
         yield from ("--ignorefile", places.ignore)
     for option, values in (("--cache-from", build.cache_from), ("--cache-to", build.cache_to)):

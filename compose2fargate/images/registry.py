@@ -5,12 +5,12 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
+from compose2fargate.disk.reading import parse_json
 
 _TYPES: Final = (
     "application/vnd.oci.image.manifest.v1+json",
@@ -19,11 +19,15 @@ _TYPES: Final = (
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
 _TIMEOUT: Final = 30
+_REASONS: Final = 3
+_SAID: Final = 300
 _MISSING: Final = 404
 _LOG_IN: Final = 401
 _REFUSED: Final = (401, 403)
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _LARGEST: Final = 8 << 20
+_DIGEST: Final = re.compile(r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[A-Za-z0-9=_-]+")
+"""https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests"""
 
 
 class _Answer(NamedTuple):
@@ -60,18 +64,19 @@ class Registry:
         answer = self._ask("HEAD", f"{repository}/manifests/{reference}")
         if answer is None:
             return ""
-        return answer.headers.get("docker-content-digest", "") or (reference if ":" in reference else "")
+        return _digest(answer) or (reference if ":" in reference else "")
 
     def label(self, repository: str, reference: str, name: str) -> tuple[str, str]:
         """Give the digest of an image and one of its labels; empty texts when there is no such image."""
         answer = self._ask("GET", f"{repository}/manifests/{reference}")
         manifest = _json(answer)
-        config = manifest.get("config") or {}
-        if answer is None or not config.get("digest"):  # there is none, or it is an index of several images
+        blob = str(_member(manifest, "config").get("digest", ""))
+        if answer is None or not _DIGEST.fullmatch(
+            blob
+        ):  # there is none, or it is an index of several images
             return "", ""
-        held = _json(self._ask("GET", f"{repository}/blobs/{config['digest']}"))
-        labels = (held.get("config") or {}).get("Labels") or {}
-        return answer.headers.get("docker-content-digest", ""), str(labels.get(name) or "")
+        held = _json(self._ask("GET", f"{repository}/blobs/{blob}"))
+        return _digest(answer), str(_member(_member(held, "config"), "Labels").get(name) or "")
 
     def tag(self, repository: str, digest: str, tag: str) -> None:
         """Give an image that is there a further tag."""
@@ -107,7 +112,7 @@ class Registry:
         from urllib.parse import urlencode
 
         scheme, _, rest = challenge.partition(" ")
-        asked = dict(re.findall(r'(\w+)="([^"]*)"', rest))
+        asked = dict(re.findall(r'\b(\w+)="([^"]*)"', rest))
         if scheme.lower() != "bearer" or not asked.get("realm", "").startswith(f"{self._scheme}://"):
             return False
         query = {"service": asked.get("service", ""), "scope": f"repository:{repository}:pull,push"}
@@ -126,6 +131,10 @@ class Registry:
         from urllib.request import Request
 
         self.requests += 1
+        if not url.startswith(
+            ("https://", f"{self._scheme}://")
+        ):  # no file of this machine, wherever a redirection leads
+            raise self._refused(f"it redirects to an address that is not HTTP or HTTPS: {url}")
         given = {name: value for name, value in headers.items() if value}
         request = Request(url, data=body, headers=given, method=method)  # noqa: S310 - https, unless told otherwise
         try:
@@ -142,7 +151,7 @@ class Registry:
             Diagnostic(
                 "C2F443",
                 Severity.ERROR,
-                f"the registry {self.host} cannot be asked: {reason}",
+                f"the registry {self.host} cannot be queried: {reason}",
                 hint="check --region, --account, --registry and the credentials: aws sts get-caller-identity",
                 url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/common-errors-docker.html",
             )
@@ -168,14 +177,27 @@ def _json(answer: _Answer | None) -> dict[str, Any]:
     if answer is None:
         return {}
     try:
-        held = json.loads(answer.body)
+        held = parse_json(answer.body)
     except ValueError:
         return {}
     return held if isinstance(held, dict) else {}
 
 
+def _member(held: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Give a member that is to be a mapping; an empty one where it is something else."""
+    found = held.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _digest(answer: _Answer) -> str:
+    """Give the digest that an answer names; "" where it is none."""
+    found = _DIGEST.fullmatch(answer.headers.get("docker-content-digest", ""))
+    return found[0] if found else ""
+
+
 def _reason(answer: _Answer) -> str:
     """What the registry says is wrong, in its own words."""
-    errors = _json(answer).get("errors") or []
-    words = [f"{e.get('code')}: {e.get('message')}" for e in errors if isinstance(e, dict)]
+    errors = _json(answer).get("errors")
+    listed = errors if isinstance(errors, list) else []
+    words = [f"{e.get('code')}: {e.get('message')}"[:_SAID] for e in listed[:_REASONS] if isinstance(e, dict)]
     return f" ({'; '.join(words)})" if words else ""

@@ -8,37 +8,43 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import shlex
 import subprocess
-import tempfile
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Final
+from typing import Any
 
-from compose2fargate.aws.builds import BuildSecret, ImageBuild
+from compose2fargate.aws.image_build import BuildSecret, ImageBuild
 from compose2fargate.diagnostics import Diagnostic, InputError, Severity
-from compose2fargate.images.builders import Places, context_of
-from compose2fargate.images.content import find_ignore_file
+from compose2fargate.disk.reading import read_json, read_text
+from compose2fargate.disk.scratch import (
+    BuildContextFolder,
+    discard,
+    linked_copy,
+    private_folder,
+    write_private,
+)
+from compose2fargate.images.builders import BuilderPaths, context_of
+from compose2fargate.images.content_digest import find_ignore_file
+from compose2fargate.programs import environment_of_programs, find_program
 
-_PRIVATE: Final = 0o600
 
-
-class Workspace:
+class BuildWorkspace:
     """A folder that exists as long as the `with` block runs."""
 
     def __init__(self) -> None:
         self._folder = ""
 
-    def __enter__(self) -> Workspace:  # noqa: PYI034 - typing has no Self in Python 3.10
-        self._folder = tempfile.mkdtemp(prefix="compose2fargate-")
+    def __enter__(self) -> BuildWorkspace:  # noqa: PYI034 - typing has no Self in Python 3.10
+        self._folder = private_folder("compose2fargate-")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        discard(self._folder)
 
     # -- credentials ---------------------------------------------------------------------------------------
 
@@ -52,23 +58,22 @@ class Workspace:
             return {"DOCKER_CONFIG": self._docker_config(host, basic, environment)}
         held = _read(_auth_file(environment))
         path = os.path.join(self._folder, "auth.json")
-        self._write(path, json.dumps(_with_login(held, host, basic)))
+        write_private(path, json.dumps(_with_login(held, host, basic)))
         return {"REGISTRY_AUTH_FILE": path}
 
     def _docker_config(self, host: str, basic: str, environment: Mapping[str, str]) -> str:
         own = _docker_folder(environment)
         folder = os.path.join(self._folder, "docker")
-        os.mkdir(folder, 0o700)
-        for name in os.listdir(own) if os.path.isdir(own) else ():
-            if name != "config.json":
-                os.symlink(os.path.join(os.path.abspath(own), name), os.path.join(folder, name))
+        linked_copy(own, folder, without="config.json")
         held = _read(os.path.join(own, "config.json"))
-        self._write(os.path.join(folder, "config.json"), json.dumps(_with_login(held, host, basic)))
+        write_private(os.path.join(folder, "config.json"), json.dumps(_with_login(held, host, basic)))
         return folder
 
     # -- one image -----------------------------------------------------------------------------------------
 
-    def place(self, build: ImageBuild, environment: Mapping[str, str], pushed: Mapping[str, str]) -> Places:
+    def place(
+        self, build: ImageBuild, environment: Mapping[str, str], pushed: Mapping[str, str]
+    ) -> BuilderPaths:
         """Write down what the builder needs for one image.
 
         Args:
@@ -79,16 +84,16 @@ class Workspace:
         Raises:
             InputError: A file to copy is not there.
         """
-        folder = tempfile.mkdtemp(prefix="image-", dir=self._folder)
+        folder = private_folder("image-", self._folder)
         context, dockerfile = context_of(build)
         if build.context is None:
             context = os.path.join(folder, "context")
             _stage(build, context)
         if build.dockerfile_text is not None:
             dockerfile = os.path.join(folder, "Dockerfile")
-            self._write(dockerfile, build.dockerfile_text)
+            write_private(dockerfile, build.dockerfile_text)
         ignore = find_ignore_file(build)
-        return Places(
+        return BuilderPaths(
             dockerfile=dockerfile,
             context=context,
             digest=os.path.join(folder, "digest"),
@@ -106,14 +111,8 @@ class Workspace:
         if secret.file:
             return secret.file
         path = os.path.join(folder, f"secret-{number}")
-        self._write(path, environment[secret.environment or ""])
+        write_private(path, environment[secret.environment or ""])
         return path
-
-    def _write(self, path: str, text: str) -> None:
-        """Write a file that nobody else can read, not even for a moment."""
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
 
 
 def resolve_context(value: str, pushed: Mapping[str, str]) -> str:
@@ -126,8 +125,7 @@ def resolve_context(value: str, pushed: Mapping[str, str]) -> str:
 def read_digest(builder: str, path: str) -> str:
     """Read the digest that the builder reports; empty when it did not."""
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read().strip()
+        text = read_text(path).strip()
         return json.loads(text).get("containerimage.digest", "") if builder == "docker" else text
     except (OSError, ValueError):
         return ""
@@ -135,27 +133,20 @@ def read_digest(builder: str, path: str) -> str:
 
 def _stage(build: ImageBuild, folder: str) -> None:
     """Copy the files of a derived image to a context of their own."""
-    os.mkdir(folder)
+    context = BuildContextFolder(folder)
     for copied in build.files:
-        target = os.path.join(folder, copied.path)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
         with _copying(build, copied.source):
             if copied.text is not None:
-                with open(target, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-                    file.write(copied.text)
-            elif os.path.isdir(copied.source):
-                shutil.copytree(copied.source, target, symlinks=True, dirs_exist_ok=True)
+                context.write(copied.path, copied.text, copied.mode)
             else:
-                shutil.copy2(copied.source, target)
-            if copied.mode is not None:
-                os.chmod(target, copied.mode)
+                context.copy(copied.source, copied.path, copied.mode)
 
 
 @contextmanager
 def _copying(build: ImageBuild, source: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, shutil.Error) as error:
+    except OSError as error:  # shutil.Error is one too
         raise InputError(
             Diagnostic(
                 "C2F458",
@@ -178,11 +169,11 @@ def missing_secrets(build: ImageBuild, environment: Mapping[str, str]) -> Iterat
             )
         else:
             known, reason = name in environment, f"the variable {name} is not set"
-            hint = f"export {name}=…"
+            hint = f"export {shlex.quote(name)}=…"
         if not (secret.file or name):
             reason, hint = (
                 "it is external",
-                "let it come from a file or a variable: secrets: {NAME: {environment: VARIABLE}}",
+                "take it from a file or a variable: secrets: {NAME: {environment: VARIABLE}}",
             )
         if not known:
             yield Diagnostic(
@@ -214,12 +205,17 @@ def own_login(builder: str, host: str, environment: Mapping[str, str]) -> str:
 
 def _ask_helper(helper: str, host: str, environment: Mapping[str, str]) -> str:
     """Ask a credential helper: https://github.com/docker/docker-credential-helpers."""
-    program = shutil.which(f"docker-credential-{helper}", path=environment.get("PATH"))
+    program = find_program(f"docker-credential-{helper}", environment)
     if program is None:
         return ""
     try:
         done = subprocess.run(  # noqa: S603 - the program that the user's own configuration names
-            [program, "get"], input=host, capture_output=True, text=True, timeout=60, env=dict(environment)
+            [program, "get"],
+            input=host,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=environment_of_programs(environment),
         )
         held = json.loads(done.stdout)
         pair = f"{held['Username']}:{held['Secret']}"
@@ -259,8 +255,7 @@ def _home(environment: Mapping[str, str]) -> str:
 
 def _read(path: str) -> dict[str, Any]:
     try:
-        with open(path, encoding="utf-8") as file:
-            held = json.load(file)
+        held = read_json(path)
     except (OSError, ValueError):
         return {}
     return held if isinstance(held, dict) else {}

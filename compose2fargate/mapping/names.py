@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
-_ILLEGAL = re.compile(r"[^A-Za-z0-9_-]")
-_DNS_NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
+from compose2fargate.text.lazy_patterns import lazy_pattern
+
+_ILLEGAL = lazy_pattern(r"[^A-Za-z0-9_-]")
+_DNS_NAME = lazy_pattern(r"[a-z0-9_][a-z0-9_.-]*")
 _DIGITS = 8
 
 
@@ -62,7 +64,12 @@ def dns_name(text: str) -> str:
     return lowered if len(lowered) <= 127 else f"{lowered[:118]}-{sha256(text.encode()).hexdigest()[:8]}"
 
 
-_ECR_PART = re.compile(r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*")
+def private_domain(stack: str) -> str:
+    """Give the private DNS domain of a stack, in which each of its names stands."""
+    return f"{dns_name(stack)}.internal"
+
+
+_ECR_PART = lazy_pattern(r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*")
 
 
 def repository_part(text: str) -> str:
@@ -74,17 +81,17 @@ def repository_part(text: str) -> str:
     return (
         lowered
         if _ECR_PART.fullmatch(lowered)
-        else hashed(re.sub(r"[^a-z0-9]+", "-", lowered).strip("-"), text)
+        else with_hash(re.sub(r"[^a-z0-9]+", "-", lowered).strip("-"), text)
     )
 
 
-def hashed(name: str, text: str, limit: int = 255) -> str:
+def with_hash(name: str, text: str, limit: int = 255) -> str:
     """Give a name with digits of the hash of the text that it stands for, by which it differs from others like it."""
     digits = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
     return f"{name[: limit - _DIGITS - 1].rstrip('-')}-{digits}".lstrip("-")
 
 
-def apart(names: Iterable[str], limit: int = 255) -> Mapping[str, str]:
+def distinct_names(names: Iterable[str], limit: int = 255) -> Mapping[str, str]:
     """Give names that stay apart where case does not count: of those that differ in nothing else, the lowest keeps its own.
 
     "Names are not distinguished by case": https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html;
@@ -93,13 +100,13 @@ def apart(names: Iterable[str], limit: int = 255) -> Mapping[str, str]:
     result: dict[str, str] = {}
     taken: set[str] = set()
     for name in sorted(names, key=lambda name: (name != name.lower(), name)):
-        shown = hashed(name, name, limit) if name.lower() in taken else name
+        shown = with_hash(name, name, limit) if name.lower() in taken else name
         taken.add(shown.lower())
         result[name] = shown
     return result
 
 
-def unique(names: Iterable[str]) -> Mapping[str, str]:
+def unique_ecs_names(names: Iterable[str]) -> Mapping[str, str]:
     """Give each compose name a legal ECS name that no other one has; legal names always keep theirs."""
     given = sorted(names)
     result = {name: name for name in given if ecs_name(name) == name}

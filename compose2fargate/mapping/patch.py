@@ -5,34 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from compose2fargate.aws.api_values import Ref
 from compose2fargate.aws.resources import EcsService
 from compose2fargate.aws.stack import Stack
-from compose2fargate.aws.values import Ref
 from compose2fargate.diagnostics import Path
-from compose2fargate.mapping.context import Context, options_of
+from compose2fargate.mapping.translation_findings import TranslationFindings
+from compose2fargate.mapping.translation_input import TranslationInput, options_of
+from compose2fargate.text.nearest import nearest
 
 CONTAINER = "container"
 """The one key of a service's patch that is no resource: its container in the task definition."""
 _TARGET_GROUP = "target-group"
 
 
-def apply_patches(ctx: Context, stack: Stack) -> Stack:
+def apply_patches(ctx: TranslationInput, findings: TranslationFindings, stack: Stack) -> Stack:
     """Give the stack with all patches applied: those of services in the order of their names, then the project's own."""
-    wanted = list(_patches(ctx, stack))
+    wanted = list(_patches(ctx, findings, stack))
     if not wanted:
         return stack
     from compose2fargate.aws.patching import (
         PatchError,
+        apply_patch,
         joined_extras,
-        patched,
     )  # few files have one, and it reads type hints
 
     resources, extras = dict(stack.resources), {key: dict(value) for key, value in stack.extras.items()}
     for path, logical_id, patch in wanted:
         try:
-            made = patched(resources[logical_id], patch)
+            made = apply_patch(resources[logical_id], patch)
         except PatchError as error:
-            ctx.refuse("C2F257", path, f"the patch of {logical_id} does not fit: {error}", hint=_HINT)
+            findings.refuse("C2F257", path, f"the patch of {logical_id} does not fit: {error}", hint=_HINT)
             continue
         resources[logical_id] = made.value
         if made.extras:
@@ -40,20 +42,22 @@ def apply_patches(ctx: Context, stack: Stack) -> Stack:
     return stack._replace(resources=resources, extras=extras)
 
 
-_HINT = "write the members as the AWS API has them, for example {task_definition: {pidMode: task}}"
+_HINT = "name the members as the AWS API does, for example {task_definition: {pidMode: task}}"
 
 
-def _patches(ctx: Context, stack: Stack) -> Iterator[tuple[Path, str, Mapping[str, Any]]]:
+def _patches(
+    ctx: TranslationInput, findings: TranslationFindings, stack: Stack
+) -> Iterator[tuple[Path, str, Mapping[str, Any]]]:
     """Yield the path of each patch, the resource it is for, and its members."""
     for name, service in ctx.project.services.items():
         for key, patch in (options_of(service).get("patch") or {}).items():
             path: Path = ("services", name, "x-fargate", "patch", key)
             if key == CONTAINER:
-                yield from _of_container(ctx, path, name, patch)
+                yield from _of_container(ctx, findings, path, name, patch)
                 continue
             found = _of_service(ctx, stack, name, key.replace("_", "-"))
             if not found:
-                _unknown(ctx, path, f"{name} has no {key}", _kinds(ctx, stack, name))
+                _unknown(findings, path, f"{name} has no {key}", _kinds(ctx, stack, name))
             yield from ((path, logical_id, patch or {}) for logical_id in found)
     own = (ctx.project.extensions.get("x-fargate") or {}).get("patch") or {}
     for logical_id, patch in own.items():
@@ -61,7 +65,7 @@ def _patches(ctx: Context, stack: Stack) -> Iterator[tuple[Path, str, Mapping[st
             yield ("x-fargate", "patch", logical_id), logical_id, patch or {}
         else:
             _unknown(
-                ctx,
+                findings,
                 ("x-fargate", "patch", logical_id),
                 f"there is no resource {logical_id}",
                 list(stack.resources),
@@ -69,20 +73,20 @@ def _patches(ctx: Context, stack: Stack) -> Iterator[tuple[Path, str, Mapping[st
 
 
 def _of_container(
-    ctx: Context, path: Path, name: str, patch: Any
+    ctx: TranslationInput, findings: TranslationFindings, path: Path, name: str, patch: Any
 ) -> Iterator[tuple[Path, str, Mapping[str, Any]]]:
-    from compose2fargate.mapping.tasks import container_name
+    from compose2fargate.mapping.containers.container_dependencies import container_name
 
     leader = ctx.groups.leaders.get(name)
     if leader is None:
-        _unknown(ctx, path, f"{name} is an init container in other tasks", [])
+        _unknown(findings, path, f"{name} is an init container in other tasks", [])
         return
     container = container_name(ctx.project.services[name])
     logical_id = f"task-definition/{ctx.names[leader]}"
     yield path, logical_id, {"containerDefinitions": {container: patch or {}}}
 
 
-def _of_service(ctx: Context, stack: Stack, name: str, kind: str) -> list[str]:
+def _of_service(ctx: TranslationInput, stack: Stack, name: str, kind: str) -> list[str]:
     """The resources of a kind that come from a service: one of its own name, or several (target groups)."""
     if kind == _TARGET_GROUP:
         return _target_groups(ctx, stack, name)
@@ -92,9 +96,9 @@ def _of_service(ctx: Context, stack: Stack, name: str, kind: str) -> list[str]:
     return [key for key, origin in stack.origins.items() if origin == name and key.partition("/")[0] == kind]
 
 
-def _target_groups(ctx: Context, stack: Stack, name: str) -> list[str]:
+def _target_groups(ctx: TranslationInput, stack: Stack, name: str) -> list[str]:
     """The target groups whose requests reach the container of a service; Terraform keeps them with the load balancer's."""
-    from compose2fargate.mapping.tasks import container_name
+    from compose2fargate.mapping.containers.container_dependencies import container_name
 
     container = container_name(ctx.project.services[name])
     leader = stack.resources.get(f"service/{ctx.names[ctx.groups.leaders.get(name, name)]}")
@@ -103,7 +107,7 @@ def _target_groups(ctx: Context, stack: Stack, name: str) -> list[str]:
     return [arn.logical_id for arn in arns if isinstance(arn, Ref)]
 
 
-def _kinds(ctx: Context, stack: Stack, name: str) -> list[str]:
+def _kinds(ctx: TranslationInput, stack: Stack, name: str) -> list[str]:
     """What a service can patch."""
     kinds = {
         key.partition("/")[0].replace("-", "_") for key, origin in stack.origins.items() if origin == name
@@ -112,9 +116,7 @@ def _kinds(ctx: Context, stack: Stack, name: str) -> list[str]:
     return [CONTAINER, *sorted(kinds)]
 
 
-def _unknown(ctx: Context, path: Path, says: str, known: list[str]) -> None:
-    from difflib import get_close_matches
-
-    near = get_close_matches(str(path[-1]), known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known[:30])}" if known else ""
-    ctx.refuse("C2F257", path, f"{says} that could be patched", hint=hint)
+def _unknown(findings: TranslationFindings, path: Path, says: str, known: list[str]) -> None:
+    near = nearest(str(path[-1]), known)
+    hint = f"did you mean {near}?" if near else f"known: {', '.join(known[:30])}" if known else ""
+    findings.refuse("C2F257", path, f"{says} that could be patched", hint=hint)

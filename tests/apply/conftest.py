@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.apply.account import Account
-from compose2fargate.apply.sandbox.wire import Sandbox, attach
+from compose2fargate.apply.aws_client.account import AwsAccount
+from compose2fargate.apply.sandbox.server import Sandbox, attach_session
 from tests.apply.world import World
 
 
@@ -19,7 +19,7 @@ def new_session(sandbox: Sandbox) -> Any:
     import boto3
 
     session = boto3.Session("test", "test", region_name="eu-central-1")
-    attach(sandbox, session)
+    attach_session(sandbox, session)
     return session
 
 
@@ -29,15 +29,15 @@ def one_session(one_sandbox: Sandbox) -> Any:
 
 
 @pytest.fixture(scope="session")
-def one_account(one_session: Any) -> Account:
+def one_account(one_session: Any) -> AwsAccount:
     """An account whose clients are made once: making them takes longer than a test."""
-    return Account(one_session, rates={}, pause=0.01, attempts=4)
+    return AwsAccount(one_session, rates={}, pause=0.01, attempts=4)
 
 
 @pytest.fixture(scope="session")
-def hasty_account(one_session: Any) -> Account:
+def hasty_account(one_session: Any) -> AwsAccount:
     """An account that tries every call once only, so that every fault is seen."""
-    return Account(one_session, rates={}, pause=0.01, attempts=1)
+    return AwsAccount(one_session, rates={}, pause=0.01, attempts=1)
 
 
 @pytest.fixture
@@ -53,13 +53,13 @@ def session(sandbox: Sandbox, one_session: Any) -> Any:
 
 
 @pytest.fixture
-def account(sandbox: Sandbox, one_account: Account) -> Account:
+def account(sandbox: Sandbox, one_account: AwsAccount) -> AwsAccount:
     one_account.forget()
     return one_account
 
 
 @pytest.fixture
-def world(account: Account) -> World:
+def world(account: AwsAccount) -> World:
     return World(account)
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.apply import planner
-from compose2fargate.apply.handlers.core import Owner
-from compose2fargate.apply.sandbox.wire import Sandbox
-from compose2fargate.aws.values import Tag
+from compose2fargate.apply.deployment import plan_display, planner
+from compose2fargate.apply.handlers.handler import StackOwner
+from compose2fargate.apply.sandbox.server import Sandbox
+from compose2fargate.aws.api_values import Tag
+from compose2fargate.aws.resources import ScalableTarget, ScalingPolicy
 from tests.apply.world import CANARY, World
 
 
@@ -22,7 +23,7 @@ def test_the_first_plan_creates_everything(world: World) -> None:
 
 def test_the_second_plan_is_empty(applied: World, sandbox: Sandbox) -> None:
     assert applied.kinds() == {}
-    assert planner.summary(applied.plan()).startswith("nothing to do")
+    assert plan_display.plan_summary(applied.plan()).startswith("nothing to do")
     changing = ("Create", "Put", "Register", "Update", "Modify", "Delete", "Tag", "Run", "Authorize", "Set")
     assert [call for call in sandbox.calls if call.operation.startswith(changing)] == []
 
@@ -67,7 +68,7 @@ def test_volumes_and_images_outlive_a_destroyed_stack(applied: World) -> None:
 
 
 def test_two_environments_do_not_meet(applied: World) -> None:
-    other = World(applied.account, applied.stack, Owner("shop", "staging", "shop"))
+    other = World(applied.account, applied.stack, StackOwner("shop", "staging", "shop"))
     planned = other.plan()
     assert {a.kind for a in planned.actions if a.type not in ("Account", "Network")} >= {planner.FOREIGN}
     assert "C2F420" in {d.code for d in planned.diagnostics}
@@ -247,10 +248,31 @@ DRIFTS: dict[str, tuple[str, Any]] = {
             FileSystemId=w.plan().found["file-system"].key, ThroughputMode="bursting"
         ),
     ),
+    "file system's life cycle": (
+        "file-system",
+        lambda w: w.account.client("efs").put_lifecycle_configuration(
+            FileSystemId=w.plan().found["file-system"].key, LifecyclePolicies=[]
+        ),
+    ),
+    "file system's provisioned throughput": (
+        "file-system",
+        lambda w: w.account.client("efs").update_file_system(
+            FileSystemId=w.plan().found["file-system"].key,
+            ThroughputMode="provisioned",
+            ProvisionedThroughputInMibps=16,
+        ),
+    ),
     "file system's backups": (
         "file-system",
         lambda w: w.account.client("efs").put_backup_policy(
             FileSystemId=w.plan().found["file-system"].key, BackupPolicy={"Status": "DISABLED"}
+        ),
+    ),
+    "file system's policy": (
+        "file-system",
+        lambda w: w.account.client("efs").put_file_system_policy(
+            FileSystemId=w.plan().found["file-system"].key,
+            Policy='{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*"}]}',
         ),
     ),
     "a mount target that is gone": (
@@ -491,7 +513,11 @@ IN_PLACE: dict[str, tuple[str, dict[str, Any], str]] = {
     "policies of a role": ("task-role/db", {"policies": ()}, planner.UPDATE),
     "retention": ("log-group/db", {"retention_in_days": 1}, planner.UPDATE),
     "images that are kept": ("repository/web", {"keep": 3}, planner.UPDATE),
-    "throughput": ("file-system", {"throughput_mode": "bursting"}, planner.UPDATE),
+    "throughput": (
+        "file-system",
+        {"throughput_mode": "bursting", "provisioned_throughput_in_mibps": None},
+        planner.UPDATE,
+    ),
     "encryption": ("file-system", {"encrypted": False}, planner.KEEP),
     "owner of an access point": ("access-point/data", {"posix_user": None}, planner.REPLACE),
     "size of a task": ("task-definition/db", {"memory": "2048"}, planner.UPDATE),
@@ -577,7 +603,7 @@ def test_prune_finds_log_groups_of_any_name_by_their_tags(applied: World) -> Non
     )
     assert moved.apply().exit_code == 0
     assert moved.kinds() == {}
-    assert applied.kinds() == {"LogGroup//elsewhere/extra": planner.LEFT}
+    assert applied.kinds() == {"log-group/elsewhere/extra": planner.LEFT}
     assert applied.apply(prune=True).exit_code == 0
     left = logs.describe_log_groups(logGroupNamePrefix="/elsewhere")["logGroups"]
     assert [group["logGroupName"] for group in left] == ["/elsewhere/of-nobody", "/elsewhere/of-others"]
@@ -587,13 +613,13 @@ def test_prune_finds_log_groups_of_any_name_by_their_tags(applied: World) -> Non
 
 
 def test_what_the_tagging_api_lags_behind_with_is_not_there(applied: World, monkeypatch: Any) -> None:
-    from compose2fargate.apply.handlers import storage
+    from compose2fargate.apply.handlers import tagged_handler
 
     gone = {
         "logs:log-group": "arn:aws:logs:us-east-1:1:log-group:/elsewhere/deleted-a-minute-ago",
         "ecr:repository": "arn:aws:ecr:us-east-1:1:repository/deleted/a-minute-ago",
     }
-    monkeypatch.setattr(storage, "_tagged", lambda _, kind: [gone[kind]])
+    monkeypatch.setattr(tagged_handler, "tagged_arns", lambda _, kind: [gone[kind]])
     assert applied.kinds() == {}
 
 
@@ -616,7 +642,7 @@ def test_somebody_elses_resources_are_left_alone(world: World) -> None:
 
 
 def test_a_plan_hides_what_looks_like_a_secret(applied: World) -> None:
-    from compose2fargate.aws.values import KeyValue
+    from compose2fargate.aws.api_values import KeyValue
 
     definition: Any = applied.stack.resources["task-definition/web"]
     files, web = definition.container_definitions
@@ -626,9 +652,88 @@ def test_a_plan_hides_what_looks_like_a_secret(applied: World) -> None:
     changed_web = web._replace(environment=variables, command=("serve", f"--password={CANARY}"))
     changed = applied.change("task-definition/web", container_definitions=(files, changed_web))
     planned = changed.plan()
-    text = planner.as_text(planned) + str(planner.as_json(planned))
+    text = plan_display.plan_as_text(planned) + str(plan_display.plan_as_json(planned))
     assert CANARY not in text
     assert "environment[LEVEL]" in text
     assert "debug" in text
     assert changed.apply().exit_code == 0
-    assert CANARY not in planner.as_text(applied.plan())
+    assert CANARY not in plan_display.plan_as_text(applied.plan())
+
+
+def test_a_service_made_before_one_that_it_talks_to_is_deployed_again(world: World, sandbox: Sandbox) -> None:
+    world.stack = world.stack._replace(again=("service/db",))
+    assert world.apply().exit_code == 0
+    calls = [call.operation for call in sandbox.calls if call.operation in ("CreateService", "UpdateService")]
+    assert calls.count("UpdateService") == 1
+    assert calls[-1] == "UpdateService"
+    sandbox.calls.clear()
+    assert world.apply().exit_code == 0
+    assert "UpdateService" not in [call.operation for call in sandbox.calls]
+
+
+def _without_service(world: World, name: str) -> World:
+    stack = world.stack
+    after = {
+        n: tuple(e for e in entries if e.logical_id != name)
+        for n, entries in stack.after.items()
+        if n != name
+    }
+    resources = {node: resource for node, resource in stack.resources.items() if node != name}
+    for node, target in stack.of_type(ScalableTarget):
+        if target.service.logical_id == name:
+            del resources[node]
+    policies = [n for n, p in stack.of_type(ScalingPolicy) if p.scalable_target.logical_id not in resources]
+    kept = {node: resource for node, resource in resources.items() if node not in policies}
+    return World(world.account, stack._replace(resources=kept, after=after))
+
+
+def test_a_service_that_is_added_later_redeploys_those_that_talk_to_it(
+    world: World, sandbox: Sandbox
+) -> None:
+    before = _without_service(world, "service/db")
+    assert before.apply().exit_code == 0
+    assert before.kinds() == {}
+    planned = world.plan()
+    kinds = {a.logical_id: (a.kind, a.note) for a in planned.pending if a.logical_id.startswith("service/")}
+    assert kinds == {
+        "service/db": (planner.CREATE, ""),
+        "service/web": (planner.UPDATE, "deployed again, to find db"),
+    }
+    sandbox.calls.clear()
+    assert world.apply().exit_code == 0
+    calls = [call.operation for call in sandbox.calls if call.operation in ("CreateService", "UpdateService")]
+    assert calls == ["CreateService", "UpdateService"]
+    assert world.kinds() == {}
+
+
+def _pending_services(world: World) -> dict[str, tuple[str, str]]:
+    planned = world.plan().pending
+    return {a.logical_id: (a.kind, a.note) for a in planned if a.logical_id.startswith("service/")}
+
+
+def test_a_run_that_ends_before_clients_are_deployed_again_is_made_good(
+    world: World, sandbox: Sandbox
+) -> None:
+    assert _without_service(world, "service/db").apply().exit_code == 0
+    sandbox.fault(service="ecs", operation="UpdateService", times=99, code="AccessDeniedException")
+    assert world.apply().exit_code != 0
+    sandbox.clear()
+    assert _pending_services(world) == {"service/web": (planner.UPDATE, "deployed again, to find db")}
+    assert world.apply().exit_code == 0
+    updated = [call.operation for call in sandbox.calls if call.operation == "UpdateService"]
+    assert len(updated) == 1
+    assert world.kinds() == {}
+
+
+def test_a_run_that_ends_before_a_circle_is_closed_is_made_good(world: World, sandbox: Sandbox) -> None:
+    world.stack = world.stack._replace(again=("service/db",))
+    sandbox.fault(service="ecs", operation="UpdateService", times=99, code="AccessDeniedException")
+    assert world.apply().exit_code != 0
+    sandbox.clear()
+    assert _pending_services(world) == {"service/db": (planner.UPDATE, "deployed again, to find web")}
+    assert world.apply().exit_code == 0
+    assert world.kinds() == {}
+    web = world.plan().found["service/web"]
+    name = web.key[1]
+    world.account.client("ecs").update_service(cluster="shop", service=name, forceNewDeployment=True)
+    assert world.kinds() == {}  # a later deployment of the other one makes no name that was not there

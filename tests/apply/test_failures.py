@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.apply.account import diagnose
-from compose2fargate.apply.sandbox.wire import Sandbox
-from compose2fargate.apply.waiting import advice
+from compose2fargate.apply.aws_client.account import diagnose_error
+from compose2fargate.apply.deployment.rollout import failure_advice
+from compose2fargate.apply.sandbox.server import Sandbox
 from compose2fargate.diagnostics import AwsError
 from tests.apply.world import CANARY, World
 
@@ -52,7 +52,7 @@ def test_a_failed_update_is_explained(applied: World, sandbox: Sandbox, what: st
     text = told(result)
     assert result.exit_code == 1
     assert "C2F430" in text
-    assert "shop-web:2 failed, and ECS rolled back: shop-web:1 serves now" in text
+    assert "shop-web:2 failed, and ECS rolled back to shop-web:1" in text
     for words in expected:
         assert words in text
     # The next apply tries again: the definition is there, the service is not on it.
@@ -63,7 +63,7 @@ def test_a_first_deployment_that_fails_has_nothing_to_go_back_to(world: World, s
     sandbox.behave("web", kind="exit", exit_code=1)
     result = world.apply()
     assert result.exit_code == 1
-    assert "nothing was rolled back to" in told(result)
+    assert "there was nothing to roll back to" in told(result)
 
 
 def test_a_service_that_does_not_get_steady_in_time_is_told(world: World, sandbox: Sandbox) -> None:
@@ -116,14 +116,14 @@ def test_parameters_that_the_client_refuses_are_not_shown(world: World) -> None:
 
     with pytest.raises(ParamValidationError) as refused:
         world.account.client("ssm").put_parameter(Name="x", Value=[CANARY])
-    diagnostic = diagnose(refused.value, "secret/token")
+    diagnostic = diagnose_error(refused.value, "secret/token")
     assert diagnostic is not None
     assert CANARY not in str(diagnostic)
 
 
 def test_advice_falls_back_to_the_log() -> None:
-    assert advice([], "web") == "see its log: compose2fargate logs web"
-    assert "processor" in advice(["exec /entry: exec format error"], "web")
+    assert failure_advice([], "web") == "see its log: compose2fargate logs web"
+    assert "processor" in failure_advice(["exec /entry: exec format error"], "web")
 
 
 def test_what_cannot_be_read_is_refused(world: World, sandbox: Sandbox) -> None:
@@ -139,7 +139,7 @@ DENIED = {
             "User: arn:aws:sts::123456789012:assumed-role/ci/me is not authorized to perform: iam:PassRole on resource:"
             " arn:aws:iam::123456789012:role/shop-web because no identity-based policy allows the iam:PassRole action"
         ),
-        "allow iam:PassRole on arn:aws:iam::123456789012:role/shop-web to",
+        "grant iam:PassRole on arn:aws:iam::123456789012:role/shop-web to",
     ),
     "EC2's long message": (
         (
@@ -147,10 +147,10 @@ DENIED = {
             " perform: ec2:CreateSecurityGroup on resource: arn:aws:ec2:eu-central-1:123456789012:vpc/vpc-1 because no"
             f" identity-based policy allows the ec2:CreateSecurityGroup action. Encoded authorization failure message: {'aB3-' * 300}"
         ),
-        "allow ec2:CreateSecurityGroup on arn:aws:ec2:eu-central-1:123456789012:vpc/vpc-1 to",
+        "grant ec2:CreateSecurityGroup on arn:aws:ec2:eu-central-1:123456789012:vpc/vpc-1 to",
     ),
-    "no resource": ("User is not authorized to perform: ecs:RunTask", "allow ecs:RunTask to"),
-    "nothing": ("Access denied", "allow CreateSecurityGroup to"),
+    "no resource": ("User is not authorized to perform: ecs:RunTask", "grant ecs:RunTask to"),
+    "nothing": ("Access denied", "grant CreateSecurityGroup to"),
 }
 
 
@@ -162,7 +162,7 @@ def test_the_missing_action_is_named(world: World, sandbox: Sandbox, what: str) 
     )
     with pytest.raises(world.account.client_error) as refused:
         world.account.client("ec2").create_security_group(GroupName="x", Description="x")
-    diagnostic = diagnose(refused.value, "security-group/web")
+    diagnostic = diagnose_error(refused.value, "security-group/web")
     assert diagnostic is not None
     assert diagnostic.code == "C2F404"
     assert diagnostic.hint.startswith(expected)

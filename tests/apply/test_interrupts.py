@@ -6,15 +6,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
 from botocore.exceptions import ClientError
 
-from compose2fargate.apply import executor
-from compose2fargate.apply.account import RATES, Account, Bucket, Rate, StoppedError
-from compose2fargate.apply.sandbox.wire import Sandbox
+from compose2fargate.apply.aws_client.account import RATES, AwsAccount, CallRate, StoppedError, TokenBucket
+from compose2fargate.apply.deployment import execution
+from compose2fargate.apply.sandbox.server import Sandbox
 from tests.apply.world import World
 
 AT_ONCE = 5.0
@@ -24,24 +24,16 @@ Calls that are under way are let end, which takes the time that a busy machine t
 """
 
 
-@pytest.fixture(autouse=True)
-def real_interrupts() -> Iterator[None]:
-    """Let SIGINT raise KeyboardInterrupt, whatever runs the tests made of it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.fixture
-def waiting_account(sandbox: Sandbox, session: Any) -> Account:
+def waiting_account(sandbox: Sandbox, session: Any) -> AwsAccount:
     """An account that waits as long as AWS takes."""
-    return Account(session, rates={}, pause=1.0, attempts=2)
+    return AwsAccount(session, rates={}, pause=1.0, attempts=2)
 
 
 class Interrupted:
     """A run that gets a Ctrl-C when `when` says so, and how long it took to end after that."""
 
-    def __init__(self, run: Callable[[], executor.Result], when: Callable[[], bool]) -> None:
+    def __init__(self, run: Callable[[], execution.ExecutionResult], when: Callable[[], bool]) -> None:
         self.at = 0.0
         self._over = threading.Event()
         watcher = threading.Thread(target=self._watch, args=(when,))
@@ -120,7 +112,11 @@ WAITS = {
 
 @pytest.mark.parametrize("what", WAITS)
 def test_ctrl_c_ends_a_wait_at_once(
-    waiting_account: Account, account: Account, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, what: str
+    waiting_account: AwsAccount,
+    account: AwsAccount,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
 ) -> None:
     world = World(waiting_account)
     planned = world.plan()
@@ -131,7 +127,7 @@ def test_ctrl_c_ends_a_wait_at_once(
         assert run.took < AT_ONCE
         assert run.result.exit_code == 130
         assert [call for call in sandbox.calls if call.operation.startswith(("Delete", "Stop"))] == []
-        assert any("begun" in outcome.note for outcome in run.result.outcomes)
+        assert any("it was started" in outcome.note for outcome in run.result.outcomes)
     sandbox.clear()
     finished = World(account, world.stack)
     assert finished.apply().exit_code == 0
@@ -139,7 +135,7 @@ def test_ctrl_c_ends_a_wait_at_once(
 
 
 @pytest.mark.parametrize("calls", [20, 60, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 40, 80))])
-def test_ctrl_c_at_some_moment_of_an_apply(account: Account, sandbox: Sandbox, calls: int) -> None:
+def test_ctrl_c_at_some_moment_of_an_apply(account: AwsAccount, sandbox: Sandbox, calls: int) -> None:
     world = World(account)
     planned = world.plan()
     sandbox.clear()
@@ -157,7 +153,7 @@ def test_ctrl_c_at_some_moment_of_an_apply(account: Account, sandbox: Sandbox, c
 
 
 def test_ctrl_c_while_a_deleted_service_drains(
-    applied: World, waiting_account: Account, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    applied: World, waiting_account: AwsAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     impatient = World(waiting_account, applied.stack)
     with monkeypatch.context() as patched:
@@ -171,31 +167,31 @@ def test_ctrl_c_while_a_deleted_service_drains(
 
 def draining(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the tasks of deleted services run on."""
-    from compose2fargate.apply.sandbox import ecs
+    from compose2fargate.apply.sandbox.fake_ecs_account import FakeEcsAccount
 
-    delete = ecs.Account.delete
+    delete = FakeEcsAccount.delete
 
-    def delete_slowly(self: ecs.Account, record: dict[str, Any]) -> dict[str, Any]:
+    def delete_slowly(self: FakeEcsAccount, record: dict[str, Any]) -> dict[str, Any]:
         delete(self, record)
         record["status"] = "DRAINING"
         return record
 
-    monkeypatch.setattr(ecs.Account, "delete", delete_slowly)
+    monkeypatch.setattr(FakeEcsAccount, "delete", delete_slowly)
 
 
 def end_of_draining(world: World) -> None:
     from moto.ecs.models import ecs_backends
 
-    from compose2fargate.apply.sandbox.ecs import Account as Fake
+    from compose2fargate.apply.sandbox.fake_ecs_account import FakeEcsAccount as Fake
 
     for record in Fake.of(ecs_backends["123456789012"][world.account.region]).services.values():
         record["status"] = "INACTIVE"
 
 
 def test_ctrl_c_while_registrations_wait_for_their_turn(
-    sandbox: Sandbox, session: Any, account: Account
+    sandbox: Sandbox, session: Any, account: AwsAccount
 ) -> None:
-    slow = Account(session, rates={"RegisterTaskDefinition": Rate(1, 0.01)}, pause=1.0)
+    slow = AwsAccount(session, rates={"RegisterTaskDefinition": CallRate(1, 0.01)}, pause=1.0)
     world = World(slow)
     planned = world.plan()
     sandbox.calls.clear()
@@ -206,7 +202,7 @@ def test_ctrl_c_while_registrations_wait_for_their_turn(
 
 
 def test_a_call_that_was_refused_is_not_tried_again_after_ctrl_c(sandbox: Sandbox, session: Any) -> None:
-    account = Account(session, rates={}, attempts=8)
+    account = AwsAccount(session, rates={}, attempts=8)
     client = account.client("ecs")
     sandbox.fault(operation="ListClusters", code="ThrottlingException", times=10**6)
     account.begin().set()
@@ -216,7 +212,7 @@ def test_a_call_that_was_refused_is_not_tried_again_after_ctrl_c(sandbox: Sandbo
 
 
 def test_waits_of_an_account_end_when_its_run_is_stopped(sandbox: Sandbox, session: Any) -> None:
-    account = Account(session, rates=RATES)
+    account = AwsAccount(session, rates=RATES)
     account.begin().set()
     began = time.monotonic()
     with pytest.raises(StoppedError):
@@ -235,13 +231,13 @@ def test_a_bucket_with_tokens_lets_calls_through_after_ctrl_c() -> None:
     def stopped(_: float) -> None:
         raise StoppedError
 
-    bucket = Bucket(Rate(1, 1.0), sleep=stopped)
+    bucket = TokenBucket(CallRate(1, 1.0), sleep=stopped)
     bucket.take()
     with pytest.raises(StoppedError):
         bucket.take()
 
 
-def test_no_version_of_botocore_is_told_to_try_again(one_account: Account) -> None:
+def test_no_version_of_botocore_is_told_to_try_again(one_account: AwsAccount) -> None:
     """An answer other than None means "after so many seconds" to some: False would be at once, and without end."""
 
     class Answer(NamedTuple):

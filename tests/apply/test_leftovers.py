@@ -10,15 +10,19 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.apply.account import Account
-from compose2fargate.apply.deploy import Deployment
-from compose2fargate.apply.handlers.core import Context, Found, Json
-from compose2fargate.apply.handlers.discovery import BY_ECS, NamespaceHandler
-from compose2fargate.apply.handlers.ecs import RunTaskHandler
-from compose2fargate.apply.handlers.storage import FileSystemHandler, ManagedSecretHandler
-from compose2fargate.apply.sandbox.wire import ACCOUNT, Sandbox
-from compose2fargate.apply.secret_store import CREATED, Named, push
-from compose2fargate.diagnostics import AwsError
+from compose2fargate.apply.aws_client.account import AwsAccount
+from compose2fargate.apply.day_two.secret_store import CREATED, SecretName, push_secret_values
+from compose2fargate.apply.deployment import planner
+from compose2fargate.apply.deployment.stack_deployment import Deployment
+from compose2fargate.apply.handlers.discovery_handlers import BY_ECS, NamespaceHandler
+from compose2fargate.apply.handlers.efs_handlers import FileSystemHandler
+from compose2fargate.apply.handlers.handler import FoundResource, HandlerContext, Json
+from compose2fargate.apply.handlers.job_handlers import RunTaskHandler
+from compose2fargate.apply.handlers.secret_handlers import ManagedSecretHandler
+from compose2fargate.apply.sandbox.server import ACCOUNT, Sandbox, attach_session
+from compose2fargate.aws.api_values import JoinedText, Ref
+from compose2fargate.aws.resources import Condition, Trust
+from compose2fargate.diagnostics import AwsError, Severity
 from tests.apply.world import World
 from tests.conftest import ROOT
 
@@ -73,7 +77,7 @@ def test_tasks_of_others_keep_the_cluster_and_are_named(applied: World, sandbox:
 
 
 @contextmanager
-def requests(account: Account, operation: str) -> Iterator[list[Json]]:
+def requests(account: AwsAccount, operation: str) -> Iterator[list[Json]]:
     """Collect what is asked in calls of ECS."""
     seen: list[Json] = []
 
@@ -119,7 +123,7 @@ def names(world: World) -> set[str]:
     return {one["Name"] for one in world.account.pages("servicediscovery", "list_services", "Services")}
 
 
-def namespace(world: World) -> Found:
+def namespace(world: World) -> FoundResource:
     return next(iter(NamespaceHandler().owned(world.context)))
 
 
@@ -147,7 +151,7 @@ def test_names_of_others_stay_and_are_named(applied: World, sandbox: Sandbox) ->
         NamespaceHandler().delete(found, applied.context)
     (told,) = refused.value.diagnostics
     assert told.code == "C2F497"
-    assert told.message.endswith("not the stack's: theirs")
+    assert told.message.endswith("names of other owners: theirs")
     assert {"theirs"} <= names(applied)
     assert "left" not in names(applied)
 
@@ -194,7 +198,7 @@ def file_systems() -> Json:
     return systems
 
 
-class Sleepy(Account):
+class Sleepy(AwsAccount):
     """An account that does something when it is asked to wait."""
 
     on_sleep: Callable[[], None] = staticmethod(lambda: None)
@@ -209,9 +213,9 @@ def sleepy(sandbox: Sandbox, one_session: Any) -> Sleepy:
 
 
 def test_a_file_system_that_is_being_deleted_counts_as_gone(world: World, sleepy: Sleepy) -> None:
-    handler, context = FileSystemHandler(), Context(sleepy, world.context.owner)
+    handler, context = FileSystemHandler(), HandlerContext(sleepy, world.context.owner)
     want: Json = {
-        "creationToken": "shop", "encrypted": True, "throughputMode": "bursting", "backup": False,
+        "creationToken": "shop", "encrypted": True, "throughputMode": "bursting", "backup": False, "restricted": False,
         "tags": world.context.owner.tags,
     }  # fmt: skip
     old = handler.create(want, context)
@@ -233,9 +237,9 @@ def test_the_deletion_of_a_file_system_is_awaited(
         file_systems()[file_system_id].life_cycle_state = "deleting"
 
     monkeypatch.setattr(EFSBackend, "delete_file_system", later)
-    handler, context = FileSystemHandler(), Context(sleepy, world.context.owner)
+    handler, context = FileSystemHandler(), HandlerContext(sleepy, world.context.owner)
     want: Json = {
-        "creationToken": "shop", "encrypted": True, "throughputMode": "bursting", "backup": False,
+        "creationToken": "shop", "encrypted": True, "throughputMode": "bursting", "backup": False, "restricted": False,
         "tags": world.context.owner.tags,
     }  # fmt: skip
     found = handler.create(want, context)
@@ -282,11 +286,11 @@ NAMED = {
     "describe_tags", "get_log_events", "filter_log_events", "describe_log_streams",
 }  # fmt: skip
 """Lists that are asked for what has a name or an id, or for a part on purpose."""
-A_HUNDRED_DO = {("calling.py", "list_tasks"), ("waiting.py", "list_tasks")}
+A_HUNDRED_DO = {("ecs_reads.py", "list_tasks"), ("rollout.py", "list_tasks")}
 """Lists of which the first page is enough: tasks that are shown to people."""
 
 
-def test_lists_are_read_to_their_end(one_account: Account) -> None:
+def test_lists_are_read_to_their_end(one_account: AwsAccount) -> None:
     """A list that AWS gives in pages is read with `Account.pages`."""
     clients = [
         one_account.client(name)
@@ -340,11 +344,11 @@ def test_a_role_with_many_policies_is_deleted(applied: World) -> None:
 def test_a_mount_target_that_fails_is_told(world: World, sleepy: Sleepy) -> None:
     handler = FileSystemHandler()
     with pytest.raises(AwsError) as refused:
-        handler.available(lambda: {"LifeCycleState": "error"}, Context(sleepy, world.context.owner))
+        handler.available(lambda: {"LifeCycleState": "error"}, HandlerContext(sleepy, world.context.owner))
     (told,) = refused.value.diagnostics
     assert (told.code, told.message) == (
         "C2F493",
-        "EFS: mount target that was asked for is error, not available; it may still happen",
+        "EFS: mount target that was asked for is error, not available; it may still complete",
     )
 
 
@@ -355,8 +359,8 @@ def test_a_pushed_value_reaches_a_secret_that_is_taken_back(applied: World) -> N
     client = applied.account.client("secretsmanager")
     client.delete_secret(SecretId="shop/password", RecoveryWindowInDays=7)
     context = applied.context._replace(secret_value=lambda _: "after")
-    named = Named("shop/password", "secretsmanager", "secret/password")
-    (pushed,) = push(Deployment(applied.stack, context), [named])
+    named = SecretName("shop/password", "secretsmanager", "secret/password")
+    (pushed,) = push_secret_values(Deployment(applied.stack, context), [named])
     assert pushed.status == CREATED
     assert client.get_secret_value(SecretId="shop/password")["SecretString"] == "after"
 
@@ -389,3 +393,40 @@ def test_what_another_environment_has_is_not_ours(applied: World) -> None:
     assert applied.destroy().exit_code == 0
     assert ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
     assert [one["Name"] for one in scheduler.list_schedules()["Schedules"]] == ["shop-prod-job"]
+
+
+# -- other regions
+
+
+def in_region(account: AwsAccount, sandbox: Sandbox, region: str) -> World:
+    """The sample stack as the mapping trusts its roles: for the ECS of one region; the one for EBS volumes names none."""
+    import boto3
+
+    session = boto3.Session("test", "test", region_name=region)
+    attach_session(sandbox, session)
+    there = World(AwsAccount(session, rates={}, pause=0.01, attempts=4))
+    source = JoinedText(("arn:aws:ecs:", Ref("account", "region"), ":", Ref("account", "id"), ":*"))
+    trust = Trust("ecs-tasks.amazonaws.com", (Condition("ArnLike", "aws:SourceArn", (source,)),))
+    return there.change("execution-role", trust=trust)
+
+
+def test_a_stack_in_a_second_region_leaves_the_roles_of_the_first_alone(
+    account: AwsAccount, sandbox: Sandbox
+) -> None:
+    first, second = (in_region(account, sandbox, region) for region in ("us-east-1", "eu-central-1"))
+    assert first.apply().exit_code == 0
+    iam = first.account.client("iam")
+    roles = {one["RoleName"]: one for one in iam.list_roles()["Roles"] if one["RoleName"].startswith("shop")}
+    for adopt in (False, True):
+        planned = second.plan(adopt=adopt)
+        assert {a.logical_id for a in planned.actions if a.kind == planner.FOREIGN} >= {"execution-role"}
+        (told,) = [d for d in planned.diagnostics if d.severity is Severity.ERROR]
+        assert (told.code, told.path) == ("C2F422", ("name",))
+        assert told.message.startswith("the stack shop runs in us-east-1 already")
+        assert "--environment NAME or -p NAME" in told.hint
+    assert second.destroy().exit_code == 0
+    left = {one["RoleName"]: one for one in iam.list_roles()["Roles"] if one["RoleName"].startswith("shop")}
+    assert left == roles
+    assert first.kinds(prune=True) == {}
+    assert first.destroy().exit_code == 0
+    assert not [one for one in iam.list_roles()["Roles"] if one["RoleName"] in roles]

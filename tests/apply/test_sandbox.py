@@ -4,13 +4,15 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 
-from compose2fargate.apply.sandbox.wire import Sandbox
+from compose2fargate.apply.sandbox.server import Sandbox
+from tests.sandbox_server import Server
 
 ROLE = "arn:aws:iam::123456789012:role/execution"
 FARGATE: dict[str, Any] = {
@@ -115,6 +117,9 @@ def test_a_service_keeps_every_member_it_was_created_with(account: Account) -> N
         "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}],
     }
     del given["launchType"]
+    account.ecs.put_cluster_capacity_providers(
+        cluster="shop", capacityProviders=["FARGATE_SPOT"], defaultCapacityProviderStrategy=[]
+    )
     members = {"cluster": "shop", "serviceName": "web", "taskDefinition": "web", "desiredCount": 1}
     account.ecs.create_service(**members, **given, networkConfiguration=account.network)
     seen = account.seen()
@@ -298,23 +303,15 @@ def test_calls_by_path_have_names(account: Account, sandbox: Sandbox) -> None:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    command = [sys.executable, "-m", "compose2fargate.apply.sandbox", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.terminate()
+def server() -> Iterator[Server]:
+    running = Server()
+    yield running
+    running.close()
 
 
-def post(address: str, **body: Any) -> Any:
-    with urlopen(Request(address, json.dumps(body).encode()), timeout=20) as answer:  # noqa: S310 - our own server
-        return json.load(answer)
-
-
-def test_the_aws_cli_can_call_the_server(server: str) -> None:
+def test_the_aws_cli_can_call_the_server(server: Server) -> None:
     environment = {
-        **os.environ, "AWS_ENDPOINT_URL": server, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "eu-central-1",
+        **os.environ, **server.env, "AWS_DEFAULT_REGION": "eu-central-1",
     }  # fmt: skip
     command = [
         sys.executable,
@@ -331,22 +328,197 @@ def test_the_aws_cli_can_call_the_server(server: str) -> None:
     assert done.stdout.strip() == '"ACTIVE"', done.stderr
 
 
-def test_the_server_can_be_told_to_fail(server: str) -> None:
-    import boto3
-
-    post(f"{server}/_sandbox/reset")
-    ecs = boto3.client(
-        "ecs",
-        endpoint_url=server,
-        region_name="eu-central-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    post(f"{server}/_sandbox/faults", service="ecs", reset=True)
+def test_the_server_can_be_told_to_fail(server: Server) -> None:
+    server.post("reset")
+    ecs = server.session("eu-central-1").client("ecs", endpoint_url=server.url)
+    server.post("faults", service="ecs", reset=True)
     assert ecs.list_clusters()["clusterArns"] == []
     ecs.close()
-    with urlopen(f"{server}/_sandbox/calls", timeout=20) as answer:  # noqa: S310 - our own server
-        assert [(call["operation"], call["faulted"]) for call in json.load(answer)] == [
-            ("ListClusters", True),
-            ("ListClusters", False),
-        ]
+    assert [(call["operation"], call["faulted"]) for call in server.calls()] == [
+        ("ListClusters", True),
+        ("ListClusters", False),
+    ]
+
+
+_IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web:1"
+_MANIFEST = '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"digest":"sha256:0"},"layers":[]}'
+
+
+def test_a_task_does_not_start_without_its_image_where_that_is_demanded(
+    account: Account, sandbox: Sandbox
+) -> None:
+    ecr = account.session.client("ecr")
+    account.register(image=_IMAGE)
+    sandbox.demand_inputs()
+    assert "CannotPullContainerError" in account.job()["stoppedReason"]
+    ecr.create_repository(repositoryName="shop/web")
+    ecr.put_image(repositoryName="shop/web", imageManifest=_MANIFEST, imageTag="1")
+    assert account.job()["containers"][0]["exitCode"] == 0
+
+
+@pytest.mark.parametrize("store", ["ssm", "secretsmanager"])
+def test_a_task_does_not_start_before_its_secrets_have_values(
+    store: str, account: Account, sandbox: Sandbox
+) -> None:
+    """A placeholder is no value: a database would be set up with it for good."""
+    ssm, manager = account.session.client("ssm"), account.session.client("secretsmanager")
+    name = "/shop/password"
+    if store == "ssm":
+        reference = name
+
+        def write(value: str) -> Any:
+            return ssm.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+    else:
+        reference = manager.create_secret(Name=name)["ARN"]
+
+        def write(value: str) -> Any:
+            return manager.put_secret_value(SecretId=name, SecretString=value)
+
+    account.register(secrets=[{"name": "PASSWORD", "valueFrom": reference}])
+    sandbox.demand_inputs()
+    assert "ResourceInitializationError" in account.job()["stoppedReason"]
+    write("REPLACE_ME")
+    assert "ResourceInitializationError" in account.job()["stoppedReason"]
+    write("s3cret")
+    assert account.job()["containers"][0]["exitCode"] == 0
+
+
+@pytest.mark.parametrize(
+    ("expression", "taken"),
+    [
+        ("cron(0 3 1/2 * ? *)", True),
+        ("cron(0 3 0/2 * ? *)", False),
+        ("cron(0 3 1 0/3 ? *)", False),
+        ("cron(0 3 * * * *)", False),
+        ("rate(5 minutes)", True),
+    ],
+)
+def test_a_schedule_has_values_that_its_fields_have(expression: str, taken: bool, account: Account) -> None:
+    client = account.session.client("scheduler")
+    given = {
+        "Name": "s", "ScheduleExpression": expression, "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {"Arn": "arn:aws:ecs:eu-central-1:123456789012:cluster/shop", "RoleArn": ROLE},
+    }  # fmt: skip
+    if taken:
+        client.create_schedule(**given)
+        return
+    with pytest.raises(client.exceptions.ValidationException):
+        client.create_schedule(**given)
+
+
+def test_a_deployment_that_may_neither_start_nor_stop_a_task_waits(account: Account) -> None:
+    account.register()
+    account.service(
+        desiredCount=1, deploymentConfiguration={"maximumPercent": 150, "minimumHealthyPercent": 100}
+    )
+    update = {"cluster": "shop", "service": "web"}
+    account.ecs.update_service(**update, taskDefinition=account.register(image="nginx:2"))
+    assert [account.seen()["deployments"][0]["rolloutState"] for _ in range(3)] == ["IN_PROGRESS"] * 3
+    account.ecs.update_service(
+        **update, deploymentConfiguration={"maximumPercent": 200, "minimumHealthyPercent": 100}
+    )
+    assert account.seen()["deployments"][0]["rolloutState"] == "COMPLETED"
+
+
+@pytest.mark.parametrize(
+    ("conditions", "taken"),
+    [
+        ({}, True),
+        ({"StringEquals": {"aws:SourceAccount": "123456789012"}}, True),
+        ({"StringEquals": {"aws:SourceAccount": ["999999999999"]}}, False),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:ecs:eu-central-1:123456789012:*"}}, True),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:ecs:eu-west-1:123456789012:*"}}, False),
+    ],
+)
+def test_tasks_start_only_with_roles_that_trust_them(
+    conditions: dict[str, Any], taken: bool, account: Account
+) -> None:
+    allowed = {
+        "Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole",
+        "Condition": conditions,
+    }  # fmt: skip
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    account.session.client("iam").create_role(RoleName="execution", AssumeRolePolicyDocument=trust)
+    account.register()
+    if taken:
+        account.service()
+        return
+    with pytest.raises(account.ecs.exceptions.ClientException, match="unable to assume the role"):
+        account.service()
+
+
+def test_a_schedule_s_role_trusts_the_scheduler_for_its_group(account: Account) -> None:
+    client, iam = account.session.client("scheduler"), account.session.client("iam")
+
+    def trust(group: str) -> str:
+        allowed = {
+            "Effect": "Allow", "Principal": {"Service": "scheduler.amazonaws.com"}, "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceArn": f"arn:aws:scheduler:eu-central-1:123456789012:schedule-group/{group}"}},
+        }  # fmt: skip
+        return json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+
+    iam.create_role(RoleName="execution", AssumeRolePolicyDocument=trust("other"))
+    given = {
+        "Name": "s", "ScheduleExpression": "rate(5 minutes)", "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {"Arn": "arn:aws:ecs:eu-central-1:123456789012:cluster/shop", "RoleArn": ROLE},
+    }  # fmt: skip
+    with pytest.raises(client.exceptions.ValidationException, match="must allow AWS EventBridge Scheduler"):
+        client.create_schedule(**given)
+    iam.update_assume_role_policy(RoleName="execution", PolicyDocument=trust("default"))
+    client.create_schedule(**given)
+
+
+@pytest.mark.parametrize(
+    "modes",
+    [
+        {"PerformanceMode": "maxIO", "ThroughputMode": "elastic"},
+        {"ThroughputMode": "provisioned"},
+        {"ThroughputMode": "bursting", "ProvisionedThroughputInMibps": 8},
+    ],
+)
+def test_a_file_system_has_modes_that_go_together(modes: dict[str, Any], account: Account) -> None:
+    efs = account.session.client("efs")
+    with pytest.raises(efs.exceptions.BadRequest):
+        efs.create_file_system(CreationToken="t", **modes)
+
+
+def test_spot_capacity_is_that_of_the_cluster(account: Account) -> None:
+    account.register()
+    spot = {
+        "cluster": "shop", "taskDefinition": "web", "networkConfiguration": account.network,
+        "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}],
+    }  # fmt: skip
+    for make in (
+        account.ecs.run_task,
+        partial(account.ecs.create_service, serviceName="web", desiredCount=1),
+    ):
+        with pytest.raises(
+            account.ecs.exceptions.InvalidParameterException, match="not associated with the cluster"
+        ):
+            make(**spot)
+    account.ecs.put_cluster_capacity_providers(
+        cluster="shop", capacityProviders=["FARGATE_SPOT"], defaultCapacityProviderStrategy=[]
+    )
+    account.ecs.run_task(**spot)
+
+
+def test_a_task_does_not_start_before_its_volumes_can_be_mounted(account: Account, sandbox: Sandbox) -> None:
+    efs = account.session.client("efs")
+    system = efs.create_file_system(CreationToken="t")["FileSystemId"]
+    volume = {"name": "data", "efsVolumeConfiguration": {"fileSystemId": system}}
+    given = {**FARGATE, "containerDefinitions": [container()], "volumes": [volume]}
+    account.ecs.register_task_definition(**given)
+    sandbox.demand_inputs()
+    assert "failed to invoke EFS utils" in account.job()["stoppedReason"]
+    subnet = account.network["awsvpcConfiguration"]["subnets"][0]
+    made = efs.create_mount_target(FileSystemId=system, SubnetId=subnet)
+    assert made["LifeCycleState"] == "creating"
+    assert "failed to invoke EFS utils" in account.job()["stoppedReason"]
+    for _ in range(100):
+        if (
+            efs.describe_mount_targets(FileSystemId=system)["MountTargets"][0]["LifeCycleState"]
+            == "available"
+        ):
+            break
+        time.sleep(0.1)
+    assert account.job()["containers"][0]["exitCode"] == 0

@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.apply.account import Account
-from compose2fargate.apply.sandbox.wire import Sandbox
-from compose2fargate.apply.waiting import Waiter
+from compose2fargate.apply.aws_client.account import AwsAccount
+from compose2fargate.apply.deployment.rollout import RolloutWaiter
+from compose2fargate.apply.sandbox.server import Sandbox
 from tests.apply.test_interrupts import draining, end_of_draining, slow_file_system
 from tests.apply.world import World
 
 
 @pytest.fixture
-def hurried(sandbox: Sandbox, session: Any) -> Account:
+def hurried(sandbox: Sandbox, session: Any) -> AwsAccount:
     """An account for which no time passes while it waits."""
-    return Account(session, rates={}, pause=0.0, attempts=2)
+    return AwsAccount(session, rates={}, pause=0.0, attempts=2)
 
 
 def told(result: Any) -> str:
@@ -27,7 +27,7 @@ def told(result: Any) -> str:
 
 
 def test_a_file_system_that_does_not_get_ready(
-    hurried: Account, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    hurried: AwsAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(hurried)
     with monkeypatch.context() as patched:
@@ -44,7 +44,7 @@ def test_a_file_system_that_does_not_get_ready(
 
 
 def test_mount_targets_that_do_not_go(
-    applied: World, hurried: Account, monkeypatch: pytest.MonkeyPatch
+    applied: World, hurried: AwsAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from moto.efs.models import EFSBackend
 
@@ -53,38 +53,38 @@ def test_mount_targets_that_do_not_go(
         patched.setattr(EFSBackend, "delete_mount_target", lambda *_: None)
         text = told(world.destroy())
     assert "mount targets of fs-" in text
-    assert "still there after five minutes" in text
+    assert "still exist after five minutes" in text
     assert world.everything()["file systems"] == 1
     assert world.destroy().exit_code == 0
 
 
 def test_a_deleted_service_whose_tasks_do_not_end(
-    applied: World, hurried: Account, monkeypatch: pytest.MonkeyPatch
+    applied: World, hurried: AwsAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(hurried, applied.stack)
     with monkeypatch.context() as patched:
         draining(patched)
         text = told(world.destroy())
-    assert "ECS: web is deleted, and its tasks still run after ten minutes" in text
+    assert "ECS: web is deleted, but its tasks are still running after ten minutes" in text
     assert "aws ecs describe-services --cluster shop --services web" in text
     end_of_draining(world)
     assert world.destroy().exit_code == 0
 
 
-def test_the_time_is_each_services_and_jobs_own(hurried: Account) -> None:
+def test_the_time_is_each_services_and_jobs_own(hurried: AwsAccount) -> None:
     now = [0.0]
 
     def ready_after_eight_looks() -> bool | None:
         now[0] += 1
         return True if now[0] % 8 == 0 else None
 
-    waiter = Waiter(hurried, 10, threading.Event(), clock=lambda: now[0])
+    waiter = RolloutWaiter(hurried, 10, threading.Event(), clock=lambda: now[0])
     assert [waiter.until(ready_after_eight_looks) for _ in range(3)] == [True, True, True]
     assert now[0] == 24
 
 
-def test_a_wait_ends_when_its_time_is_over(hurried: Account) -> None:
+def test_a_wait_ends_when_its_time_is_over(hurried: AwsAccount) -> None:
     now = iter(range(100))
-    waiter = Waiter(hurried, 10, threading.Event(), clock=lambda: float(next(now)))
+    waiter = RolloutWaiter(hurried, 10, threading.Event(), clock=lambda: float(next(now)))
     assert waiter.until(lambda: None) is None
     assert next(now) == 11

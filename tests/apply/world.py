@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from compose2fargate.apply import executor, planner
-from compose2fargate.apply.account import Account
-from compose2fargate.apply.handlers.core import Context, Found, Owner
-from compose2fargate.apply.observe import observe
+from compose2fargate.apply.aws_client.account import AwsAccount
+from compose2fargate.apply.deployment import execution, executor, planner
+from compose2fargate.apply.deployment.read_state import read_state
+from compose2fargate.apply.handlers.handler import FoundResource, HandlerContext, StackOwner
 from compose2fargate.aws.resources import Certificate, Resource
 from compose2fargate.aws.stack import Stack
 from compose2fargate.sample_stack import sample_stack
@@ -18,7 +18,7 @@ from compose2fargate.sample_stack import sample_stack
 CANARY = "canary-value-of-a-secret"
 
 
-class Recorder(executor.Progress):
+class Recorder(execution.ProgressListener):
     """Keeps what it is told."""
 
     def __init__(self) -> None:
@@ -31,35 +31,39 @@ class Recorder(executor.Progress):
 class World:
     """A stack and an account."""
 
-    def __init__(self, account: Account, stack: Stack | None = None, owner: Owner | None = None) -> None:
+    def __init__(
+        self, account: AwsAccount, stack: Stack | None = None, owner: StackOwner | None = None
+    ) -> None:
         self.account = account
         if stack is None:
             certificate = account.client("acm").request_certificate(DomainName="example.com")[
                 "CertificateArn"
             ]
-            stack = with_certificate(sample_stack(), certificate)
+            stack = with_certificate(sample_stack(stores=False), certificate)
         self.stack = stack
-        self.context = Context(account, owner or Owner("shop", "", "shop"), secret_value=lambda _: CANARY)
+        self.context = HandlerContext(
+            account, owner or StackOwner("shop", "", "shop"), secret_value=lambda _: CANARY
+        )
         self.progress = Recorder()
 
     def plan(self, **choices: Any) -> planner.Plan:
-        return planner.plan(
-            self.stack, observe(self.stack, self.context), self.context, planner.Choices(**choices)
+        return planner.make_plan(
+            self.stack, read_state(self.stack, self.context), self.context, planner.PlanOptions(**choices)
         )
 
     def apply(
         self, *, planned: planner.Plan | None = None, wait: bool = True, timeout: float = 30, **choices: Any
-    ) -> executor.Result:
+    ) -> execution.ExecutionResult:
         self.progress = Recorder()
         planned = planned or self.plan(**choices)
-        options = executor.Options(adopt=choices.get("adopt", False), wait=wait, timeout=timeout)
-        return executor.execute(self.stack, planned, self.context, options, self.progress)
+        options = execution.ExecutionOptions(adopt=choices.get("adopt", False), wait=wait, timeout=timeout)
+        return executor.execute_plan(self.stack, planned, self.context, options, self.progress)
 
-    def destroy(self, **choices: Any) -> executor.Result:
+    def destroy(self, **choices: Any) -> execution.ExecutionResult:
         nothing = Stack(self.stack.name, {}, {}, {})
-        chosen = planner.Choices(**{"volumes": True, "images": True, **choices})
-        planned = planner.destruction(observe(nothing, self.context), self.context, chosen)
-        return executor.execute(nothing, planned, self.context)
+        chosen = planner.PlanOptions(**{"volumes": True, "images": True, **choices})
+        planned = planner.plan_destruction(read_state(nothing, self.context), self.context, chosen)
+        return executor.execute_plan(nothing, planned, self.context)
 
     def change(self, logical_id: str, resource: Resource | None = None, **members: Any) -> World:
         """Give a world with another resource, or with other members of it."""
@@ -78,7 +82,7 @@ class World:
 
     def picture(self) -> dict[str, Any]:
         """Describe everything there is, with names in place of ids: equal worlds have equal pictures."""
-        found = observe(self.stack, self.context).found
+        found = read_state(self.stack, self.context).found
         return {"stack": _with_names(found), "account": self.everything()}
 
     def everything(self) -> dict[str, int]:
@@ -92,7 +96,7 @@ def with_certificate(stack: Stack, arn: str) -> Stack:
     return stack._replace(resources={**stack.resources, "listener/443": changed})
 
 
-def _with_names(found: Mapping[str, Found]) -> dict[str, Any]:
+def _with_names(found: Mapping[str, FoundResource]) -> dict[str, Any]:
     given = [
         (value, f"<{node}.{name}>")
         for node, one in found.items()
@@ -114,7 +118,7 @@ def _count(service: str, operation: str, key: str, **arguments: Any) -> Any:
     return lambda account: len(list(account.pages(service, operation, key, **arguments)))
 
 
-def _listeners(account: Account) -> int:
+def _listeners(account: AwsAccount) -> int:
     balancers = account.client("elbv2").describe_load_balancers()["LoadBalancers"]
     return sum(
         len(account.client("elbv2").describe_listeners(LoadBalancerArn=b["LoadBalancerArn"])["Listeners"])
@@ -122,12 +126,12 @@ def _listeners(account: Account) -> int:
     )
 
 
-def _services(account: Account) -> int:
+def _services(account: AwsAccount) -> int:
     clusters = account.client("ecs").list_clusters()["clusterArns"]
     return sum(len(account.client("ecs").list_services(cluster=c)["serviceArns"]) for c in clusters)
 
 
-def _active_clusters(account: Account) -> int:
+def _active_clusters(account: AwsAccount) -> int:
     ecs = account.client("ecs")
     arns = ecs.list_clusters()["clusterArns"]
     return (

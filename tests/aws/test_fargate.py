@@ -6,17 +6,19 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.aws.fargate import LARGEST, SIZES, service_violations, smallest_size, violations
+from compose2fargate.aws.api_values import KeyValue
+from compose2fargate.aws.fargate import LARGEST, SIZES, smallest_size
 from compose2fargate.aws.resources import (
     AwsvpcConfiguration,
     ContainerDefinition,
     ContainerDependency,
+    ContainerHealthCheck,
     ContainerRestartPolicy,
+    ContainerUlimit,
     DeploymentCircuitBreaker,
     DeploymentConfiguration,
     EcsService,
     EphemeralStorage,
-    HealthCheck,
     KernelCapabilities,
     LinuxParameters,
     LogConfiguration,
@@ -27,12 +29,11 @@ from compose2fargate.aws.resources import (
     SystemControl,
     TaskDefinition,
     TaskVolume,
-    Ulimit,
 )
-from compose2fargate.aws.values import KeyValue
+from compose2fargate.aws.task_definition_rules import service_violations, violations
 
 AWSLOGS = {"awslogs-group": "/ecs/shop/web", "awslogs-region": "eu-central-1", "awslogs-stream-prefix": "web"}
-HEALTHY = HealthCheck(("CMD", "true"), 30, 5, 3)
+HEALTHY = ContainerHealthCheck(("CMD", "true"), 30, 5, 3)
 WEB = ContainerDefinition(
     "web",
     "nginx",
@@ -43,7 +44,7 @@ WEB = ContainerDefinition(
     mount_points=(MountPoint("data", "/data"),),
     health_check=HEALTHY,
     linux_parameters=LinuxParameters(KernelCapabilities(add=("SYS_PTRACE",), drop=("NET_RAW",))),
-    ulimits=(Ulimit("nofile", 1024, 4096),),
+    ulimits=(ContainerUlimit("nofile", 1024, 4096),),
     system_controls=(SystemControl("net.core.somaxconn", "1024"),),
     log_configuration=LogConfiguration("awslogs", AWSLOGS),
     restart_policy=ContainerRestartPolicy(enabled=True, restart_attempt_period=60),
@@ -115,9 +116,9 @@ def test_a_task_definition_that_is_not_legal_is_found(change: dict[str, Any], me
         ({"health_check": HEALTHY._replace(retries=11)}, "healthCheck.retries"),
         ({"health_check": HEALTHY._replace(start_period=301)}, "healthCheck.startPeriod"),
         ({"linux_parameters": LinuxParameters(KernelCapabilities(add=("SYS_ADMIN",)))}, "linuxParameters.capabilities.add"),
-        ({"ulimits": (Ulimit("nproc", 1, 1),)}, "ulimits"),
-        ({"ulimits": (Ulimit("nofile", 2, 1),)}, "ulimits"),
-        ({"ulimits": (Ulimit("nofile", 1, 1_048_577),)}, "ulimits"),
+        ({"ulimits": (ContainerUlimit("nproc", 1, 1),)}, "ulimits"),
+        ({"ulimits": (ContainerUlimit("nofile", 2, 1),)}, "ulimits"),
+        ({"ulimits": (ContainerUlimit("nofile", 1, 1_048_577),)}, "ulimits"),
         ({"system_controls": (SystemControl("vm.max_map_count", "1"),)}, "systemControls"),
         ({"log_configuration": LogConfiguration("json-file", {})}, "logConfiguration.logDriver"),
         ({"restart_policy": ContainerRestartPolicy(enabled=True, restart_attempt_period=59)}, "restartPolicy.restartAttemptPeriod"),

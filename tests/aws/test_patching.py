@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.aws.patching import PatchError, from_api, merge_extras, patched
+from compose2fargate.aws.api_values import KeyValue, Ref, Tag, pascal_case, to_api
+from compose2fargate.aws.patching import PatchError, apply_patch, from_api, merge_extras
 from compose2fargate.aws.resources import (
     ContainerDefinition,
+    ContainerHealthCheck,
     EcsService,
-    HealthCheck,
     PortMapping,
     RuntimePlatform,
     Schedule,
     TaskDefinition,
 )
-from compose2fargate.aws.values import KeyValue, Ref, Tag, pascal, to_api
-from tests.aws.test_rules import LEGAL, SCHEDULE, SERVICE, TASK, WEB
+from tests.aws.test_stack_rules import LEGAL, SCHEDULE, SERVICE, TASK, WEB
 
 
 def plain(value: Any) -> Any:
@@ -25,7 +25,9 @@ def plain(value: Any) -> Any:
 
 
 def test_a_member_is_changed_and_the_rest_stays() -> None:
-    made, extras = patched(SERVICE, {"deploymentConfiguration": {"maximumPercent": 150}, "desiredCount": 3})
+    made, extras = apply_patch(
+        SERVICE, {"deploymentConfiguration": {"maximumPercent": 150}, "desiredCount": 3}
+    )
     assert made == SERVICE._replace(
         desired_count=3,
         deployment_configuration=SERVICE.deployment_configuration._replace(maximum_percent=150),
@@ -34,18 +36,21 @@ def test_a_member_is_changed_and_the_rest_stays() -> None:
 
 
 def test_null_takes_a_member_away() -> None:
-    assert patched(SERVICE, {"serviceConnectConfiguration": None}).value.service_connect_configuration is None
-    assert patched(WEB, {"portMappings": None}).value.port_mappings == ()
+    assert (
+        apply_patch(SERVICE, {"serviceConnectConfiguration": None}).value.service_connect_configuration
+        is None
+    )
+    assert apply_patch(WEB, {"portMappings": None}).value.port_mappings == ()
 
 
 def test_a_member_that_the_api_needs_cannot_be_taken_away() -> None:
-    with pytest.raises(PatchError, match="serviceName cannot be taken away"):
-        patched(SERVICE, {"serviceName": None})
+    with pytest.raises(PatchError, match="serviceName cannot be removed"):
+        apply_patch(SERVICE, {"serviceName": None})
 
 
 def test_a_list_of_named_things_is_merged_by_name() -> None:
     both = TASK._replace(container_definitions=(WEB, ContainerDefinition("side", "busybox")))
-    made, extras = patched(
+    made, extras = apply_patch(
         both, {"containerDefinitions": [{"name": "side", "cpu": 64}, {"name": "new", "image": "x"}]}
     )
     assert made.container_definitions == (
@@ -58,30 +63,32 @@ def test_a_list_of_named_things_is_merged_by_name() -> None:
 
 def test_a_list_written_as_an_object_takes_things_away_too() -> None:
     start = WEB._replace(environment=(KeyValue("A", "1"), KeyValue("B", "2")))
-    made = patched(start, {"environment": {"A": None, "B": {"value": 3}, "C": {"value": True}}}).value
+    made = apply_patch(start, {"environment": {"A": None, "B": {"value": 3}, "C": {"value": True}}}).value
     assert made.environment == (KeyValue("B", "3"), KeyValue("C", "true"))
 
 
 def test_ports_are_known_by_their_number_where_they_have_no_name() -> None:
     start = WEB._replace(port_mappings=(PortMapping(80), PortMapping(443)))
-    made = patched(start, {"portMappings": [{"name": "https", "containerPort": 443}]}).value
+    made = apply_patch(start, {"portMappings": [{"name": "https", "containerPort": 443}]}).value
     assert PortMapping(443, name="https") in made.port_mappings
 
 
 def test_any_other_list_replaces_the_old_one() -> None:
-    assert patched(WEB, {"command": ["a", "b"]}).value.command == ("a", "b")
+    assert apply_patch(WEB, {"command": ["a", "b"]}).value.command == ("a", "b")
 
 
 def test_an_object_that_was_not_there_is_made() -> None:
     check = {"command": ["CMD", "true"], "interval": 10, "timeout": 5, "retries": 3}
-    assert patched(WEB, {"healthCheck": check}).value.health_check == HealthCheck(("CMD", "true"), 10, 5, 3)
+    assert apply_patch(WEB, {"healthCheck": check}).value.health_check == ContainerHealthCheck(
+        ("CMD", "true"), 10, 5, 3
+    )
     with pytest.raises(PatchError, match=r"healthCheck needs command, interval, timeout"):
-        patched(WEB, {"healthCheck": {"retries": 3}})
+        apply_patch(WEB, {"healthCheck": {"retries": 3}})
 
 
 def test_labels_keep_their_keys_and_lose_those_that_are_null() -> None:
     start = WEB._replace(docker_labels={"a": "1", "b": "2"})
-    assert patched(start, {"dockerLabels": {"b": None, "C-d": 3}}).value.docker_labels == {
+    assert apply_patch(start, {"dockerLabels": {"b": None, "C-d": 3}}).value.docker_labels == {
         "C-d": "3",
         "a": "1",
     }
@@ -89,9 +96,10 @@ def test_labels_keep_their_keys_and_lose_those_that_are_null() -> None:
 
 def test_both_spellings_are_understood() -> None:
     assert (
-        patched(SCHEDULE, {"ScheduleExpression": "rate(1 hour)"}).value.schedule_expression == "rate(1 hour)"
+        apply_patch(SCHEDULE, {"ScheduleExpression": "rate(1 hour)"}).value.schedule_expression
+        == "rate(1 hour)"
     )
-    assert patched(SERVICE, {"EnableECSManagedTags": False}).value.enable_ecs_managed_tags is False
+    assert apply_patch(SERVICE, {"EnableECSManagedTags": False}).value.enable_ecs_managed_tags is False
 
 
 @pytest.mark.parametrize(
@@ -108,15 +116,15 @@ def test_both_spellings_are_understood() -> None:
 )  # fmt: skip
 def test_a_value_of_the_wrong_type_is_refused_with_its_member(patch: dict[str, Any], says: str) -> None:
     with pytest.raises(PatchError, match=says):
-        patched(TASK, patch)
+        apply_patch(TASK, patch)
 
 
 def test_a_number_is_taken_where_the_api_wants_a_text() -> None:
-    assert patched(TASK, {"cpu": 512}).value.cpu == "512"
+    assert apply_patch(TASK, {"cpu": 512}).value.cpu == "512"
 
 
 def test_what_no_type_knows_is_kept_where_it_belongs() -> None:
-    made, extras = patched(
+    made, extras = apply_patch(
         TASK,
         {"enableFaultInjection": True, "containerDefinitions": {"web": {"versionConsistency": "disabled"}}},
     )
@@ -137,24 +145,24 @@ def test_reading_what_was_written_gives_the_same(logical_id: str) -> None:
 
 
 def test_reading_what_was_written_gives_the_same_in_the_scheduler_s_spelling() -> None:
-    document = to_api(SCHEDULE, str, pascal)
+    document = to_api(SCHEDULE, str, pascal_case)
     assert from_api(Schedule, document).value == SCHEDULE
 
 
 def test_a_link_stays_a_link_when_something_beside_it_is_changed() -> None:
     task = TASK._replace(execution_role_arn=Ref("execution-role", "arn"))
-    made = patched(
+    made = apply_patch(
         task, {"runtimePlatform": {"cpuArchitecture": "ARM64"}, "tags": [{"key": "a", "value": "b"}]}
     ).value
     assert made.execution_role_arn == Ref("execution-role", "arn")
     assert made.runtime_platform == RuntimePlatform("ARM64")
     assert made.tags == (Tag("a", "b"),)
-    assert patched(made, {"executionRoleArn": "arn:mine"}).value.execution_role_arn == "arn:mine"
+    assert apply_patch(made, {"executionRoleArn": "arn:mine"}).value.execution_role_arn == "arn:mine"
 
 
 def test_every_type_of_a_stack_can_be_patched() -> None:
     for resource in LEGAL.values():
-        assert patched(resource, {}).value == resource
+        assert apply_patch(resource, {}).value == resource
     for kind in (TaskDefinition, EcsService):
         with pytest.raises(PatchError, match="needs"):
             from_api(kind, {})

@@ -156,4 +156,8 @@ def project(services: int) -> str:
     """Give the text of a compose file with that many services; the same number gives the same text."""
     parts = [_KINDS[n % 10](n) for n in range(services)]
     volumes = [f"  data-{n}: {{}}\n" for n in range(services) if _KINDS[n % 10] is _database]
-    return "".join([_HEAD, *parts, _TAIL if volumes else _TAIL.removesuffix("volumes:\n"), *volumes])
+    text = "".join([_HEAD, *parts, _TAIL if volumes else _TAIL.removesuffix("volumes:\n"), *volumes])
+    if services >= 10:
+        return text
+    # What a project of fewer services than its ten talks to is elsewhere.
+    return text.replace("@db-3:", "@db-3.example.org:").replace("//cache-4:", "//cache-4.example.org:")

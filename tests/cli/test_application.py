@@ -29,6 +29,11 @@ def start(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[st
     )
 
 
+def words(shown: str) -> str:
+    """What a help says, without the frames of its panels."""
+    return " ".join(shown.replace("│", " ").split())
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "compose.yaml").write_text(ONE_SERVICE)
@@ -48,8 +53,10 @@ def test_help_names_every_command_without_importing_it(tmp_path: Path) -> None:
         text=True,
     )
     assert done.stdout.splitlines()[-1] == "0 []", done.stderr
-    for name in COMMANDS:
-        assert f"\n  {name} " in done.stdout
+    for name, (_, line, panel) in COMMANDS.items():
+        assert f"\n│ {name} " in done.stdout
+        assert " ".join(line.split()) in words(done.stdout)
+        assert f"─ {panel} ─" in done.stdout
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -74,6 +81,10 @@ def test_the_version_goes_to_stdout(program: Program, tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["confg"], "Did you mean 'config'?"),
+        (["deploy"], "Did you mean 'apply'?"),
+        (["up"], "Did you mean 'apply'?"),
+        (["down"], "Did you mean 'destroy'?"),
+        (["ps"], "Did you mean 'status'?"),
         (["nothing-like-it"], "No such command 'nothing-like-it'."),
         (["config", "--servces"], "--services"),
         (["convert", "--targte", "json"], "--target"),
@@ -88,6 +99,11 @@ def test_a_usage_error_exits_with_2_and_says_what_was_meant(
     assert result.status == 2
     assert said in result.err
     assert result.out == ""
+
+
+@pytest.mark.parametrize("name", ["deploy", "destry", "deestroy", "restroy"])
+def test_nothing_but_its_compose_name_leads_to_destroy(name: str, program: Program, project: Path) -> None:
+    assert "destroy" not in program(name, cwd=project).err
 
 
 def test_compose_options_work_before_and_after_the_command(program: Program, tmp_path: Path) -> None:
@@ -288,7 +304,7 @@ def test_running_gives_the_exit_code_and_raises_nothing(
 def test_help_says_what_each_format_is_of(
     command: str, what: str, default: str, program: Program, project: Path
 ) -> None:
-    shown = " ".join(program(command, "--help", cwd=project).out.split())
+    shown = words(program(command, "--help", cwd=project, env={"COLUMNS": "200"}).out)
     assert f"Format of {what} (default: {default})." in shown
 
 

@@ -54,7 +54,7 @@ class Project:
         values = dict(line.removeprefix("export ").split("=", 1) for line in shown)
         ec2 = boto3.client(
             "ec2", endpoint_url=values["AWS_ENDPOINT_URL"], region_name=values["AWS_REGION"],
-            aws_access_key_id="sandbox", aws_secret_access_key="sandbox",
+            aws_access_key_id=values["AWS_ACCESS_KEY_ID"], aws_secret_access_key="sandbox",
         )  # fmt: skip
         group = ec2.create_security_group(GroupName="own", Description="own")["GroupId"]
         ec2.close()
@@ -117,7 +117,13 @@ def test_the_whole_cycle_in_the_sandbox(project: Project) -> None:
     project.behave("web", "--exit-code", "3", "--log", "cannot bind to port 80")
     failed = project.run("apply", *project.settings, "--yes")
     assert failed.returncode == 1, failed.stderr
-    for told in ("C2F430", "rolled back", "exit code 3", "cannot bind to port 80", "shop-web:1 serves now"):
+    for told in (
+        "C2F430",
+        "rolled back",
+        "exit code 3",
+        "cannot bind to port 80",
+        "rolled back to shop-web:1",
+    ):
         assert told in failed.stderr
 
     project.behave("web", "--kind", "run")

@@ -13,9 +13,8 @@ import pytest
 from jsonschema import Draft7Validator
 
 import compose2fargate
-from compose2fargate import api
 from compose2fargate.schema_files import read_schema
-from compose2fargate.sync.manifest import checksum
+from compose2fargate.sync.manifest import FORMAT, checksum
 from tests.conftest import Program, Result
 
 COMPOSE = """\
@@ -72,23 +71,26 @@ def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
     }
 
 
-def test_in_sync(check: Check) -> None:
-    assert check() == Result(0, "fargate/json: in sync (5 files; json, project shop)\n", "")
+def test_in_sync(check: Check, project: Path) -> None:
+    assert check()[:2] == (0, "fargate/json: in sync (6 files; json, project shop)\n")
+    assert len(snapshot(project / FOLDER)) == 6, "convert counts the same"
+    assert check().err.endswith("\nnext      sh fargate/json/commands.sh\n")
     assert check("--quiet") == Result(0, "", "")
 
 
 def test_a_changed_compose_file(check: Check, project: Path) -> None:
     change(project / "compose.yaml", "512m", "1024m")
     result = check("--no-diff")
-    assert result == Result(
+    assert result[:2] == (
         1,
-        "fargate/json: out of sync (1 of 5 files; json, project shop)\n"
-        "  task-definitions/web.json: out of date\n"
-        "    web: task memory 1024 -> 2048 (compose.yaml:7)\n"
-        "    web: memory 512 -> 1024 (compose.yaml:7)\n"
-        "\n"
-        "Generate again with: compose2fargate check --fix fargate/json\n",
-        "",
+        (
+            "fargate/json: out of sync (1 of 6 files; json, project shop)\n"
+            "  task-definitions/web.json: out of date\n"
+            "    web: task memory 1024 -> 2048 (compose.yaml:7)\n"
+            "    web: memory 512 -> 1024 (compose.yaml:7)\n"
+            "\n"
+            "Generate again with: compose2fargate check --fix fargate/json\n"
+        ),
     )
 
 
@@ -120,6 +122,35 @@ def test_a_file_that_was_edited_by_hand(check: Check, project: Path) -> None:
     )
 
 
+def test_quiet_tells_errors_only(check: Check, project: Path) -> None:
+    """What is out of sync and how that is mended; no diff that nobody asked for, no notes, no verdict, no success."""
+    file = project / FOLDER / "services" / "api.json"
+    file.write_text(file.read_text() + "\n")  # white space only
+    change(project / "compose.yaml", "512m", "1024m")
+    said = "web: memory 512 -> 1024 (compose.yaml:7)"
+    noisy, quiet, asked = check(), check("--quiet"), check("--quiet", "--diff")
+    assert "\n@@ " in noisy.out
+    assert "note: " in noisy.out
+    assert quiet.status == 1
+    assert quiet.err == ""
+    assert said in quiet.out
+    assert "@@" not in quiet.out
+    assert "note: " not in quiet.out
+    assert "\n@@ " in asked.out
+    assert check("--quiet", "--fix") == Result(0, "", "")
+
+
+def test_quiet_tells_that_nothing_was_fixed(check: Check, project: Path) -> None:
+    change(project / FOLDER / "services" / "api.json", '"desiredCount": 2', '"desiredCount": 5')
+    assert "nothing was written to fargate/json" in check("--quiet", "--fix").out
+
+
+def test_what_it_says_to_do_about_an_edit_can_be_done(check: Check, project: Path) -> None:
+    change(project / FOLDER / "services" / "api.json", '"desiredCount": 2', '"desiredCount": 5')
+    command = check().err.rpartition("\nnext      compose2fargate check ")[2].split()
+    assert check(*command).status == 0
+
+
 def test_an_edit_and_a_change_in_one_file_are_told_apart(check: Check, project: Path) -> None:
     change(project / "compose.yaml", "512m", "1024m")
     change(project / FOLDER / "task-definitions" / "web.json", '"nginx:1"', '"nginx:2"')
@@ -131,14 +162,15 @@ def test_an_edit_and_a_change_in_one_file_are_told_apart(check: Check, project: 
 def test_a_file_that_is_no_json_any_more(check: Check, project: Path) -> None:
     change(project / FOLDER / "services" / "api.json", '"desiredCount": 2,', '"desiredCount": 2')
     result = check("--no-diff")
-    assert (result.status, result.err) == (1, "")
+    assert result.status == 1
+    assert result.err.endswith("\nnext      compose2fargate check --fix fargate/json --force\n")
     assert "services/api.json: edited by hand" in result.out
 
 
 def test_a_missing_file(check: Check, project: Path) -> None:
     (project / FOLDER / "services" / "api.json").unlink()
     result = check()
-    assert result.status == 2
+    assert result.status == 1  # what is missing can be judged
     assert "  services/api.json: missing\n" in result.out
 
 
@@ -163,7 +195,10 @@ def test_a_file_of_somebody_else_beside_ours_is_a_note(check: Check, project: Pa
     (project / FOLDER / "README.md").write_text("mine")
     result = check()
     assert result.status == 0
-    assert "note: fargate/json: services/mine.json is not ours, and left alone" in result.out
+    assert (
+        "note: fargate/json: compose2fargate did not create services/mine.json; leaving it unchanged"
+        in result.out
+    )
 
 
 def test_a_variable_with_another_value(check: Check, project: Path) -> None:
@@ -171,7 +206,7 @@ def test_a_variable_with_another_value(check: Check, project: Path) -> None:
     assert result.status == 1
     said = "the variable LOG_LEVEL has another value here than when the files were written, compose.yaml:5"
     assert f"web: environment.LOG_LEVEL info -> debug ({said})" in result.out
-    assert "\nSet LOG_LEVEL as when the files were written, or take the new value over: " in result.out
+    assert "\nSet LOG_LEVEL as when the files were written, or accept the new value: " in result.out
     assert "the variable TAG has another value" in check(env={"TAG": "2"}).out
     assert "written, compose.yaml:3" in check(env={"TAG": "2"}).out
 
@@ -243,7 +278,7 @@ def test_with_windows_line_ends(check: Check, project: Path, program: Program) -
         *project.rglob("*.env"),
     ]:
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    assert check() == Result(0, "fargate/json: in sync (5 files; json, project shop)\n", "")
+    assert check()[:2] == (0, "fargate/json: in sync (6 files; json, project shop)\n")
     change(project / "compose.yaml", "512m", "1024m")
     assert "web: memory 512 -> 1024 (compose.yaml:7)" in check().out
     assert program("convert", "-q", cwd=project, env=ENV).status == 0  # they were not edited by hand
@@ -280,7 +315,7 @@ def test_options_and_settings_are_those_of_the_conversion(program: Program, tmp_
     )
     assert result.status == 2  # nothing below this directory
     result = program("check", cwd=tmp_path, env={"COMPOSE_PROFILES": "none", "COMPOSE_FILE": "no.yaml"})
-    assert result.out == "root/out/test: in sync (5 files; json, project named, test)\n"
+    assert result.out == "root/out/test: in sync (6 files; json, project named, test)\n"
     described = json.loads(text)
     assert described["settings"]["region"] == "eu-west-1"
     (root / "deploy" / "more.yaml").write_text("services: {web: {mem_limit: 2g}, x: {image: x}}\n")
@@ -307,9 +342,9 @@ def test_several_folders_in_one_run(check: Check, project: Path, program: Progra
     result = check("--no-diff")
     assert result.status == 1
     assert [line for line in result.out.splitlines() if line.startswith("fargate/")] == [
-        "fargate/json: out of sync (1 of 5 files; json, project shop)",
-        "fargate/production: in sync (5 files; json, project shop, production)",
-        "fargate/staging: in sync (5 files; json, project shop, staging)",
+        "fargate/json: out of sync (1 of 6 files; json, project shop)",
+        "fargate/production: in sync (6 files; json, project shop, production)",
+        "fargate/staging: in sync (6 files; json, project shop, staging)",
     ]
     assert check("fargate/staging", "fargate/production").status == 0
     assert check("fargate").status == 1
@@ -319,7 +354,7 @@ def test_several_folders_in_one_run(check: Check, project: Path, program: Progra
 
 
 def test_where_there_is_nothing_to_check(program: Program, tmp_path: Path) -> None:
-    for arguments, said in (((), "there is no folder that"), (("x",), "there is no folder x")):
+    for arguments, said in (((), "compose2fargate wrote no folder in"), (("x",), "there is no folder x")):
         result = program("check", *arguments, cwd=tmp_path)
         assert (result.status, result.out) == (2, "")
         assert said in result.err
@@ -391,7 +426,7 @@ def test_a_compose_file_that_cannot_be_read(check: Check, project: Path) -> None
 def test_compose_options_are_refused(program: Program, project: Path) -> None:
     result = program("-f", "other.yaml", "check", cwd=project)
     assert result.status == 2
-    assert "--file does not go with check" in result.err
+    assert "--file cannot be used with check" in result.err
 
 
 # --- Versions ----------------------------------------------------------------------------------------------
@@ -409,20 +444,20 @@ def test_an_older_version_that_wrote_the_same(check: Check, project: Path) -> No
     result = check()
     assert result.status == 0
     assert (
-        f"note: fargate/json was written by compose2fargate 0.0.9, and this is {compose2fargate.__version__}"
+        f"note: fargate/json was written by compose2fargate 0.0.9; this is {compose2fargate.__version__}"
         in result.out
     )
     assert check("--fix").status == 0
-    assert check() == Result(0, "fargate/json: in sync (5 files; json, project shop)\n", "")
+    assert check()[:2] == (0, "fargate/json: in sync (6 files; json, project shop)\n")
 
 
 def test_an_older_version_that_wrote_something_else(check: Check, project: Path) -> None:
     file = project / FOLDER / "services" / "api.json"
     file.write_text(file.read_text().replace('"desiredCount": 2', '"desiredCount": 1'))
     files = {**json.loads((project / FOLDER / "compose2fargate.json").read_text())["files"]}
-    from compose2fargate.output import digest
+    from compose2fargate.workflows.output_folder import text_digest
 
-    older(project, version="0.0.9", files={**files, "services/api.json": digest(file.read_text())})
+    older(project, version="0.0.9", files={**files, "services/api.json": text_digest(file.read_text())})
     result = check("--no-diff")
     assert result.status == 1
     assert "api: desiredCount 1 -> 2 (written by compose2fargate 0.0.9)" in result.out
@@ -442,7 +477,7 @@ def test_a_manifest_of_format_1(check: Check, project: Path) -> None:
     change(project / "compose.yaml", "512m", "1024m")
     assert "web: memory 512 -> 1024 (compose.yaml:7)" in check().out
     assert check("--fix").status == 0
-    assert json.loads(manifest.read_text())["format"] == api.MANIFEST_FORMAT
+    assert json.loads(manifest.read_text())["format"] == FORMAT
 
 
 def api_hash(path: Path) -> str:
@@ -467,9 +502,9 @@ def test_fix_does_what_convert_does(check: Check, project: Path, program: Progra
     change(project / "compose.yaml", "512m", "1024m")
     other = project.parent / "other" / "shop"
     shutil.copytree(project, other)
-    assert check("--fix") == Result(
-        0, "fargate/json: brought up to date (1 file differed; json, project shop)\n", ""
-    )
+    fixed = check("--fix")
+    assert fixed[:2] == (0, "fargate/json: brought up to date (1 file differed; json, project shop)\n")
+    assert fixed.err.endswith("\nnext      sh fargate/json/commands.sh\n")
     assert program("convert", "-q", cwd=other, env=ENV).status == 0
     contents = [{name: content for name, (content, _) in snapshot(root).items()} for root in (project, other)]
     assert contents[0] == contents[1]
@@ -597,9 +632,9 @@ def test_a_credential_leaves_no_trace_in_the_keys(project: Path, program: Progra
 
 
 def test_no_setting_that_is_recorded_holds_a_credential() -> None:
+    from compose2fargate.credentials import is_hidden
     from compose2fargate.settings import OPTIONS
-    from compose2fargate.sync.compare import is_credential
 
     where_and_how = {"secret_files", "secrets", "secrets_store"}  # not what secrets are
-    named = {option.name for option in OPTIONS if is_credential(option.name) and not option.secret}
+    named = {option.name for option in OPTIONS if is_hidden(option.name) and not option.secret}
     assert named - where_and_how == set()

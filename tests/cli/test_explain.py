@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+import click
 import pytest
 
+from compose2fargate.cli.application import COMMANDS, application
+from compose2fargate.diagnostics.codes import CODES
+from compose2fargate.schema_files import read_data, read_schema
 from tests.conftest import Program
 
 COMPOSE = """\
@@ -30,10 +35,10 @@ def project(tmp_path: Path) -> Path:
 def test_every_key_of_the_file_has_a_line_with_place_and_outcome(program: Program, project: Path) -> None:
     result = program("explain", cwd=project)
     assert result.status == 0, result.err
-    rows = {line.split()[0]: line for line in result.out.splitlines()}
-    assert "compose.yaml:4:5" in rows["services.web.image"]
-    assert "mapped" in rows["services.web.image"]
-    assert "refused" in rows["services.web-admin.privileged"]
+    ledger = result.out.partition("\nservices.web\n")[2]
+    assert ledger.startswith("  image  mapped  compose.yaml:4:5\n      the container's image")
+    assert "\nservices.web-admin\n" in ledger
+    assert "  privileged  refused  compose.yaml:8:5\n" in ledger
 
 
 def test_a_service_narrows_the_list_to_its_own_keys(program: Program, project: Path) -> None:
@@ -93,7 +98,7 @@ def test_a_key_s_story_says_what_it_became_and_why(program: Program, story: Path
     assert lines[0] == "services.db.image  compose.yaml:15:5"
     assert '    task-definition/db containerDefinitions[db].image: "postgres:16"' in lines
     assert '    task-definition/db memory: "1024"' in lines
-    assert any(line.startswith("    info C2F250: runs and is billed as 0.5 vCPU / 1 GB") for line in lines)
+    assert any(line.startswith("    info C2F250: sized at 0.5 vCPU / 1 GB") for line in lines)
 
 
 def test_a_sidecar_s_key_is_found_in_the_task_of_its_leader(program: Program, story: Path) -> None:
@@ -123,15 +128,125 @@ def test_a_story_in_markdown_has_a_heading_a_table_and_a_list(program: Program, 
         "### `services.db.image` (compose.yaml:15:5)\n\n**mapped**: the container's image\n"
     )
     assert '| `task-definition/db` cpu | `"512"` |' in out
-    assert "\n- info `C2F250`: Runs and is billed as 0.5 vCPU / 1 GB" in out
+    assert "\n- info `C2F250`: Sized at 0.5 vCPU / 1 GB" in out
 
 
 @pytest.mark.parametrize("form", ["text", "markdown"])
-def test_the_whole_list_ends_with_what_the_stack_costs(form: str, program: Program, story: Path) -> None:
-    last = program("explain", "--format", form, cwd=story).out.splitlines()[-1]
-    assert "the whole stack, 2 services with 2 tasks and 1 load balancer, costs about" in last.replace(
-        "The whole", "the whole"
-    )
+def test_the_whole_list_says_what_the_stack_costs(form: str, program: Program, story: Path) -> None:
+    out = " ".join(program("explain", "--format", form, cwd=story).out.split())
+    assert "he whole stack, 2 services with 2 tasks and 1 load balancer, costs about" in out
+
+
+# -- the decision ----------------------------------------------------------------------------------------------
+
+RISKY = """name: shop
+services:
+  web:
+    image: nginx:1.27
+    ports: ["80:80"]
+    healthcheck: {test: curl -f http://localhost/, interval: 2s, retries: 3}
+    blkio_config: {weight: 300}
+  db:
+    image: postgres:16
+    volumes: ["data:/var/lib/postgresql/data"]
+    environment: {POSTGRES_PASSWORD: hunter2}
+volumes: {data: {}}
+"""
+
+
+def test_the_decision_comes_first_for_each_service(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(RISKY)
+    out = program("explain", cwd=tmp_path).out
+    decision = out.partition("\nservices.web\n")[0]
+    web, db = (decision.partition(f"\n\n{name}\n")[2].partition("\n\n")[0] for name in ("web", "db"))
+    assert "  lost    interval 2 becomes 5" in web or "  lost    blkio_config" in web
+    assert "Amazon RDS or Aurora" in " ".join(db.split())
+    assert "  risks   db keeps a database on EFS" in db
+    assert "POSTGRES_PASSWORD looks like a credential" in db
+    assert "  costs   about " in web
+    assert "  costs   about " in db
+    assert "hunter2" not in out
+
+
+def test_a_key_says_what_became_of_its_own_value(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(RISKY)
+    rows = {
+        ".".join(map(str, row["path"])): row
+        for row in json.loads(program("explain", "--format", "json", cwd=tmp_path).out)
+    }
+    interval = rows["services.web.healthcheck.interval"]
+    assert (interval["outcome"], "becomes 5" in interval["what"]) == ("approximated", True)
+    assert rows["services.web.healthcheck.retries"]["outcome"] == "mapped"
+    assert "RDS" in rows["services.db.volumes.0"]["hint"]
+    shown = " ".join(program("explain", "web", cwd=tmp_path).out.split())
+    assert re.search(r" healthcheck\.retries mapped compose\.yaml:6:\d+ healthCheck\.retries: 3 ", shown)
+
+
+def test_where_there_is_no_compose_file_that_is_said_first(program: Program, tmp_path: Path) -> None:
+    assert program("explain", cwd=tmp_path).out.startswith("There is no compose file here.")
+
+
+def test_it_can_be_read_at_sixty_columns(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "compose.yaml").write_text(RISKY)
+    monkeypatch.setattr("compose2fargate.cli.decisions._WIDEST", 60)
+    lines = program("explain", cwd=tmp_path).out.splitlines()
+    too_long = [line for line in lines if len(line) > 60 and " " in line.strip()]
+    assert too_long == []
+
+
+# -- codes -----------------------------------------------------------------------------------------------------
+
+
+def test_a_code_is_explained_without_a_project(program: Program, tmp_path: Path) -> None:
+    result = program("explain", "c2f230", cwd=tmp_path)
+    assert result.status == 0
+    lines = result.out.splitlines()
+    assert lines[0] == "C2F230: A credential is in plain text"
+    assert [line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "] == [
+        "cause",
+        "example",
+        "mend",
+    ]
+    told = json.loads(program("explain", "C2F230", "--format", "json", cwd=tmp_path).out)
+    assert set(told) == {"code", "title", "cause", "example", "mend"}
+    assert program("explain", "C2F230", "--format", "markdown", cwd=tmp_path).out.startswith("### `C2F230`")
+
+
+def test_a_code_that_is_none_is_refused(program: Program, tmp_path: Path) -> None:
+    result = program("explain", "C2F999", cwd=tmp_path)
+    assert (result.status, "no code C2F999" in result.err) == (2, True)
+
+
+def test_every_code_has_an_explanation() -> None:
+    told = read_data("codes")
+    assert set(told) == set(CODES)
+    for code, entry in told.items():
+        assert set(entry) == {"cause", "example", "mend"}, code
+        assert all(text == text.strip() and 3 < len(text) <= 260 for text in entry.values()), code
+        assert entry["cause"].endswith("."), code
+        assert entry["mend"].endswith("."), code
+
+
+def test_explanations_name_options_and_keys_that_exist() -> None:
+    ctx = click.Context(application)
+    flags = {
+        flag
+        for name in COMMANDS
+        for command in [application.get_command(ctx, name)]
+        for param in (*application.params, *(command.params if command else ()))
+        for flag in (*param.opts, *param.secondary_opts)
+    }
+    others = {"--mount", "--secret", "--validation-method"}
+    schema = json.dumps(read_schema("x-fargate"))
+    for code, entry in read_data("codes").items():
+        text = " ".join(entry.values())
+        ours = text.replace("docker compose build --push", "").replace("redis-server --requirepass", "")
+        for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", ours):
+            assert flag in flags | others, f"{code}: {flag}"
+        for key in re.findall(r"x-fargate(?:\.|: \{)([a-z_]+)", text):
+            assert f'"{key}"' in schema, f"{code}: {key}"
 
 
 def test_a_project_that_is_refused_can_be_explained_nevertheless(program: Program, project: Path) -> None:
@@ -159,3 +274,67 @@ def test_a_story_hides_what_looks_like_a_credential(
     assert "canary" not in out
     assert "********" in out
     assert ("redis-server" if key == "cache.command" else "live") in out
+
+
+# -- what is refused, for trials, or run by AWS
+
+MIXED = """\
+name: shop
+services:
+  web: {image: "nginx:1.27", privileged: true, depends_on: [db, mailhog], environment: {DB_HOST: db}}
+  db:
+    image: postgres:16
+    environment: {POSTGRES_USER: app, POSTGRES_PASSWORD: longer-password-1, POSTGRES_DB: app}
+    volumes: ["data:/var/lib/postgresql/data"]
+  mailhog: {image: mailhog/mailhog}
+volumes: {data: {}}
+"""
+
+
+def of_service(said: str, name: str) -> str:
+    """The paragraph of a service, on one line."""
+    [block] = [one for one in said.split("\n\n") if one.startswith(f"{name}\n  ")]
+    return " ".join(block.split())
+
+
+def test_what_convert_refuses_comes_first_and_costs_nothing(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(MIXED)
+    said = program("explain", cwd=tmp_path).out
+    assert said.startswith(
+        "1 refused: convert writes nothing before what is marked as blocking is answered\n"
+    )
+    web = of_service(said, "web")
+    assert web.startswith("web blocks privileged: ")
+    assert "USD" not in web
+    assert "in all:" not in said
+    marked = program("explain", "--format", "markdown", cwd=tmp_path).out
+    assert "**1 refused: " in marked
+    assert "- **blocks** `C2F208`" in marked
+    (tmp_path / "compose.yaml").write_text(MIXED.replace("privileged: true, ", ""))
+    said = program("explain", cwd=tmp_path).out
+    assert "refused: " not in said
+    assert "in all:" in said
+
+
+def test_a_service_for_trials_is_a_decision(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(MIXED)
+    mail = of_service(program("explain", cwd=tmp_path).out, "mailhog")
+    assert mail.startswith(
+        "mailhog decide mailhog is for development; mail that is sent to it reaches nobody"
+    )
+    assert "[C2F504]" in mail
+
+
+def test_a_store_that_aws_runs_has_its_cost_and_its_risks(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(MIXED.replace("privileged: true, ", ""))
+    said = program("explain", "--managed", "auto", cwd=tmp_path).out
+    db = of_service(said, "db")
+    risks = db.partition(" risks ")[2]
+    assert "db becomes RDS for PostgreSQL 16 (db.t4g.micro, 20 GiB), about 13.98 USD a month" in risks
+    assert "it begins empty" in risks
+    assert db.endswith("costs about 13.98 USD a month for db.t4g.micro, which AWS runs")
+    assert "apply does not deploy databases and caches that AWS runs yet: db [C2F575]" in of_service(
+        said, "the stack"
+    )
+    assert "EFS" not in said
+    assert "2 services with 2 tasks and 1 managed store, costs" in " ".join(said.split())

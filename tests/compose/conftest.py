@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.compose.loader import Loaded, LoadOptions, load
+from compose2fargate.compose.loader import LoadedProject, LoadOptions, load_project
 
-LoadFiles = Callable[..., Loaded]
+LoadFiles = Callable[..., LoadedProject]
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def load_files(tmp_path: Path) -> LoadFiles:
         env: Mapping[str, str] | None = None,
         compose_files: tuple[str, ...] = (),
         **options: Any,
-    ) -> Loaded:
+    ) -> LoadedProject:
         every = {"compose.yaml": files} if isinstance(files, str) else files
         for name, text in every.items():
             path = tmp_path / name
@@ -34,7 +34,7 @@ def load_files(tmp_path: Path) -> LoadFiles:
             path.write_text(text, "utf-8")
         overrides = (name for name in every if name.startswith("o") and "/" not in name)
         options.setdefault("project_name", "app")
-        return load(
+        return load_project(
             LoadOptions(
                 files=compose_files or ("compose.yaml", *overrides),
                 environment={"HOME": "/home/user", **(env or {})},

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck as Check
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compose2fargate.compose.dockerfile import read_dockerfile
+from compose2fargate.compose.dockerfile.dockerfile_reader import read_dockerfile
 from compose2fargate.diagnostics import LoadError
 
 pytestmark = pytest.mark.engine

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.compose.loader import LoadOptions, load
-from compose2fargate.compose.source import locate
+from compose2fargate.compose.loader import LoadOptions, load_project
+from compose2fargate.compose.sources.source_files import locate
 from compose2fargate.diagnostics import LoadError, Severity
 from tests.compose.conftest import LoadFiles
 
@@ -36,7 +36,7 @@ def test_the_smallest_project_gets_what_is_implied(load_files: LoadFiles) -> Non
 
 def test_a_file_is_read_from_standard_input(tmp_path: Path) -> None:
     options = LoadOptions(files=("-",), project_name="app", cwd=str(tmp_path), environment={})
-    loaded = load(options, stdin=StringIO(WEB))
+    loaded = load_project(options, stdin=StringIO(WEB))
     assert loaded.tree["services"]["web"]["image"] == "nginx"
     assert loaded.working_dir == str(tmp_path)
 
@@ -235,7 +235,7 @@ def test_the_name_is_given_said_or_the_directorys(
     folder = tmp_path / "My-Project"
     folder.mkdir()
     (folder / "compose.yaml").write_text(text)
-    loaded = load(LoadOptions(cwd=str(folder), environment=env))
+    loaded = load_project(LoadOptions(cwd=str(folder), environment=env))
     assert (loaded.name, loaded.tree["name"]) == (name, name)
 
 
@@ -322,11 +322,21 @@ def test_without_path_resolution_paths_stay_as_they_are(load_files: LoadFiles) -
     assert (web["build"]["context"], web["volumes"][0]["source"]) == ("./x", "~/a")
 
 
-def test_without_env_resolution_services_that_are_only_selected_keep_their_env_files(
+def test_without_env_resolution_env_files_are_kept_and_not_even_looked_for(load_files: LoadFiles) -> None:
+    text = "services: {web: {image: i, env_file: [no.env, {path: b.env, required: false, format: raw}]}}"
+    loaded = load_files(text, resolve_env=False)
+    here = loaded.working_dir
+    assert loaded.tree["services"]["web"]["env_file"] == [
+        {"path": f"{here}/no.env"},
+        {"path": f"{here}/b.env", "required": False, "format": "raw"},
+    ]
+
+
+def test_in_2_40_without_env_resolution_services_that_are_only_selected_keep_their_env_files(
     load_files: LoadFiles,
 ) -> None:
     text = "services: {web: {image: i, profiles: [p], env_file: [no.env, {path: b.env, required: false}]}}"
-    loaded = load_files(text, services=("web",), resolve_env=False)
+    loaded = load_files(text, services=("web",), resolve_env=False, compose_version="2.40")
     here = loaded.working_dir
     assert loaded.tree["services"]["web"]["env_file"] == [
         f"{here}/no.env",
@@ -448,7 +458,7 @@ def test_a_name_that_only_a_symbolic_link_gives_is_warned_of(tmp_path: Path) -> 
     file = tmp_path / "real" / "compose.yaml"
 
     def codes(**options: Any) -> list[str]:
-        loaded = load(LoadOptions(cwd=str(tmp_path), files=("link/compose.yaml",), **options))
+        loaded = load_project(LoadOptions(cwd=str(tmp_path), files=("link/compose.yaml",), **options))
         return [loaded.name, *(d.code for d in loaded.diagnostics)]
 
     file.write_text("services: {a: {image: x}}\n", encoding="utf-8")

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import yaml
 
-from compose2fargate.compose.merge import enforce_unique, merge, reset
+from compose2fargate.compose.merge import enforce_unique, merge_trees, reset
 from compose2fargate.compose.passes import Findings
 from compose2fargate.compose.rules import merge_rules, unique_rules
-from compose2fargate.compose.source import Marks, locate, parse_documents
+from compose2fargate.compose.sources.source_files import Marks, locate, parse_documents
 from compose2fargate.diagnostics import Path
 
 CASES: dict[str, tuple[str, str, str]] = {
@@ -91,7 +91,7 @@ def merged(base: str, over: str) -> tuple[dict[str, Any], Marks, Findings]:
     findings = Findings()
     below, above = in_service(base, "a.yaml"), in_service(over, "b.yaml")
     findings.marks = above[1]
-    tree, marks = merge((below[0], below[1]), (above[0], above[1]), merge_rules(), (), findings)
+    tree, marks = merge_trees((below[0], below[1]), (above[0], above[1]), merge_rules(), (), findings)
     return tree, marks or {}, findings
 
 
@@ -106,7 +106,7 @@ def test_merging_changes_neither_of_the_trees() -> None:
     below = in_service("labels: {a: 1}\nports: [1]", "a.yaml")
     above = in_service("labels: {b: 1}\nports: [2]", "b.yaml")
     before = repr((below, above))
-    merge((below[0], below[1]), (above[0], above[1]), merge_rules(), (), Findings())
+    merge_trees((below[0], below[1]), (above[0], above[1]), merge_rules(), (), Findings())
     assert repr((below, above)) == before
 
 
@@ -171,7 +171,7 @@ def test_address_pools_merge_by_subnet(base: list[Any], over: list[Any], expecte
     def tree(pools: list[Any]) -> dict[str, Any]:
         return {"networks": {"n": {"ipam": {"config": pools}}}}
 
-    result, _ = merge((tree(base), None), (tree(over), None), merge_rules(), (), Findings())
+    result, _ = merge_trees((tree(base), None), (tree(over), None), merge_rules(), (), Findings())
     assert result == tree(expected)
 
 

@@ -25,10 +25,11 @@ _RECORDED = shutil.ignore_patterns("case.json", "expected.json", "expected_error
 
 
 class Case(NamedTuple):
-    """One case: its folder and what `case.json` says."""
+    """One case: its folder, what `case.json` says, and the release of Docker Compose that was recorded."""
 
     folder: Path
     described: Mapping[str, Any]
+    release: str
 
     @property
     def name(self) -> str:
@@ -39,7 +40,8 @@ class Case(NamedTuple):
     def arguments(self) -> list[str]:
         """The options of Docker Compose that stand before the command."""
         project = self.described.get("project", "case")
-        return [*self.described.get("args", ()), *(("-p", project) if project is not None else ())]
+        named = ("-p", project) if project is not None else ()
+        return [f"--compose-version={self.release}", *self.described.get("args", ()), *named]
 
 
 class Staged(NamedTuple):
@@ -102,10 +104,10 @@ def _text(stream: io.TextIOWrapper) -> str:
     return buffer.getvalue().decode("utf-8", "surrogateescape")
 
 
-def cases(corpus: Path) -> list[Case]:
+def cases(corpus: Path, release: str) -> list[Case]:
     """Give all cases, in order of their names."""
     return [
-        Case(file.parent, json.loads(file.read_text(encoding="utf-8")))
+        Case(file.parent, json.loads(file.read_text(encoding="utf-8")), release)
         for file in sorted(corpus.glob("*/case.json"))
     ]
 

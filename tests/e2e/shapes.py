@@ -15,6 +15,8 @@ OPERATIONS = {
     "services": ("ecs", "CreateService"),
     "run-tasks": ("ecs", "RunTask"),
     "schedules": ("scheduler", "CreateSchedule"),
+    "db-instances": ("rds", "CreateDBInstance"),
+    "cache-replication-groups": ("elasticache", "CreateReplicationGroup"),
 }
 """The folder of an artefact to the call whose input it is."""
 

@@ -394,7 +394,7 @@ def sandbox_security_group(machine: Machine) -> str:
         "ec2",
         endpoint_url=variables["AWS_ENDPOINT_URL"],
         region_name=REGION,
-        aws_access_key_id="sandbox",
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key="sandbox",
     )
     found: str = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]

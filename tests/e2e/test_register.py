@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,13 +13,15 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.api import LoadOptions, translate
-from compose2fargate.aws.fargate import service_violations, violations
+from compose2fargate.api import LoadOptions
 from compose2fargate.aws.resources import EcsService, TaskDefinition
+from compose2fargate.aws.task_definition_rules import service_violations, violations
 from compose2fargate.diagnostics import has_errors
+from compose2fargate.workflows.translating import translate
 from tests.conftest import ROOT, Program
 from tests.e2e.conftest import ACCOUNT, AWS_CLI, REGION, FakeAws
 from tests.e2e.shapes import OPERATIONS, problems
+from tests.given import Given
 
 FIXTURES = ROOT / "fixtures"
 CASES = sorted(path.parent.name for path in FIXTURES.glob("*/compose.yaml"))
@@ -214,6 +217,16 @@ def run_commands(fake_aws: FakeAws, folder: Path, tmp_path: Path) -> list[str]:
     return [line for line in noted if not line.startswith("0 ") and " describe-" not in line]
 
 
+def push_what_is_built(fake_aws: FakeAws, folder: Path) -> None:
+    """Put the images that the task definitions name into their repositories, as `push` does."""
+    texts = [path.read_text("utf-8") for path in (folder / "task-definitions").iterdir()]
+    given = Given(fake_aws.client, [])
+    for repository, tag in sorted(
+        {found for text in texts for found in re.findall(r"amazonaws\.com/([^:\"]+):([^\"@]+)", text)}
+    ):
+        given.image(repository, tag)
+
+
 @pytest.mark.slow
 def test_the_samples_commands_make_the_whole_stack(
     fake_aws: FakeAws, program: Program, tmp_path: Path
@@ -222,6 +235,7 @@ def test_the_samples_commands_make_the_whole_stack(
         SAMPLE, program, tmp_path, "--region", REGION, "--file-system", "fs-0123456789abcdef0"
     )  # fmt: skip
     assert folder
+    push_what_is_built(fake_aws, folder)
     assert run_commands(fake_aws, folder, tmp_path) == []
     ecs = fake_aws.client("ecs")
     services = ecs.list_services(cluster="shop")["serviceArns"]

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import ROOT
 from tests.emitters.conftest import Terraform
+from tests.sandbox_server import Server
 
 REGION = "us-east-1"
 PROVIDER = """provider "aws" {
@@ -20,29 +19,41 @@ PROVIDER = """provider "aws" {
   max_retries                 = 1
 }
 """
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
 
 
 class Account:
     """A fake AWS of its own, in a process of its own."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "compose2fargate.apply.sandbox", "0"]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-        assert self._process.stdout
-        self.url = self._process.stdout.readline().strip()
-        assert self.url.startswith("http://")
-        self.env = {**CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
+        self._server = Server()
+        self.env = {**self._server.env, "AWS_REGION": REGION}
 
     def client(self, service: str) -> Any:
-        import boto3
-
-        session = boto3.Session("test", "test", region_name=REGION)
-        return session.client(service, endpoint_url=self.url)
+        return self._server.session(REGION).client(service, endpoint_url=self._server.url)
 
     def close(self) -> None:
-        self._process.terminate()
-        self._process.communicate()
+        self._server.close()
+
+    def demand_inputs(self) -> None:
+        """Start no task from here on without its image and the values of its secrets."""
+        self._server.post("inputs")
+
+    def failures(self, of: str = "") -> list[str]:
+        """Give why services are not as they should be: all, or those of one cluster."""
+        ecs = self.client("ecs")
+        found = []
+        for cluster in ecs.list_clusters()["clusterArns"]:
+            if of and not cluster.endswith(f"/{of}"):
+                continue
+            names = ecs.list_services(cluster=cluster, maxResults=100)["serviceArns"]
+            for at in range(0, len(names), 10):
+                services = ecs.describe_services(cluster=cluster, services=names[at : at + 10])["services"]
+                found += [
+                    f"{s['serviceName']}: {s['events'][0]['message']}"
+                    for s in services
+                    if s["runningCount"] != s["desiredCount"]
+                ]
+        return found
 
     def network(self) -> tuple[dict[str, str], str]:
         """Give variables that place a module in the account's default VPC, and a security group there."""

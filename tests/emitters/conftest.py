@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,7 +46,8 @@ class Terraform(NamedTuple):
         self, *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 280
     ) -> subprocess.CompletedProcess[str]:
         environment = {
-            "PATH": os.environ["PATH"],
+            # Jobs are run by the AWS CLI, which stands beside the interpreter.
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(cwd),
             "CHECKPOINT_DISABLE": "1",
             "TF_IN_AUTOMATION": "1",

@@ -258,10 +258,20 @@ def _connect(connect: Mapping[str, Any] | None) -> Any:
             "portName": service["port_name"],
             "discoveryName": service["discovery_name"],
             "clientAliases": [{"port": a["port"], "dnsName": a["dns_name"]} for a in service["client_alias"]],
+            **_timeout(_only(service["timeout"])),
         }
         for service in connect["service"]
     ]
     return _given({"enabled": connect["enabled"], "namespace": LINK, "services": services})
+
+
+def _timeout(limits: Mapping[str, Any] | None) -> dict[str, Any]:
+    names = {
+        "idle_timeout_seconds": "idleTimeoutSeconds",
+        "per_request_timeout_seconds": "perRequestTimeoutSeconds",
+    }
+    found = {names[name]: value for name, value in (limits or {}).items() if value is not None}
+    return {"timeout": found} if found else {}
 
 
 def _service_volume(volume: Mapping[str, Any]) -> dict[str, Any]:

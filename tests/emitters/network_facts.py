@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from compose2fargate.aws.api_values import Ref
 from compose2fargate.aws.resources import (
     IngressRule,
     Listener,
@@ -24,8 +25,7 @@ from compose2fargate.aws.resources import (
     TargetGroup,
 )
 from compose2fargate.aws.stack import Stack
-from compose2fargate.aws.values import Ref
-from compose2fargate.emitters.terraform_resources import (
+from compose2fargate.emitters.terraform.terraform_network import (
     _LOAD_BALANCER_ATTRIBUTES,
     _STICKINESS,
     _TARGET_GROUP_ATTRIBUTES,
@@ -164,7 +164,7 @@ def _of_template(resources: Mapping[str, Any]) -> Iterator[str]:
         return [one["Type"], named(one["TargetGroupArn"])]
 
     for resource in resources.values():
-        p = resource["Properties"]
+        p = resource.get("Properties", {})
         if resource["Type"] == "AWS::EC2::SecurityGroup":
             out = [rule.get("CidrIp") or rule.get("CidrIpv6") for rule in p["SecurityGroupEgress"]]
             yield _line("security group", name=p["GroupName"], out=[one for one in out if one != _NONE])
@@ -238,6 +238,8 @@ def of_module(made: Path, resources: list[Mapping[str, Any]]) -> list[str]:
     texts = "\n".join(path.read_text("utf-8") for path in sorted(made.glob("*.tf")))
     links: dict[str, dict[str, str]] = {}
     for kind, label, body in _BLOCK.findall(texts):
+        if kind == "terraform_data":  # runs a job, and is nothing of AWS
+            continue
         links[f"{kind}.{label}"] = dict(_LINK.findall(body))
         values[f"{kind}.{label}"]["stated"] = frozenset(_ARGUMENT.findall(body))
     return sorted(_of_module(values, links))
@@ -334,7 +336,8 @@ _AWS = r"""#!/bin/sh
 for word; do printf '%s\0' "$word"; done >>"{journal}"
 printf '\1' >>"{journal}"
 case "$2 $*" in
-  describe-vpcs* | describe-subnets* | get-operation* | *available*) echo found ;;
+  describe-mount-targets*) ;;
+  describe-images* | describe-vpcs* | describe-subnets* | get-operation* | *available*) echo found ;;
   describe-security-group-rules*) echo sgr-1 ;;
   describe-tasks*) echo 0 ;;
 esac
@@ -380,9 +383,10 @@ def _call(record: str) -> Call:
 
 
 def _parsed(words: str | list[str]) -> list[Any]:
-    from awscli.shorthand import ShorthandParser
-
-    return [ShorthandParser().parse(word) for word in ([words] if isinstance(words, str) else words)]
+    """Read a value of several parts: the script writes all of them as one word of JSON."""
+    assert isinstance(words, str), words
+    value = json.loads(words)
+    return value if isinstance(value, list) else [value]
 
 
 def _of_calls(calls: list[Call]) -> Iterator[str]:

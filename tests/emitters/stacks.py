@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from compose2fargate.aws.api_values import Ref
 from compose2fargate.aws.resources import (
-    Account,
+    AccountIdentity,
     ContainerDefinition,
     EcsService,
     EfsAuthorizationConfig,
     EfsVolumeConfiguration,
     Existing,
     MountPoint,
-    Network,
     NetworkConfiguration,
     Resource,
     Secret,
     TaskDefinition,
     TaskVolume,
+    VpcNetwork,
 )
 from compose2fargate.aws.stack import Stack
-from compose2fargate.aws.values import Ref
-from compose2fargate.sample_stack import LINUX, ROLLING, finished, network, sample_stack
+from compose2fargate.sample_stack import LINUX, ROLLING, sample_network, sample_stack, with_origins
 
 
 def one_without_an_address() -> Stack:
@@ -36,8 +36,8 @@ def with_what_exists() -> Stack:
     """A stack that makes little: cluster, roles, file system and secrets are the user's."""
     stack = "guest"
     resources: dict[str, Resource] = {
-        "account": Account("eu-central-1", "123456789012"),
-        "network": Network("vpc-12345678", ("subnet-11111111", "subnet-22222222")),
+        "account": AccountIdentity("eu-central-1", "123456789012"),
+        "network": VpcNetwork("vpc-12345678", ("subnet-11111111", "subnet-22222222")),
         "cluster": Existing("Cluster", "shared"),
         "execution-role": Existing("Role", "ecsTaskExecutionRole"),
         "security-group/default": Existing("SecurityGroup", "sg-12345678"),
@@ -70,7 +70,7 @@ def with_what_exists() -> Stack:
             f"{stack}-a_b", "256", "512", (ContainerDefinition("app", "nginx"),), "ecsTaskExecutionRole", LINUX
         ),
         "service/a-b": EcsService(
-            Ref("cluster", "name"), "a-b", Ref("task-definition/a-b", "family"), 1, ROLLING, network("default")
+            Ref("cluster", "name"), "a-b", Ref("task-definition/a-b", "family"), 1, ROLLING, sample_network("default")
         ),
     }  # fmt: skip
-    return finished(stack, resources, {"a-b": 1, "a_b": 9})
+    return with_origins(stack, resources, {"a-b": 1, "a_b": 9})

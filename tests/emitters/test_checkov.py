@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from compose2fargate.emitters.terraform import TerraformEmitter
+from compose2fargate.emitters.terraform.terraform_module import TerraformEmitter
 from compose2fargate.sample_stack import sample_stack
 from compose2fargate.settings import Settings
 from tests.conftest import ROOT

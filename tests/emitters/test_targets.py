@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,19 @@ import pytest
 
 from compose2fargate.aws.stack import Stack
 from compose2fargate.emitters import Artifacts
-from compose2fargate.emitters.json import JsonEmitter
-from compose2fargate.emitters.terraform import TerraformEmitter
+from compose2fargate.emitters.json_files.json_target import JsonEmitter
+from compose2fargate.emitters.terraform.terraform_module import TerraformEmitter
 from compose2fargate.sample_stack import sample_stack
 from compose2fargate.settings import Settings
 from tests.conftest import Program
 from tests.e2e.shapes import problems
+from tests.emitters.cloudformation.test_cloudformation_template import Loader, findings
 from tests.emitters.conftest import Terraform, write
 from tests.emitters.facts import differences, of_cloudformation, of_json, of_terraform
 from tests.emitters.mock import provider
 from tests.emitters.network_facts import of_module, of_script, of_stack, of_template
 from tests.emitters.projects import CASES, FIXTURES, convert
 from tests.emitters.stacks import with_what_exists
-from tests.emitters.test_cloudformation import Loader, findings
 
 WHAT_TERRAFORM_DOES_ANYWAY = "deploymentConfiguration.strategy: 'ROLLING' != None"
 """Provider 5.100 has no argument for it, and this is the strategy it has."""
@@ -124,9 +124,17 @@ def modules(folder: Path) -> Mapping[str, Path]:
 def root(modules: Mapping[str, Path], terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One module that calls all others: the provider's schema is loaded once."""
     folder = tmp_path_factory.mktemp("root")
-    calls = [f'module "{name}" {{\n  source = "../{name}"\n}}\n' for name in modules]
     for name, path in modules.items():
         (folder.parent / name).symlink_to(path)
+    return write_root(folder, modules, "..", terraform)
+
+
+def write_root(folder: Path, names: Iterable[str], where: str, terraform: Terraform) -> Path:
+    calls = []
+    for name in names:
+        # A job is run by the AWS CLI, for which a provider that answers from memory does nothing.
+        jobs = (folder / where / name / "run_job.sh").exists()
+        calls.append(f'module "{name}" {{\n  source = "{where}/{name}"\n{"  run_jobs = false" * jobs}\n}}\n')
     requirement = (
         'terraform {\n  required_providers {\n    aws = {\n      source = "hashicorp/aws"\n    }\n  }\n}\n'
     )
@@ -148,10 +156,34 @@ def test_every_module_is_valid_without_a_warning(root: Path, terraform: Terrafor
     assert terraform.json("validate", "-json", "-no-color", cwd=root)["diagnostics"] == []
 
 
+_EPHEMERAL = re.compile(r'^ephemeral "\w+" .*?^}\n', re.MULTILINE | re.DOTALL)
+"""What Terraform has no mock for."""
+_OF_EPHEMERAL = re.compile(r"\bephemeral(?:\.\w+){3}")
+"""A value of it, which nothing but the password of a database refers to."""
+
+
 @pytest.fixture(scope="module")
-def states(root: Path, terraform: Terraform) -> Mapping[str, list[Mapping[str, Any]]]:
+def mocked(
+    modules: Mapping[str, Path], terraform: Terraform, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The same module of modules, without what cannot be mocked."""
+    folder = tmp_path_factory.mktemp("mocked")
+    for name, path in modules.items():
+        shutil.copytree(path, folder.parent / "without-ephemeral" / name)
+        for file in (folder.parent / "without-ephemeral" / name).glob("*.tf"):
+            text = _EPHEMERAL.sub("", file.read_text("utf-8"))
+            text = _OF_EPHEMERAL.sub('"a-value-of-no-secret"', text)
+            # A test ends with the destruction of what it made up.
+            file.write_text(
+                re.sub(r"\bprevent_destroy( *)= true", r"prevent_destroy\1= false", text), "utf-8"
+            )
+    return write_root(folder, modules, "../without-ephemeral", terraform)
+
+
+@pytest.fixture(scope="module")
+def states(mocked: Path, terraform: Terraform) -> Mapping[str, list[Mapping[str, Any]]]:
     """The resources of each module, with every expression evaluated by `terraform test`."""
-    done = terraform("test", "-json", "-verbose", "-no-color", cwd=root, timeout=600)
+    done = terraform("test", "-json", "-verbose", "-no-color", cwd=mocked, timeout=600)
     lines = [json.loads(line) for line in done.stdout.split("\n") if line]
     errors = [line["diagnostic"] for line in lines if line.get("@level") == "error" and "diagnostic" in line]
     assert errors == []
@@ -220,3 +252,22 @@ _ID = re.compile(r"\b(subnet|sg|vpc|fs|fsap)-([0-9A-Za-z_]{1,12})\b(?!-)")
 def _with_long_ids(text: str) -> str:
     """Fixtures have short ids and placeholders; cfn-lint knows the form of real ones."""
     return _ID.sub(lambda found: f"{found[1]}-{sha256(found[2].encode()).hexdigest()[:8]}", text)
+
+
+@pytest.mark.parametrize("target", ["terraform", "cloudformation", "json"])
+def test_ecs_says_in_every_target_which_tasks_are_healthy(target: str, folder: Path) -> None:
+    """Without a custom health check, Cloud Map gives the addresses of tasks that fail theirs."""
+    made = convert("net-private-dns", target, folder / "healthy" / target)
+    assert made
+    text = "\n".join(path.read_text("utf-8") for path in sorted(made.rglob("*")) if path.is_file())
+    spelled = {
+        "terraform": r"health_check_custom_config \{\n +failure_threshold = 1",
+        "cloudformation": r"HealthCheckCustomConfig:\n +FailureThreshold: 1",
+        "json": r"--health-check-custom-config FailureThreshold=1",
+    }[target]
+    services = {
+        "terraform": 'aws_service_discovery_service"',
+        "cloudformation": "::ServiceDiscovery::Service\n",
+        "json": "create-service --name",
+    }[target]
+    assert len(re.findall(spelled, text)) == text.count(services) > 0

@@ -20,6 +20,7 @@ import pytest
 from tests.emitters.accounts import Account, Module
 from tests.emitters.conftest import Terraform
 from tests.emitters.projects import CASES, FIXTURES, convert
+from tests.given import ARNS, Given
 
 REPRESENTATIVE = (
     "sample",
@@ -31,6 +32,10 @@ REPRESENTATIVE = (
     "secret-files",
     "ebs",
 )
+
+
+STORES = ("aws_db_", "aws_elasticache_", "aws_service_discovery_instance")
+"""Databases and caches that AWS runs: the fake has no parameter groups of caches, so that no module with one can be applied."""
 
 
 def chosen() -> tuple[str, ...]:
@@ -46,6 +51,7 @@ class Life(NamedTuple):
     after_change: str
     destroyed: str
     left: frozenset[str]
+    stopped: list[str]
 
 
 def types(folder: Path) -> frozenset[str]:
@@ -56,7 +62,8 @@ def types(folder: Path) -> frozenset[str]:
 def test_the_chosen_fixtures_have_every_type_that_any_fixture_has() -> None:
     made = {case: types(FIXTURES / case / "expected" / "terraform") for case in CASES}
     covered = frozenset(kind for case in REPRESENTATIVE for kind in made[case])
-    assert frozenset(kind for kinds in made.values() for kind in kinds) - covered == set()
+    wanted = frozenset(kind for kinds in made.values() for kind in kinds)
+    assert {kind for kind in wanted - covered if not kind.startswith(STORES)} == set()
 
 
 def place(made: Path, known: Mapping[str, str], group: str, subnets: list[str]) -> None:
@@ -73,56 +80,25 @@ def place(made: Path, known: Mapping[str, str], group: str, subnets: list[str]) 
 def prepared(account: Account, made: Path, group: str, subnets: list[str]) -> dict[str, str]:
     """Make what a compose file says that its user has already; give ARNs that it makes up with those that AWS gave."""
     text = "\n".join(path.read_text("utf-8") for path in made.glob("*.tf"))
+    given = Given(account.client, subnets, [group])
     for name in re.findall(r'^data "aws_ecs_cluster" "\w+" \{\n  cluster_name = "(.+)"$', text, re.MULTILINE):
-        account.client("ecs").create_cluster(clusterName=name)
-    iam = account.client("iam")
+        given.cluster(name)
     for name in re.findall(r'^data "aws_iam_role" "\w+" \{\n  name = "(.+)"$', text, re.MULTILINE):
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+        given.role(name)
+    images = r'^  repository_name = "(.+)"\n  image_tag +=.*"(.+?)"\)?$'
+    for repository, tag in re.findall(images, text, re.MULTILINE):
+        given.image(repository, tag)
+    for name in sorted({*re.findall(r'valueFrom += "(/.+?)"$', text, re.MULTILINE)}):
+        given.parameter(name)
+    for name in re.findall(r"^  # aws secretsmanager create-secret --name (\S+) ", text, re.MULTILINE):
+        given.secret(name)
     for name in {*re.findall(r'"arn:aws:iam::\d+:policy/(.+)"', text)}:
-        iam.create_policy(PolicyName=name, PolicyDocument=POLICY)
+        given.policy(name)
     return {
-        arn: make(account, found, group, subnets)
-        for make, pattern in _GIVEN.items()
+        arn: getattr(given, kind)(found)
+        for kind, pattern in ARNS.items()
         for arn, found in {match[0]: match[1] for match in re.finditer(pattern, text)}.items()
     }
-
-
-POLICY = json.dumps(
-    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}
-)
-
-
-def _cluster(account: Account, name: str, _: str, __: list[str]) -> str:
-    return str(account.client("ecs").create_cluster(clusterName=name)["cluster"]["clusterArn"])
-
-
-def _certificate(account: Account, _: str, __: str, ___: list[str]) -> str:
-    return str(account.client("acm").request_certificate(DomainName="example.com")["CertificateArn"])
-
-
-def _balancer(account: Account, name: str, group: str, subnets: list[str]) -> str:
-    made = account.client("elbv2").create_load_balancer(Name=name, Subnets=subnets, SecurityGroups=[group])
-    return str(made["LoadBalancers"][0]["LoadBalancerArn"])
-
-
-def _listener(account: Account, balancer: str, group: str, subnets: list[str]) -> str:
-    action = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
-    made = account.client("elbv2").create_listener(
-        LoadBalancerArn=_balancer(account, balancer, group, subnets),
-        Port=80,
-        Protocol="HTTP",
-        DefaultActions=[action],
-    )
-    return str(made["Listeners"][0]["ListenerArn"])
-
-
-_GIVEN = {
-    _cluster: r"arn:aws:ecs:[^\"]+:cluster/([^\"]+)",
-    _certificate: r"arn:aws:acm:[^\"]+()",
-    _balancer: r"arn:aws:elasticloadbalancing:[^\"]+:loadbalancer/app/([^/\"]+)/[^\"]+",
-    _listener: r"arn:aws:elasticloadbalancing:[^\"]+:listener/app/([^/\"]+)/[^\"]+",
-}
-"""What makes a thing, and how its ARN is found."""
 
 
 def change(folder: Path, made: Path) -> None:
@@ -169,13 +145,15 @@ def live(terraform: Terraform, two: Two) -> Life:
         for made in two:
             place(made, known, group, subnets)
         before = account.holds()
+        account.demand_inputs()
         module = Module(terraform, two.before, account, variables)
         module.apply()
         again = module.plan()
         shutil.copytree(two.after, two.before, dirs_exist_ok=True)
         changes = module.changes()
         module.apply()
-        return Life(again, changes, module.plan(), module.destroy(), account.holds() - before)
+        stopped = account.failures()
+        return Life(again, changes, module.plan(), module.destroy(), account.holds() - before, stopped)
 
 
 @pytest.mark.slow
@@ -186,6 +164,7 @@ def test_a_fixture_lives_from_apply_to_destroy(case: str, terraform: Terraform, 
     if two is None:
         pytest.skip("refused")
     life = live(terraform, two)
+    assert life.stopped == []
     assert life.again == "No changes"
     assert any(address.startswith("aws_ecs_service.") for address in life.changes)
     replaced = [address for address, actions in life.changes.items() if actions != ["update"]]

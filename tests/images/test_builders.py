@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.aws.builds import ImageBuild
-from compose2fargate.images.builders import Builder, Places, lacking, steps
+from compose2fargate.aws.image_build import ImageBuild
+from compose2fargate.images.builders import Builder, BuilderPaths, build_steps, unsupported_keys
 
 BUILD = ImageBuild("web", "shop/web", "1", "linux/arm64", "/project/web")
-PLACES = Places("/project/web/Dockerfile", "/project/web", "/tmp/digest")
+PLACES = BuilderPaths("/project/web/Dockerfile", "/project/web", "/tmp/digest")
 REFERENCE = "registry/shop/web:1"
 
 
-def told(builder: str, places: Places = PLACES, **changes: Any) -> list[str]:
+def told(builder: str, places: BuilderPaths = PLACES, **changes: Any) -> list[str]:
     """Give the words of the build's command, without those that every build has."""
     build = BUILD._replace(**changes)
-    plain = steps(Builder(builder, builder), BUILD, (REFERENCE,), PLACES)[0].arguments
-    words = list(steps(Builder(builder, builder), build, (REFERENCE,), places)[0].arguments)
+    plain = build_steps(Builder(builder, builder), BUILD, (REFERENCE,), PLACES)[0].arguments
+    words = list(build_steps(Builder(builder, builder), build, (REFERENCE,), places)[0].arguments)
     for word in plain:
         if word in words:
             words.remove(word)
@@ -26,7 +26,7 @@ def told(builder: str, places: Places = PLACES, **changes: Any) -> list[str]:
 
 
 def test_docker_builds_and_pushes_in_one_command() -> None:
-    (step,) = steps(Builder("docker", "/bin/docker"), BUILD, (REFERENCE, "other/x:1"), PLACES)
+    (step,) = build_steps(Builder("docker", "/bin/docker"), BUILD, (REFERENCE, "other/x:1"), PLACES)
     assert " ".join(step.arguments) == (
         "/bin/docker buildx build --platform linux/arm64 --provenance=false --tag registry/shop/web:1 --tag other/x:1 "
         "--push --progress plain --metadata-file /tmp/digest --file /project/web/Dockerfile /project/web"
@@ -35,7 +35,7 @@ def test_docker_builds_and_pushes_in_one_command() -> None:
 
 @pytest.mark.parametrize("builder", ["podman", "buildah"])
 def test_podman_and_buildah_push_after_building(builder: str) -> None:
-    made = steps(Builder(builder, builder), BUILD, (REFERENCE, "other/x:1"), PLACES, insecure=True)
+    made = build_steps(Builder(builder, builder), BUILD, (REFERENCE, "other/x:1"), PLACES, insecure=True)
     built = (
         f"{builder} build --format docker --platform linux/arm64 --tag registry/shop/web:1 --tag other/x:1 "
         "--tls-verify=false --file /project/web/Dockerfile /project/web"
@@ -65,7 +65,7 @@ SAME: list[tuple[dict[str, Any], list[str]]] = [
 @pytest.mark.parametrize("builder", ["docker", "podman", "buildah"])
 def test_a_key_that_all_builders_know(builder: str, changes: dict[str, Any], words: list[str]) -> None:
     assert told(builder, **changes) == words
-    assert list(lacking(builder, BUILD._replace(**changes))) == []
+    assert list(unsupported_keys(builder, BUILD._replace(**changes))) == []
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,8 @@ def test_a_key_that_only_docker_knows(changes: dict[str, Any], words: list[str],
     assert told("docker", **changes) == words
     for builder in ("podman", "buildah"):
         assert told(builder, **changes) == []
-        assert list(lacking(builder, BUILD._replace(**changes))) == [key]
-    assert list(lacking("docker", BUILD._replace(**changes))) == []
+        assert list(unsupported_keys(builder, BUILD._replace(**changes))) == [key]
+    assert list(unsupported_keys("docker", BUILD._replace(**changes))) == []
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_cache_in_a_registry(cache: str, repository: str) -> None:
     assert told("podman", cache_from=(cache,), cache_to=(cache,)) == [
         "--cache-from", repository, "--cache-to", repository,
     ]  # fmt: skip
-    assert list(lacking("podman", BUILD._replace(cache_from=(cache,)))) == []
+    assert list(unsupported_keys("podman", BUILD._replace(cache_from=(cache,)))) == []
 
 
 def test_places_become_options() -> None:
@@ -118,7 +118,7 @@ def test_places_become_options() -> None:
 
 
 def test_a_credential_is_not_on_the_command_line() -> None:
-    (step,) = steps(
+    (step,) = build_steps(
         Builder("docker", "docker"), BUILD._replace(args={"NPM_TOKEN": "x1y2"}), (REFERENCE,), PLACES
     )
     assert "x1y2" not in " ".join(step.arguments)

@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from compose2fargate.aws.builds import BASE_ARG, ContextFile, ImageBuild, PushedImage
+from compose2fargate.aws.image_build import BASE_ARG, ContextFile, ImageBuild, PushedImage
+from compose2fargate.images.build_order import outdated_images
 from compose2fargate.images.builders import Builder
-from compose2fargate.images.order import outdated
-from compose2fargate.images.push import Access, How, Outcome, build, prepare, settle
+from compose2fargate.images.push_images import (
+    BuildSettings,
+    PushOutcome,
+    RegistryAccess,
+    build_and_push,
+    match_registry,
+    prepare_images,
+)
 from tests.images.conftest import Push, values
 
 DOCKERFILE = f"ARG {BASE_ARG}\nFROM ${{{BASE_ARG}}}\nCOPY nginx.conf /etc/nginx/\n"
@@ -31,13 +38,13 @@ def builds(push: Push) -> tuple[ImageBuild, ...]:
     return (derived, proxy, web)
 
 
-def run(push: Push, builds: tuple[ImageBuild, ...], lock: Mapping[str, PushedImage]) -> Outcome:
-    access = Access(push.registry.host, insecure=True)
-    wanted = prepare(builds, str(push.folder))
-    settled = settle(wanted, lock, access, {})
-    how = How(Builder("docker", str(push.bin / "docker")), access, 2, push.environment(), {})
-    done = build(wanted, settled, how, lambda _event: None)
-    return Outcome({**settled, **done.pushed}, done.failures)
+def run(push: Push, builds: tuple[ImageBuild, ...], lock: Mapping[str, PushedImage]) -> PushOutcome:
+    access = RegistryAccess(push.registry.host, insecure=True)
+    wanted = prepare_images(builds, str(push.folder))
+    settled = match_registry(wanted, lock, access, {})
+    how = BuildSettings(Builder("docker", str(push.bin / "docker")), access, 2, push.environment(), {})
+    done = build_and_push(wanted, settled, how, lambda _event: None)
+    return PushOutcome({**settled, **done.pushed}, done.failures)
 
 
 def test_a_derived_image_is_built_from_the_pushed_base(push: Push, builds: tuple[ImageBuild, ...]) -> None:
@@ -67,7 +74,7 @@ def test_a_changed_file_builds_what_copies_it(
 ) -> None:
     lock = run(push, builds, {}).pushed
     (push.folder / "nginx.conf").write_text("2")
-    assert [finding.message.split()[3] for finding in outdated(builds, lock)] == ["proxy", "web+files"]
+    assert [finding.message.split()[6] for finding in outdated_images(builds, lock)] == ["proxy", "web+files"]
     changed = run(push, builds, lock).pushed
     assert {key for key in lock if changed[key] != lock[key]} == {"proxy", "web+files"}
 

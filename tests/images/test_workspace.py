@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from compose2fargate.aws.builds import BuildSecret, ContextFile, ImageBuild
+from compose2fargate.aws.image_build import BuildSecret, ContextFile, ImageBuild
 from compose2fargate.diagnostics import InputError
-from compose2fargate.images.workspace import Workspace, missing_secrets, own_login, read_digest
+from compose2fargate.images.workspace import BuildWorkspace, missing_secrets, own_login, read_digest
 
 BUILD = ImageBuild("web", "shop/web", "1", "linux/amd64", "/project/web")
 OWN = {"auths": {"ghcr.io": {"auth": "eDp5"}}}
@@ -42,7 +42,7 @@ def test_the_users_own_logins_are_kept(variable: str, path: str, builder: str, t
         own if variable == "REGISTRY_AUTH_FILE" else own.parent if variable == "DOCKER_CONFIG" else tmp_path
     )
     value = tmp_path / "run" if variable == "XDG_RUNTIME_DIR" else value
-    with Workspace() as workspace:
+    with BuildWorkspace() as workspace:
         given = workspace.log_in(builder, "ecr", "c2VjcmV0", {"HOME": str(tmp_path), variable: str(value)})
         assert read(given["REGISTRY_AUTH_FILE"]) == {
             "auths": {"ghcr.io": {"auth": "eDp5"}, "ecr": {"auth": "c2VjcmV0"}}
@@ -55,7 +55,7 @@ def test_dockers_other_files_are_linked(tmp_path: Path) -> None:
     own = tmp_path / ".docker"
     (own / "contexts").mkdir(parents=True)
     (own / "contexts" / "x").write_text("x")
-    with Workspace() as workspace:
+    with BuildWorkspace() as workspace:
         given = workspace.log_in("docker", "ecr", "c2VjcmV0", {"HOME": str(tmp_path)})
         folder = Path(given["DOCKER_CONFIG"])
         assert (folder / "contexts" / "x").read_text() == "x"
@@ -67,7 +67,7 @@ def test_dockers_other_files_are_linked(tmp_path: Path) -> None:
 def test_a_configuration_that_cannot_be_read_is_none(text: str, tmp_path: Path) -> None:
     (tmp_path / ".docker").mkdir()
     (tmp_path / ".docker" / "config.json").write_text(text)
-    with Workspace() as workspace:
+    with BuildWorkspace() as workspace:
         given = workspace.log_in("docker", "ecr", "c2VjcmV0", {"HOME": str(tmp_path)})
         assert read(f"{given['DOCKER_CONFIG']}/config.json") == {"auths": {"ecr": {"auth": "c2VjcmV0"}}}
 
@@ -86,7 +86,7 @@ def test_a_derived_image_gets_a_context_of_its_own(tmp_path: Path) -> None:
             ContextFile("", "run.sh", "echo\r\n", 0o755),
         ),
     )
-    with Workspace() as workspace:
+    with BuildWorkspace() as workspace:
         places = workspace.place(build, {}, {"web": "registry/shop/web@sha256:0"})
         context = Path(places.context)
         assert places.base == "registry/shop/web@sha256:0"
@@ -101,7 +101,7 @@ def test_a_derived_image_gets_a_context_of_its_own(tmp_path: Path) -> None:
 
 def test_a_file_that_has_gone_is_named() -> None:
     build = BUILD._replace(context=None, files=(ContextFile("/nowhere", "x"),))
-    with Workspace() as workspace, pytest.raises(InputError, match="web: /nowhere cannot be copied"):
+    with BuildWorkspace() as workspace, pytest.raises(InputError, match="web: /nowhere cannot be copied"):
         workspace.place(build, {}, {})
 
 

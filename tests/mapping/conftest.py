@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.api import LoadOptions, Translated, translate
-from compose2fargate.aws.values import Link, resolve_text
-from compose2fargate.emitters.json import resolver
+from compose2fargate.api import LoadOptions
+from compose2fargate.aws.api_values import Link, resolve_text
+from compose2fargate.emitters.json_files.json_target import literal_resolver
+from compose2fargate.workflows.translating import Translated, translate
 
 Translate = Callable[..., Translated]
 
 
 def spelled(made: Translated, value: str | Link) -> str:
     """Give a text of the stack with its links resolved as the json target does."""
-    return str(resolve_text(value, resolver(made.translation.stack, made.settings)))
+    return str(resolve_text(value, literal_resolver(made.translation.stack, made.settings)))
 
 
 @pytest.fixture

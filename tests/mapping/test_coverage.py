@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from compose2fargate.compose.schema import key_paths
-from compose2fargate.diagnostics import CODES, Severity
-from compose2fargate.mapping.coverage import DECIDED, ROWS, Outcome
+from compose2fargate.compose.validation.schema import key_paths
+from compose2fargate.diagnostics import Severity
+from compose2fargate.diagnostics.codes import CODES
+from compose2fargate.mapping.coverage import DECIDED
+from compose2fargate.mapping.coverage_table import ROWS, KeyOutcome
 from compose2fargate.schema_files import read_schema
 from tests.mapping.conftest import Translate
 
@@ -58,7 +60,7 @@ def test_what_is_said_has_a_code_and_what_is_lost_has_a_way_out() -> None:
     for path, row in ROWS.items():
         if row.severity is not None:
             assert row.code in CODES, path
-        if row.outcome is Outcome.REFUSED or row.severity is Severity.WARNING:
+        if row.outcome is KeyOutcome.REFUSED or row.severity is Severity.WARNING:
             assert row.hint, path
 
 
@@ -91,17 +93,17 @@ def test_each_key_the_user_wrote_has_one_outcome_with_its_line(translated: Trans
         ".".join(map(str, a.path)): (a.location and a.location.line, a.row.outcome) for a in made.accounted
     }
     assert len(found) == len(made.accounted)
-    assert found["services.web.ports.0"] == (8, Outcome.MAPPED)
-    assert found["services.web.restart"] == (2, Outcome.MAPPED)
-    assert found["services.web.networks.front.aliases"] == (9, Outcome.APPROXIMATED)
-    assert found["services.web.deploy.resources.limits.pids"] == (10, Outcome.IGNORED)
-    assert found["services.web.deploy.labels"] == (10, Outcome.MAPPED)
-    assert found["services.web.hostname"] == (11, Outcome.IGNORED)
-    assert found["services.web.volumes.0"] == (12, Outcome.APPROXIMATED)
-    assert found["services.web.volumes.1"] == (12, Outcome.MAPPED)
-    assert found["services.web.x-note"] == (13, Outcome.IGNORED)
-    assert found["x-common"] == (2, Outcome.IGNORED)
-    assert found["volumes.data.driver"] == (15, Outcome.MAPPED)
+    assert found["services.web.ports.0"] == (8, KeyOutcome.MAPPED)
+    assert found["services.web.restart"] == (2, KeyOutcome.MAPPED)
+    assert found["services.web.networks.front.aliases"] == (9, KeyOutcome.APPROXIMATED)
+    assert found["services.web.deploy.resources.limits.pids"] == (10, KeyOutcome.IGNORED)
+    assert found["services.web.deploy.labels"] == (10, KeyOutcome.MAPPED)
+    assert found["services.web.hostname"] == (11, KeyOutcome.IGNORED)
+    assert found["services.web.volumes.0"] == (12, KeyOutcome.APPROXIMATED)
+    assert found["services.web.volumes.1"] == (12, KeyOutcome.MAPPED)
+    assert found["services.web.x-note"] == (13, KeyOutcome.IGNORED)
+    assert found["x-common"] == (2, KeyOutcome.IGNORED)
+    assert found["volumes.data.driver"] == (15, KeyOutcome.MAPPED)
     assert found["version"][0] == 1
 
 

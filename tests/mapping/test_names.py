@@ -9,13 +9,13 @@ from compose2fargate.aws.fargate import NAME, PORT_NAME
 from compose2fargate.aws.resources import DiscoveryService, Repository, Role, SecurityGroup, TargetGroup
 from compose2fargate.diagnostics import Severity
 from compose2fargate.mapping.names import (
-    apart,
+    distinct_names,
     dns_name,
     ecs_name,
     file_names,
     port_name,
     repository_part,
-    unique,
+    unique_ecs_names,
 )
 from tests.mapping.conftest import Translate
 
@@ -25,7 +25,7 @@ PROJECT = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,300}", fullmatch=True)
 
 @given(project=PROJECT, services=st.sets(SERVICE, max_size=8))
 def test_names_are_legal_and_apart(project: str, services: set[str]) -> None:
-    names = unique(services)
+    names = unique_ecs_names(services)
     families = {ecs_name(f"{project}-{name}") for name in names.values()}
     assert len(families) == len(set(names.values())) == len(services)
     assert all(NAME.fullmatch(name) for name in (*names.values(), *families))
@@ -33,26 +33,26 @@ def test_names_are_legal_and_apart(project: str, services: set[str]) -> None:
 
 @given(services=st.sets(SERVICE, min_size=1, max_size=8), more=SERVICE)
 def test_a_name_does_not_depend_on_what_else_is_there(services: set[str], more: str) -> None:
-    names, with_more = unique(services), unique({*services, more})
+    names, with_more = unique_ecs_names(services), unique_ecs_names({*services, more})
     assert all(with_more[service] == name for service, name in names.items())
 
 
 def test_a_legal_name_is_kept_and_an_illegal_one_stays_apart_from_it() -> None:
-    names = unique(["web", "a.b", "a-b", "a_b"])
+    names = unique_ecs_names(["web", "a.b", "a-b", "a_b"])
     assert (names["web"], names["a-b"], names["a_b"]) == ("web", "a-b", "a_b")
     assert re.fullmatch(r"a-b-[0-9a-f]{8}", names["a.b"])
 
 
 def test_a_service_named_like_our_hash_keeps_its_name() -> None:
     ours = ecs_name("a.b")
-    names = unique(["a.b", ours])
+    names = unique_ecs_names(["a.b", ours])
     assert names[ours] == ours
     assert names["a.b"] != ours
 
 
 @given(services=st.sets(SERVICE, max_size=8))
 def test_file_names_differ_even_where_case_does_not_count(services: set[str]) -> None:
-    files = file_names(unique(services))
+    files = file_names(unique_ecs_names(services))
     assert len({name.lower() for name in files.values()}) == len(services)
     assert all(NAME.fullmatch(name) for name in files.values())
 
@@ -65,7 +65,7 @@ def test_port_and_dns_names_are_legal(service: str) -> None:
 
 @given(services=st.sets(SERVICE, max_size=8))
 def test_names_stay_apart_where_case_does_not_count(services: set[str]) -> None:
-    shown = apart(services, 64)
+    shown = distinct_names(services, 64)
     assert len({name.lower() for name in shown.values()}) == len(services)
     assert all(shown[name] == name for name in services if name == name.lower())
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from compose2fargate.api import LoadOptions, Translated, convert
-from compose2fargate.aws.resources import Existing, TargetGroup
-from compose2fargate.diagnostics import LoadError, Severity
+from compose2fargate.api import LoadOptions, convert
+from compose2fargate.aws.resources import Existing, Listener, LoadBalancer, TargetGroup
+from compose2fargate.diagnostics import LoadError, MapError, Severity
 from compose2fargate.mapping import x_aws
-from compose2fargate.mapping.coverage import Outcome
-from tests.mapping.conftest import Translate
+from compose2fargate.mapping.coverage_table import KeyOutcome
+from compose2fargate.workflows.translating import Translated
+from tests.mapping.conftest import Translate, spelled
 
 
 def get(made: Translated, logical_id: str) -> Any:
@@ -100,9 +102,9 @@ def test_members_that_no_type_knows_add_up_over_patches(translated: Translate) -
         (
             "{service: {desiredCount: many}}",
             "desiredCount needs a whole number, not a text",
-            "write the members",
+            "name the members",
         ),
-        ("{service: {serviceName: null}}", "serviceName cannot be taken away", "write the members"),
+        ("{service: {serviceName: null}}", "serviceName cannot be removed", "name the members"),
     ],
 )
 def test_a_patch_that_does_not_fit_is_refused(
@@ -153,7 +155,7 @@ services:
     x-aws-policies: [arn:aws:iam::aws:policy/ReadOnlyAccess]
     x-aws-role: {Statement: [{Effect: Allow, Action: ["sqs:*"], Resource: ["arn:q"]}]}
     deploy:
-      x-aws-autoscaling: {min: 1, max: 5, cpu: 75}
+      x-aws-autoscaling: {min: 2, max: 5, cpu: 75}
       update_config: {x-aws-min_percent: 50, x-aws-max_percent: 150}
 networks: {front: {x-aws-securitygroup: sg-1}}
 secrets: {login: {external: true, x-aws-keys: [user, password]}}
@@ -178,15 +180,15 @@ def test_the_keys_of_docker_s_integration_mean_what_they_meant(translated: Trans
 def test_each_of_these_keys_is_reported_with_its_place(translated: Translate) -> None:
     made = translated(LEGACY)
     reported = {d.path: d.location for d in made.diagnostics if d.code in ("C2F252", "C2F253")}
-    assert set(reported) == {path for _, path, _ in x_aws.used(made.project)}
+    assert set(reported) == {path for _, path, _ in x_aws.used_keys(made.project)}
     assert all(reported.values())
     assert {path[-1] for path in reported} == {key.name for key in x_aws.KEYS} - {
         "x-aws-vpc",
         "x-aws-loadbalancer",
     }
     outcomes = {key.path: key.row.outcome for key in made.accounted}
-    assert outcomes[("x-aws-cluster",)] is Outcome.MAPPED
-    assert outcomes[("x-aws-cloudformation",)] is Outcome.IGNORED
+    assert outcomes[("x-aws-cluster",)] is KeyOutcome.MAPPED
+    assert outcomes[("x-aws-cloudformation",)] is KeyOutcome.APPROXIMATED
 
 
 def test_what_the_other_parts_of_the_mapping_need_is_there_to_ask_for(translated: Translate) -> None:
@@ -209,12 +211,81 @@ def test_a_patch_shows_on_every_target(target: str, tmp_path: Path) -> None:
     x-fargate:
       patch:
         container: {versionConsistency: disabled, stopTimeout: 77}
-        service: {deploymentConfiguration: {maximumPercent: 150, strategy: ROLLING}}
+        service: {deploymentConfiguration: {maximumPercent: 250, strategy: ROLLING}}
 """
     )
     made = convert(LoadOptions(environment={}, cwd=str(tmp_path)), {"region": "eu-central-1"}, target=target)
     text = "\n".join(content for path, content in made.artifacts.items() if path != "compose2fargate.json")
     # Terraform's provider has no argument for the strategy, and does what ROLLING says.
     strategy = () if target == "terraform" else ("ROLLING",)
-    for word in ("ersionConsistency", "disabled", "77", "150", *strategy):
+    for word in ("ersionConsistency", "disabled", "77", "250", *strategy):
         assert word in text, word
+
+
+def test_the_vpc_of_the_integration_may_be_an_arn(translated: Translate) -> None:
+    arn = "arn:aws:ec2:eu-central-1:123456789012:vpc/vpc-1234abcd"
+    made = translated(f"x-aws-vpc: {arn}\nservices: {{web: {{image: a}}}}")
+    assert get(made, "network").vpc_id == "vpc-1234abcd"
+    assert "C2F517" not in {d.code for d in made.diagnostics}
+
+
+def test_credentials_of_a_registry_may_be_the_name_of_a_secret(translated: Translate) -> None:
+    made = translated(
+        "services: {web: {image: registry.example.com/web, x-aws-pull_credentials: registry/login}}",
+        account="123456789012", region="eu-central-1",
+    )  # fmt: skip
+    container = get(made, "task-definition/web").container_definitions[0]
+    assert container.repository_credentials.credentials_parameter == "registry/login"
+    (secrets,) = (s for s in get(made, "execution-role").policies[0].statements if s.sid == "ReadSecrets")
+    assert "C2F500" not in {d.code for d in made.diagnostics}
+    assert spelled(made, secrets.resources[0]) == (
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:registry/login-??????"
+    )
+
+
+PORT = "services: {web: {image: %s, ports: [{target: %d%s}]}}"
+
+
+@pytest.mark.parametrize(
+    ("image", "port", "more", "opened"),
+    [
+        ("a", 8080, ", x-aws-protocol: http", ("application", "HTTP", 8080)),
+        ("a", 8080, "", None),
+        ("a", 2525, ", published: '25', x-aws-protocol: tcp", ("network", "TCP", 25)),
+        ("a", 2525, ", x-aws-protocol: tcp", ("network", "TCP", 2525)),
+        ("a", 2525, ", published: '25'", None),
+        # Nobody opens a database to everybody by saying what it speaks.
+        ("postgres", 5432, ", published: '5432', x-aws-protocol: tcp", None),
+    ],
+)
+def test_what_the_integration_opened_is_opened_where_the_file_says_what_it_speaks(
+    image: str, port: int, more: str, opened: tuple[str, str, int] | None, translated: Translate
+) -> None:
+    resources = translated(PORT % (image, port, more)).translation.stack.resources.values()
+    balancers = [one.type for one in resources if isinstance(one, LoadBalancer)]
+    listeners = [(one.protocol, one.port) for one in resources if isinstance(one, Listener)]
+    assert (balancers, listeners) == (([opened[0]], [opened[1:]]) if opened else ([], []))
+
+
+@pytest.mark.parametrize(
+    ("count", "configuration", "ends"),
+    [
+        (1, "{maximumPercent: 150}", False),
+        (2, "{maximumPercent: 150}", True),
+        (3, "{minimumHealthyPercent: 90, maximumPercent: 100}", False),
+        (1, "{maximumPercent: 150, strategy: BLUE_GREEN}", True),
+    ],
+)
+def test_patched_percentages_with_which_no_deployment_would_end_are_refused(
+    count: int, configuration: str, ends: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        f"""services:
+  web:
+    image: nginx
+    deploy: {{replicas: {count}}}
+    x-fargate: {{patch: {{service: {{deploymentConfiguration: {configuration}}}}}}}
+"""
+    )
+    with nullcontext() if ends else pytest.raises(MapError, match="a deployment would never end"):
+        convert(LoadOptions(environment={}, cwd=str(tmp_path)), {"region": "eu-central-1"}, target="json")

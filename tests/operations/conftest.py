@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.apply.account import Account
-from compose2fargate.apply.sandbox import session as sandbox_session
-from compose2fargate.apply.sandbox.wire import Sandbox, attach
+from compose2fargate.apply.aws_client.account import AwsAccount
+from compose2fargate.apply.sandbox import sandbox_session
+from compose2fargate.apply.sandbox.server import Sandbox, attach_session
 from tests.conftest import Program, Result
 
 COMPOSE = """\
@@ -44,12 +44,12 @@ def one_sandbox() -> Sandbox:
 
 
 @pytest.fixture(scope="session")
-def one_account(one_sandbox: Sandbox) -> Account:
+def one_account(one_sandbox: Sandbox) -> AwsAccount:
     import boto3
 
     opened = boto3.Session("test", "test", region_name="us-east-1")
-    attach(one_sandbox, opened)
-    return Account(opened, rates={}, pause=0.001)
+    attach_session(one_sandbox, opened)
+    return AwsAccount(opened, rates={}, pause=0.001)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def sandbox(one_sandbox: Sandbox) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def account(sandbox: Sandbox, one_account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
+def account(sandbox: Sandbox, one_account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
     one_account.forget()
     monkeypatch.setattr(sandbox_session, "open_sandbox", lambda *_: one_account)
     return one_account
@@ -76,7 +76,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def operate(account: Account, program: Program, folder: Path) -> Operate:
+def operate(account: AwsAccount, program: Program, folder: Path) -> Operate:
     """Run a command on the project, in the sandbox; options follow a subcommand."""
 
     groups = account.client("ec2").describe_security_groups()["SecurityGroups"]
@@ -107,7 +107,7 @@ def change(folder: Path, before: str, after: str) -> None:
     file.write_text(text.replace(before, after))
 
 
-def definition_of(account: Account, service: str) -> Any:
+def definition_of(account: AwsAccount, service: str) -> Any:
     """Name the revision that a service runs."""
     services = account.client("ecs").describe_services(cluster="shop", services=[service])["services"]
     return services[0]["taskDefinition"].rpartition("/")[2]

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.apply import deploy, shell
-from compose2fargate.apply.account import Account
-from compose2fargate.apply.places import FindingError, Place
+from compose2fargate.apply.aws_client.account import AwsAccount
+from compose2fargate.apply.day_two import ecs_exec
+from compose2fargate.apply.day_two.aws_names import DeployedService, StateFindingError
+from compose2fargate.apply.deployment import stack_deployment
 from tests.conftest import Program, Result
 from tests.operations.conftest import Operate
 
@@ -24,7 +25,7 @@ def plugin(tmp_path: Path) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
     (folder / "version").write_text("1.2.764.0")
-    program = folder / shell.PLUGIN
+    program = folder / ecs_exec.PLUGIN
     program.write_text(
         "#!/bin/sh\n"
         f'here="{folder}"\n'
@@ -39,10 +40,10 @@ def plugin(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def real(
-    shop: Operate, account: Account, program: Program, folder: Path, monkeypatch: pytest.MonkeyPatch
+    shop: Operate, account: AwsAccount, program: Program, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Operate:
     """Run commands without --sandbox, against the same fake AWS: as if it were a real one."""
-    monkeypatch.setattr(deploy, "open_account", lambda *_: account)
+    monkeypatch.setattr(stack_deployment, "open_account", lambda *_: account)
 
     def run(*arguments: str, **environment: str) -> Result:
         return program(*arguments, cwd=folder, env={"AWS_REGION": "us-east-1", **environment})
@@ -51,7 +52,7 @@ def real(
 
 
 @pytest.fixture
-def executed(account: Account, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+def executed(account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What ExecuteCommand, which moto does not know, was called with."""
     calls: list[dict[str, Any]] = []
 
@@ -105,7 +106,7 @@ def test_without_the_plugin_nothing_is_started(
     done = real("exec", "worker", "--", "ls", PATH=str(tmp_path / "none"))
     assert done.status == 2
     assert "C2F484" in done.err
-    assert shell.PLUGIN_URL in done.err
+    assert ecs_exec.PLUGIN_URL in done.err
     assert executed == []
 
 
@@ -130,7 +131,7 @@ def test_a_sidecar_is_a_container_of_its_leaders_task(
 
 
 def test_a_task_can_be_named(
-    real: Operate, plugin: Path, executed: list[dict[str, Any]], account: Account
+    real: Operate, plugin: Path, executed: list[dict[str, Any]], account: AwsAccount
 ) -> None:
     account.client("ecs").update_service(cluster="shop", service="worker", desiredCount=2)
     arns = account.client("ecs").list_tasks(cluster="shop", serviceName="worker")["taskArns"]
@@ -142,26 +143,26 @@ def test_a_task_can_be_named(
     assert arns[0].rpartition("/")[2] in done.err
 
 
-def test_an_agent_that_does_not_run_is_named(account: Account) -> None:
-    place = Place("web", "shop", "web", "shop-web", "web")
+def test_an_agent_that_does_not_run_is_named(account: AwsAccount) -> None:
+    place = DeployedService("web", "shop", "web", "shop-web", "web")
     agent = {"name": "ExecuteCommandAgent", "lastStatus": "STOPPED"}
     container = {"name": "web", "runtimeId": "1", "managedAgents": [agent]}
     task = {"taskArn": "arn:aws:ecs:x:1:task/shop/1", "enableExecuteCommand": True, "containers": [container]}
-    with pytest.raises(FindingError, match="is stopped"):
-        shell._inside(place, task, "web")
+    with pytest.raises(StateFindingError, match="is stopped"):
+        ecs_exec._inside(place, task, "web")
 
 
-def test_a_service_without_tasks_is_said(real: Operate, plugin: Path, account: Account) -> None:
+def test_a_service_without_tasks_is_said(real: Operate, plugin: Path, account: AwsAccount) -> None:
     account.client("ecs").update_service(cluster="shop", service="worker", desiredCount=0)
     done = real("exec", "worker", "--", "ls", PATH=path(plugin))
     assert done.status == 1
-    assert "no task of worker runs" in done.err
+    assert "no task of worker is running" in done.err
 
 
 def test_the_sandbox_says_that_nothing_runs(shop: Operate) -> None:
     done = shop("exec", "worker", "--", "ls", "-l")
     assert done.status == 1
-    assert "nothing runs in a sandbox: ls -l would be executed in worker" in done.err
+    assert "the sandbox runs no containers: ls -l would run in worker" in done.err
 
 
 def test_a_command_is_needed(shop: Operate) -> None:

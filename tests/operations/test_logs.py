@@ -9,23 +9,26 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.apply.account import Account
-from compose2fargate.apply.logs import Follower, tail
-from compose2fargate.apply.places import Source, sources
+from compose2fargate.apply.aws_client.account import AwsAccount
+from compose2fargate.apply.day_two.aws_names import LogSource, log_sources
+from compose2fargate.apply.day_two.log_streams import LogFollower, tail_lines
 from compose2fargate.cli import logs as cli_logs
 from compose2fargate.cli.logs import moment
 from compose2fargate.diagnostics import UsageError
 from compose2fargate.sample_stack import sample_stack
+from compose2fargate.text.escaping import inert
 from tests.operations.conftest import Operate
 
 NOW = int(time.time() * 1000)
 WEB, WORKER = (
-    Source("web", "/ecs/shop/web", "web", "web"),
-    Source("worker", "/ecs/shop/worker", "worker", "worker"),
+    LogSource("web", "/ecs/shop/web", "web", "web"),
+    LogSource("worker", "/ecs/shop/worker", "worker", "worker"),
 )
 
 
-def put(account: Account, source: Source, *lines: tuple[int, str], task: str = "1", now: int = NOW) -> None:
+def put(
+    account: AwsAccount, source: LogSource, *lines: tuple[int, str], task: str = "1", now: int = NOW
+) -> None:
     """Write lines as a task would, some seconds ago."""
     logs = account.client("logs")
     name = f"{source.streams}{task}"
@@ -43,7 +46,7 @@ def said(out: str) -> list[str]:
     return [line for line in out.splitlines() if "sandbox" not in line]
 
 
-def test_services_are_interleaved_by_time(shop: Operate, account: Account) -> None:
+def test_services_are_interleaved_by_time(shop: Operate, account: AwsAccount) -> None:
     put(account, WEB, (30, "one"), (10, "three"))
     put(account, WORKER, (20, "two"), (5, "four\nfive"))
     assert said(shop("logs").out) == [
@@ -55,7 +58,7 @@ def test_services_are_interleaved_by_time(shop: Operate, account: Account) -> No
     ]
 
 
-def test_one_service_its_times_and_its_tasks(shop: Operate, account: Account) -> None:
+def test_one_service_its_times_and_its_tasks(shop: Operate, account: AwsAccount) -> None:
     put(account, WEB, (30, "one"), task="0123456789abcdef")
     put(account, WORKER, (20, "two"))
     stamp = datetime.fromtimestamp((NOW - 30_000) / 1000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
@@ -65,14 +68,14 @@ def test_one_service_its_times_and_its_tasks(shop: Operate, account: Account) ->
     assert said(shop("logs", "--no-log-prefix", "web").out) == ["one"]
 
 
-def test_since_leaves_out_what_is_older(shop: Operate, account: Account) -> None:
+def test_since_leaves_out_what_is_older(shop: Operate, account: AwsAccount) -> None:
     put(account, WEB, (7200, "old"), (1500, "newer"), (30, "new"))
     assert said(shop("logs", "web").out) == ["web  | newer", "web  | new"]
     assert said(shop("logs", "--since", "10m", "web").out) == ["web  | new"]
     assert said(shop("logs", "--since", "1d", "web").out)[0] == "web  | old"
 
 
-def test_tail_gives_the_last_lines_however_old(shop: Operate, account: Account) -> None:
+def test_tail_gives_the_last_lines_however_old(shop: Operate, account: AwsAccount) -> None:
     put(account, WEB, (9000, "a"), (8000, "b"), (7000, "c"))
     logs = account.client("logs")
     for stream in logs.describe_log_streams(logGroupName=WEB.group)["logStreams"]:
@@ -82,7 +85,7 @@ def test_tail_gives_the_last_lines_however_old(shop: Operate, account: Account) 
 
 
 def test_following_goes_on_until_it_is_interrupted(
-    shop: Operate, account: Account, monkeypatch: pytest.MonkeyPatch
+    shop: Operate, account: AwsAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(account, WEB, (30, "before"))
     polls = iter(["first", "second", ""])
@@ -99,19 +102,19 @@ def test_following_goes_on_until_it_is_interrupted(
     assert said(done.out) == ["web  | before", "web  | first", "web  | second"]
 
 
-def test_a_late_line_is_shown_and_nothing_twice(account: Account) -> None:
+def test_a_late_line_is_shown_and_nothing_twice(account: AwsAccount) -> None:
     put(account, WEB, (20, "early"), (5, "newest"))
-    follower = Follower(account, [WEB], NOW - 60_000)
+    follower = LogFollower(account, [WEB], NOW - 60_000)
     assert [line.text for line in follower.poll()] == ["early", "newest"]
     put(account, WEB, (12, "late"), task="2")
     assert [line.text for line in follower.poll()] == ["late"]
     assert follower.poll() == []
 
 
-def test_tail_then_follow_repeats_nothing(account: Account) -> None:
+def test_tail_then_follow_repeats_nothing(account: AwsAccount) -> None:
     put(account, WEB, (20, "a"), (10, "b"))
-    follower = Follower(account, [WEB], NOW - 60_000)
-    follower.skip(tail(account, [WEB], 1))
+    follower = LogFollower(account, [WEB], NOW - 60_000)
+    follower.skip(tail_lines(account, [WEB], 1))
     put(account, WEB, (3, "c"))
     assert [line.text for line in follower.poll()] == ["c"]
 
@@ -145,18 +148,18 @@ def test_a_log_that_goes_elsewhere_is_not_searched_in_vain(operate: Operate, fol
 
 
 def test_every_service_has_a_colour_on_a_terminal() -> None:
-    printer = cli_logs.Printer(["web", "api"], {}, color=True)
-    line = printer._line(cli_logs_line("web"))
+    printer = cli_logs.Printer(["web", "api"], color=True)
+    line = inert(printer._line(cli_logs_line("web")))
     assert line.startswith("\x1b[36mweb  | \x1b[0m")
-    assert printer._line(cli_logs_line("api")).startswith("\x1b[33m")
-    plain = cli_logs.Printer(["web"], {}, color=False)._line(cli_logs_line("web"))
+    assert inert(printer._line(cli_logs_line("api"))).startswith("\x1b[33m")
+    plain = cli_logs.Printer(["web"], color=False)._line(cli_logs_line("web"))
     assert plain == "web  | hello"
 
 
 def cli_logs_line(service: str) -> Any:
-    from compose2fargate.operating import Line
+    from compose2fargate.workflows.operating import LogLine
 
-    return Line(0, service, "1", "hello")
+    return LogLine(0, service, "1", "hello")
 
 
 def test_times_are_spans_or_dates() -> None:
@@ -173,7 +176,7 @@ def test_times_are_spans_or_dates() -> None:
 
 
 def test_the_sample_stack_writes_where_its_groups_are() -> None:
-    for source in sources(sample_stack()):
+    for source in log_sources(sample_stack()):
         assert source.group.startswith("/")
         assert source.streams.count("/") == 2
 

@@ -10,19 +10,20 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.api import LoadOptions, translate
-from compose2fargate.apply.account import Account
-from compose2fargate.apply.permissions import (
-    MANAGED_POLICY_CHARACTERS,
-    allows,
-    parts,
-    policy,
-    size,
+from compose2fargate.api import LoadOptions
+from compose2fargate.apply.aws_client.account import AwsAccount
+from compose2fargate.apply.permissions import MANAGED_POLICY_CHARACTERS
+from compose2fargate.apply.policy_documents import (
+    policy_allows,
+    policy_for_commands,
+    policy_size,
+    split_policy,
     too_large,
 )
-from compose2fargate.apply.sandbox.wire import Sandbox
+from compose2fargate.apply.sandbox.server import Sandbox
 from compose2fargate.aws.stack import Stack
 from compose2fargate.sample_stack import sample_stack
+from compose2fargate.workflows.translating import translate
 from tests.apply.world import World
 from tests.conftest import ROOT, Program
 from tests.operations.conftest import Operate, change
@@ -40,13 +41,13 @@ PREFIXES = {"tagging": "tag"}
 
 
 def not_allowed(sandbox: Sandbox, document: dict[str, Any]) -> set[str]:
-    return {action for action in called(sandbox) if not allows(document, action)}
+    return {action for action in called(sandbox) if not policy_allows(document, action)}
 
 
-def test_every_call_of_apply_and_destroy_is_allowed(sandbox: Sandbox, one_account: Account) -> None:
+def test_every_call_of_apply_and_destroy_is_allowed(sandbox: Sandbox, one_account: AwsAccount) -> None:
     one_account.forget()
     world = World(one_account)
-    document = policy(world.stack, "shop", ["apply"], "us-east-1", "123456789012")
+    document = policy_for_commands(world.stack, "shop", ["apply"], "us-east-1", "123456789012")
     sandbox.calls.clear()
     assert world.apply().exit_code == 0
     assert world.apply().exit_code == 0
@@ -73,14 +74,16 @@ def test_every_call_in_the_code_of_apply_is_allowed() -> None:
     folder = ROOT / "compose2fargate" / "apply"
     files = [
         *(folder / "handlers").glob("*.py"),
-        folder / "verify.py",
-        folder / "waiting.py",
-        folder / "executor.py",
+        folder / "deployment" / "preflight.py",
+        folder / "deployment" / "rollout.py",
+        folder / "deployment" / "executor.py",
     ]
     text = "".join(file.read_text("utf-8") for file in files)
     words = set(re.findall(r"\.([a-z_0-9]+)\b", text)) | set(re.findall(r'"([a-z_0-9]+)"', text))
-    document = policy(sample_stack(), "shop", ["apply"])
-    refused = {word for word in words & set(known) if not any(allows(document, a) for a in known[word])}
+    document = policy_for_commands(sample_stack(stores=False), "shop", ["apply"])
+    refused = {
+        word for word in words & set(known) if not any(policy_allows(document, a) for a in known[word])
+    }
     assert len(words & set(known)) > 100
     assert refused <= {
         "get_caller_identity",
@@ -147,11 +150,13 @@ def test_a_command_may_be_executed_in_the_clusters_tasks(shop: Operate, sandbox:
 
 
 def test_push_may_do_what_its_code_calls() -> None:
-    text = (ROOT / "compose2fargate" / "apply" / "ecr.py").read_text("utf-8")
-    document = policy(sample_stack(), "shop", ["push"])
+    text = (ROOT / "compose2fargate" / "apply" / "aws_client" / "ecr_login.py").read_text("utf-8")
+    document = policy_for_commands(sample_stack(stores=False), "shop", ["push"])
     for call in re.findall(r"\.((?:create|describe|get|put)_[a-z_]+)\(", text):
         action = "".join(word.capitalize() for word in call.split("_"))
-        assert action == "GetPaginator" or allows(document, f"ecr:{action}") or f"sts:{action}" in FREE, call
+        assert (
+            action == "GetPaginator" or policy_allows(document, f"ecr:{action}") or f"sts:{action}" in FREE
+        ), call
 
 
 SECRETS = """\
@@ -182,8 +187,10 @@ def test_actions_are_those_that_aws_knows() -> None:
 
     session = botocore.session.get_session()
     models = {"elasticloadbalancing": "elbv2", "elasticfilesystem": "efs", "tag": "resourcegroupstaggingapi"}
-    document = policy(
-        sample_stack(), "shop", ["apply", "push", "run", "status", "logs", "rollback", "exec", "secrets"]
+    document = policy_for_commands(
+        sample_stack(stores=False),
+        "shop",
+        ["apply", "push", "run", "status", "logs", "rollback", "exec", "secrets"],
     )
     actions = {action for one in document["Statement"] for action in one["Action"]} - {"iam:PassRole"}
     for action in actions:
@@ -198,7 +205,9 @@ def statement(document: dict[str, Any], action: str) -> list[dict[str, Any]]:
 
 
 def test_writing_is_limited_to_the_names_or_the_tag_of_the_stack() -> None:
-    document = policy(sample_stack(), "shop", ["apply"], "eu-central-1", "123456789012")
+    document = policy_for_commands(
+        sample_stack(stores=False), "shop", ["apply"], "eu-central-1", "123456789012"
+    )
     reading = ("Describe", "Get", "List")
     allowed_anywhere = {
         "ecs:DeregisterTaskDefinition",  # AWS knows no resource for it
@@ -218,7 +227,9 @@ def test_writing_is_limited_to_the_names_or_the_tag_of_the_stack() -> None:
 
 
 def test_names_of_another_environment_are_not_allowed() -> None:
-    document = policy(sample_stack(), "shop", ["apply", "run", "logs"], "eu-central-1", "123456789012")
+    document = policy_for_commands(
+        sample_stack(stores=False), "shop", ["apply", "run", "logs"], "eu-central-1", "123456789012"
+    )
     for one in document["Statement"]:
         resources = one["Resource"] if isinstance(one["Resource"], list) else [one["Resource"]]
         writing = [
@@ -241,7 +252,9 @@ def covers(pattern: str, name: str) -> bool:
 
 
 def test_roles_can_be_passed_to_tasks_and_schedules_only() -> None:
-    document = policy(sample_stack(), "shop", ["apply"], "eu-central-1", "123456789012")
+    document = policy_for_commands(
+        sample_stack(stores=False), "shop", ["apply"], "eu-central-1", "123456789012"
+    )
     (passing,) = statement(document, "iam:PassRole")
     assert "*" not in passing["Resource"]
     assert passing["Condition"]["StringEquals"]["iam:PassedToService"] == [
@@ -258,38 +271,42 @@ def test_a_stack_without_a_thing_needs_no_permission_for_it(tmp_path: Path) -> N
     stack = translate(
         LoadOptions(cwd=str(tmp_path), environment={}), {"region": "eu-central-1"}
     ).translation.stack
-    document = policy(stack, "one", ["apply"])
+    document = policy_for_commands(stack, "one", ["apply"])
     for action in ("elasticfilesystem:CreateFileSystem", "scheduler:CreateSchedule", "ssm:PutParameter"):
-        assert not allows(document, action)
-    assert allows(document, "ecs:CreateService")
+        assert not policy_allows(document, action)
+    assert policy_allows(document, "ecs:CreateService")
 
 
 @pytest.mark.parametrize(("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
 def test_other_partitions_have_arns_of_their_own(region: str, partition: str) -> None:
-    document = policy(sample_stack(), "shop", ["apply"], region, "123456789012")
+    document = policy_for_commands(sample_stack(stores=False), "shop", ["apply"], region, "123456789012")
     assert statement(document, "ecs:UpdateService")[0]["Resource"].startswith(
         f"arn:{partition}:ecs:{region}:"
     )
 
 
 def test_what_is_too_large_is_said_and_cut(program: Program, tmp_path: Path) -> None:
-    document = policy(
-        sample_stack(), "shop", ["apply", "push", "run", "secrets"], "eu-central-1", "123456789012"
+    document = policy_for_commands(
+        sample_stack(stores=False),
+        "shop",
+        ["apply", "push", "run", "secrets"],
+        "eu-central-1",
+        "123456789012",
     )
-    pieces = parts(document)
+    pieces = split_policy(document)
     assert [one for piece in pieces for one in piece["Statement"]] == document["Statement"]
-    assert all(size(piece) <= MANAGED_POLICY_CHARACTERS for piece in pieces)
-    assert (too_large(document) is None) == (size(document) <= MANAGED_POLICY_CHARACTERS)
+    assert all(policy_size(piece) <= MANAGED_POLICY_CHARACTERS for piece in pieces)
+    assert (too_large(document) is None) == (policy_size(document) <= MANAGED_POLICY_CHARACTERS)
     long = {**document, "Statement": document["Statement"] * 3}
     assert too_large(long) is not None
-    assert len(parts(long)) > 1
+    assert len(split_policy(long)) > 1
 
 
 def test_fifty_services_do_not_make_a_policy_of_fifty_times_the_size(tmp_path: Path) -> None:
     services = "".join(f"  service{n}: {{image: nginx}}\n" for n in range(50))
     (tmp_path / "compose.yaml").write_text(f"name: many\nservices:\n{services}")
     stack: Stack = translate(LoadOptions(cwd=str(tmp_path), environment={}), {}).translation.stack
-    assert size(policy(stack, "many", ["apply"])) < MANAGED_POLICY_CHARACTERS
+    assert policy_size(policy_for_commands(stack, "many", ["apply"])) < MANAGED_POLICY_CHARACTERS
 
 
 def test_it_is_offline_and_reproducible(program: Program, folder: Path) -> None:

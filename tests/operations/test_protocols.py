@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.apply.account import Account
-from compose2fargate.apply.sandbox.wire import Sandbox
+from compose2fargate.apply.aws_client.account import AwsAccount
+from compose2fargate.apply.sandbox.server import Sandbox
 from tests.operations.conftest import Operate, change, definition_of
 
 COMPOSE = """\
@@ -31,13 +31,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def made(account: Account, service: str) -> Any:
+def made(account: AwsAccount, service: str) -> Any:
     return account.client("ecs").describe_services(cluster="shop", services=[service])["services"][0]
 
 
 @pytest.mark.parametrize("protocol", ["http2", "grpc"])
 def test_another_protocol_replaces_the_service(
-    shop: Operate, account: Account, sandbox: Sandbox, folder: Path, protocol: str
+    shop: Operate, account: AwsAccount, sandbox: Sandbox, folder: Path, protocol: str
 ) -> None:
     assert "nothing to do" in shop("plan").out
     before = {name: made(account, name)["createdAt"] for name in ("api", "web")}
@@ -74,7 +74,7 @@ def test_ports_that_come_and_go_are_changed_in_place(shop: Operate, folder: Path
     assert "nothing to do" in shop("plan").out
 
 
-def test_the_fake_refuses_what_aws_refuses(shop: Operate, account: Account) -> None:
+def test_the_fake_refuses_what_aws_refuses(shop: Operate, account: AwsAccount) -> None:
     ecs = account.client("ecs")
     there = ecs.describe_task_definition(taskDefinition="shop-api")["taskDefinition"]
     members = ("family", "cpu", "memory", "networkMode", "requiresCompatibilities", "executionRoleArn")
@@ -89,7 +89,7 @@ def test_the_fake_refuses_what_aws_refuses(shop: Operate, account: Account) -> N
     assert made(account, "api")["taskDefinition"] == there["taskDefinitionArn"]
 
 
-def test_the_revision_that_runs_counts(shop: Operate, account: Account, folder: Path) -> None:
+def test_the_revision_that_runs_counts(shop: Operate, account: AwsAccount, folder: Path) -> None:
     """A revision that was registered and never deployed says nothing about the service."""
     change(folder, "app_protocol: http}", "app_protocol: grpc}")
     assert shop("apply", "--yes", "--no-verify-first").status == 0
@@ -98,7 +98,7 @@ def test_the_revision_that_runs_counts(shop: Operate, account: Account, folder: 
     assert "appProtocol.api: grpc -> http2" in again
 
 
-def test_scaling_comes_back_with_the_service(shop: Operate, account: Account, folder: Path) -> None:
+def test_scaling_comes_back_with_the_service(shop: Operate, account: AwsAccount, folder: Path) -> None:
     """Who deletes a service may lose what scales it: target and policies are written again after it."""
     change(
         folder,
@@ -117,14 +117,14 @@ def test_scaling_comes_back_with_the_service(shop: Operate, account: Account, fo
     assert [policy["ResourceId"] for policy in policies] == ["service/shop/api"]
 
 
-def test_rollback_does_not_begin_what_aws_refuses(shop: Operate, account: Account, folder: Path) -> None:
+def test_rollback_does_not_begin_what_aws_refuses(shop: Operate, account: AwsAccount, folder: Path) -> None:
     change(folder, "app_protocol: http}", "app_protocol: grpc}")
     assert shop("apply", "--yes", "--no-verify-first").status == 0
     for given in ((), ("--to", "1")):
         done = shop("rollback", "api", *given, "--yes")
         assert done.status == 1
-        assert "port api speaks http in shop-api:1 and grpc in what serves" in done.err
-        assert "made anew" in done.err
+        assert "port api speaks http in shop-api:1 and grpc in the deployed one" in done.err
+        assert "deleted and recreated" in done.err
     assert definition_of(account, "api") == "shop-api:2"
 
 

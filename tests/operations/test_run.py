@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.apply import tasks
-from compose2fargate.apply.account import Account
-from compose2fargate.apply.sandbox.wire import Sandbox
-from compose2fargate.apply.waiting import Waiter
+from compose2fargate.apply.aws_client.account import AwsAccount
+from compose2fargate.apply.day_two import task_runs
+from compose2fargate.apply.deployment.rollout import RolloutWaiter
+from compose2fargate.apply.sandbox.server import Sandbox
 from tests.operations.conftest import Operate, change
 
 
-def started(account: Account, family: str) -> list[Any]:
+def started(account: AwsAccount, family: str) -> list[Any]:
     """Give the tasks of a family that were run by hand."""
     ecs = account.client("ecs")
     arns = [
@@ -22,10 +22,12 @@ def started(account: Account, family: str) -> list[Any]:
         for arn in ecs.list_tasks(cluster="shop", family=family, desiredStatus=status)["taskArns"]
     ]
     found = ecs.describe_tasks(cluster="shop", tasks=arns)["tasks"] if arns else []
-    return [task for task in found if task["startedBy"] == tasks.RUN_BY]
+    return [task for task in found if task["startedBy"] == task_runs.RUN_BY]
 
 
-def test_a_job_runs_and_its_output_is_the_output(shop: Operate, account: Account, sandbox: Sandbox) -> None:
+def test_a_job_runs_and_its_output_is_the_output(
+    shop: Operate, account: AwsAccount, sandbox: Sandbox
+) -> None:
     sandbox.behave("shop-migrate", kind="exit", exit_code=0, log=("moved 3 tables",))
     done = shop("run", "migrate")
     assert done.status == 0, done.err
@@ -45,7 +47,7 @@ def test_its_exit_code_is_the_commands(shop: Operate, sandbox: Sandbox) -> None:
     assert "exit code 42" in done.err
 
 
-def test_a_service_runs_another_command_beside_itself(shop: Operate, account: Account) -> None:
+def test_a_service_runs_another_command_beside_itself(shop: Operate, account: AwsAccount) -> None:
     assert shop("run", "worker", "--", "sh", "-c", "exit 7").status == 7
     task = started(account, "shop-worker")[0]
     assert task["overrides"]["containerOverrides"] == [{"name": "worker", "command": ["sh", "-c", "exit 7"]}]
@@ -53,7 +55,7 @@ def test_a_service_runs_another_command_beside_itself(shop: Operate, account: Ac
     assert service["runningCount"] == 1
 
 
-def test_it_runs_in_the_network_of_its_service(shop: Operate, account: Account, sandbox: Sandbox) -> None:
+def test_it_runs_in_the_network_of_its_service(shop: Operate, account: AwsAccount, sandbox: Sandbox) -> None:
     shop("run", "web", "--", "true")
     task = started(account, "shop-web")[0]
     details = {one["name"]: one["value"] for one in task["attachments"][0]["details"]}
@@ -62,7 +64,7 @@ def test_it_runs_in_the_network_of_its_service(shop: Operate, account: Account, 
     assert "worker" not in {c.operation for c in sandbox.calls}
 
 
-def test_variables_are_set_for_one_run(shop: Operate, account: Account) -> None:
+def test_variables_are_set_for_one_run(shop: Operate, account: AwsAccount) -> None:
     done = shop("run", "migrate", "-e", "STEP=2", "-e", "TOKEN", TOKEN="canary-of-a-token")
     assert done.status == 0
     overrides = started(account, "shop-migrate")[0]["overrides"]["containerOverrides"][0]["environment"]
@@ -76,7 +78,7 @@ def test_a_variable_that_is_not_set_is_named(shop: Operate) -> None:
     assert "NOT_SET" in done.err
 
 
-def test_detached_prints_the_task_and_does_not_wait(shop: Operate, account: Account) -> None:
+def test_detached_prints_the_task_and_does_not_wait(shop: Operate, account: AwsAccount) -> None:
     done = shop("run", "migrate", "--detach")
     assert done.status == 0
     assert started(account, "shop-migrate")[0]["taskArn"].endswith(done.out.strip())
@@ -95,11 +97,11 @@ def interrupt_when_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         assert look() is None
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Waiter, "until", until)
+    monkeypatch.setattr(RolloutWaiter, "until", until)
 
 
 def test_an_interrupt_leaves_the_task_running_and_says_how_to_stop_it(
-    shop: Operate, account: Account, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    shop: Operate, account: AwsAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox.behave("shop-migrate", kind="stuck")
     interrupt_when_it_runs(monkeypatch)
@@ -112,7 +114,7 @@ def test_an_interrupt_leaves_the_task_running_and_says_how_to_stop_it(
 
 
 def test_an_interrupt_stops_the_task_when_asked(
-    shop: Operate, account: Account, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    shop: Operate, account: AwsAccount, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox.behave("shop-migrate", kind="stuck")
     interrupt_when_it_runs(monkeypatch)
@@ -145,7 +147,7 @@ def test_unknown_names_are_usage_errors(operate: Operate) -> None:
 
 
 def test_a_service_that_was_rolled_back_runs_what_serves(
-    shop: Operate, account: Account, sandbox: Sandbox, folder: Any
+    shop: Operate, account: AwsAccount, sandbox: Sandbox, folder: Any
 ) -> None:
     sandbox.behave("web", kind="exit", revision=2)
     change(folder, "nginx:1.27", "nginx:1.28")
@@ -155,7 +157,7 @@ def test_a_service_that_was_rolled_back_runs_what_serves(
 
 
 def test_what_helpers_write_is_told_from_the_jobs_own_output(
-    shop: Operate, folder: Any, account: Account
+    shop: Operate, folder: Any, account: AwsAccount
 ) -> None:
     change(folder, 'command: ["work"]', 'command: ["work"]\n    expose: ["9000"]')
     assert shop("apply", "--yes", "--no-verify-first").status == 0
@@ -172,7 +174,9 @@ def test_what_helpers_write_is_told_from_the_jobs_own_output(
     ]
 
 
-def test_a_refusal_quotes_no_value(shop: Operate, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_quotes_no_value(
+    shop: Operate, account: AwsAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from botocore.exceptions import ClientError
 
     def refuse(**given: Any) -> None:

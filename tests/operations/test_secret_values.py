@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.apply.account import Account
-from compose2fargate.apply.sandbox.wire import Sandbox
+from compose2fargate.apply.aws_client.account import AwsAccount
+from compose2fargate.apply.sandbox.server import Sandbox
 from tests.conftest import Result
 from tests.operations.conftest import Operate, change
 
@@ -72,7 +72,7 @@ def life(operate: Operate, folder: Path) -> Iterator[Life]:
     assert made.leaks() == []
 
 
-def stored(account: Account, store: str) -> dict[str, str]:
+def stored(account: AwsAccount, store: str) -> dict[str, str]:
     if store == "ssm":
         ssm = account.client("ssm")
         names = [one["Name"] for one in ssm.describe_parameters()["Parameters"]]
@@ -84,7 +84,7 @@ def stored(account: Account, store: str) -> dict[str, str]:
     return {f"/{name.lstrip('/')}": manager.get_secret_value(SecretId=name)["SecretString"] for name in names}
 
 
-def all_of_ecs(account: Account) -> str:
+def all_of_ecs(account: AwsAccount) -> str:
     """Everything that ECS and CloudWatch Logs know, as text."""
     ecs, logs = account.client("ecs"), account.client("logs")
     definitions = [
@@ -102,7 +102,7 @@ EXPECTED = {"/shop/certificate": IN_FILE, "/shop/license": IN_VARIABLE}
 
 
 def test_values_are_in_the_store_and_nowhere_else(
-    life: Life, account: Account, sandbox: Sandbox, folder: Path, store: str
+    life: Life, account: AwsAccount, sandbox: Sandbox, folder: Path, store: str
 ) -> None:
     assert life("plan").status == 0
     assert life("plan", "--format", "json", "--all").status == 0
@@ -125,7 +125,7 @@ def test_values_are_in_the_store_and_nowhere_else(
 
 
 def test_a_refusal_that_repeats_the_value_does_not_show_it(
-    life: Life, account: Account, monkeypatch: pytest.MonkeyPatch, store: str
+    life: Life, account: AwsAccount, monkeypatch: pytest.MonkeyPatch, store: str
 ) -> None:
     """AWS may put what it does not take into its message: `Value 'x' at 'value' failed to satisfy constraint`."""
     from moto.core.exceptions import JsonRESTError
@@ -145,7 +145,7 @@ def test_a_refusal_that_repeats_the_value_does_not_show_it(
     assert "(hidden)" in done.err
 
 
-def test_a_value_that_nobody_has_is_told_by_name(operate: Operate, account: Account, store: str) -> None:
+def test_a_value_that_nobody_has_is_told_by_name(operate: Operate, account: AwsAccount, store: str) -> None:
     refused = operate("apply", "--yes", "--no-verify-first")
     assert refused.status == 1
     assert "C2F415" in refused.err

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from compose2fargate.apply.account import Account
-from compose2fargate.apply.differences import HIDDEN, masked
-from compose2fargate.apply.sandbox.wire import Sandbox
+from compose2fargate.apply.aws_client.account import AwsAccount
+from compose2fargate.apply.deployment.differences import HIDDEN, hide_in_text
+from compose2fargate.apply.sandbox.server import Sandbox
 from tests.operations.conftest import Operate
 
 FROM_FILE, FROM_ENVIRONMENT, FROM_COMPOSE = (
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def stored(account: Account) -> dict[str, str]:
+def stored(account: AwsAccount) -> dict[str, str]:
     ssm = account.client("ssm")
     names = [one["Name"] for one in ssm.describe_parameters()["Parameters"]]
     found = ssm.get_parameters(Names=names, WithDecryption=True)["Parameters"] if names else []
@@ -86,7 +86,7 @@ def test_what_is_missing_here_is_shown_before_anything_fails(operate: Operate, f
     assert operate("secrets", "--exit-code").status == 1
 
 
-def test_push_uploads_the_values_and_shows_none(operate: Operate, account: Account) -> None:
+def test_push_uploads_the_values_and_shows_none(operate: Operate, account: AwsAccount) -> None:
     done = operate("secrets", "push", LICENSE=FROM_ENVIRONMENT)
     assert done.status == 0, done.err
     assert stored(account) == ALL
@@ -96,7 +96,7 @@ def test_push_uploads_the_values_and_shows_none(operate: Operate, account: Accou
     assert {one["Type"] for one in parameters} == {"SecureString"}
 
 
-def test_what_is_pushed_belongs_to_the_stack(operate: Operate, account: Account) -> None:
+def test_what_is_pushed_belongs_to_the_stack(operate: Operate, account: AwsAccount) -> None:
     operate("secrets", "push", LICENSE=FROM_ENVIRONMENT)
     tags = account.client("ssm").list_tags_for_resource(ResourceType="Parameter", ResourceId="/shop/license")
     assert {"Key": "compose2fargate:project", "Value": "shop"} in tags["TagList"]
@@ -105,7 +105,7 @@ def test_what_is_pushed_belongs_to_the_stack(operate: Operate, account: Account)
     assert {a for node, a in actions.items() if node.startswith("secret/")} == {"unchanged"}
 
 
-def test_a_value_that_is_there_is_kept_unless_asked(operate: Operate, account: Account) -> None:
+def test_a_value_that_is_there_is_kept_unless_asked(operate: Operate, account: AwsAccount) -> None:
     account.client("ssm").put_parameter(Name="/shop/license", Value="by hand", Type="SecureString")
     done = operate("secrets", "push", "license", LICENSE=FROM_ENVIRONMENT)
     assert done.status == 0
@@ -117,7 +117,20 @@ def test_a_value_that_is_there_is_kept_unless_asked(operate: Operate, account: A
     assert "new-deployment" in done.err
 
 
-def test_another_stacks_secret_is_never_overwritten(operate: Operate, account: Account) -> None:
+def test_a_placeholder_is_no_value(operate: Operate, account: AwsAccount) -> None:
+    """A database that starts with it keeps it for good, so it is told, stops a deployment, and is replaced unasked."""
+    account.client("ssm").put_parameter(Name="/shop/license", Value="REPLACE_ME", Type="SecureString")
+    rows = {line.split()[0]: line for line in operate("secrets").out.splitlines()}
+    assert "yes, without a value" in rows["/shop/license"]
+    refused = operate("apply", "--yes", "--adopt", LICENSE=FROM_ENVIRONMENT)
+    assert "--> the secret /shop/license has no value yet" in refused.err
+    done = operate("secrets", "push", "license", LICENSE=FROM_ENVIRONMENT)
+    assert "/shop/license: existed without a value, and has one now" in done.err
+    assert stored(account) == {"/shop/license": FROM_ENVIRONMENT}
+    assert "new-deployment" not in done.err
+
+
+def test_another_stacks_secret_is_never_overwritten(operate: Operate, account: AwsAccount) -> None:
     tags = [{"Key": "compose2fargate:project", "Value": "other"}]
     account.client("ssm").put_parameter(Name="/shop/license", Value="theirs", Type="SecureString", Tags=tags)
     done = operate("secrets", "push", "--overwrite", LICENSE=FROM_ENVIRONMENT)
@@ -127,21 +140,22 @@ def test_another_stacks_secret_is_never_overwritten(operate: Operate, account: A
     assert "of another stack" in operate("secrets").out
 
 
-def test_a_value_that_is_not_known_stops_only_itself(operate: Operate, account: Account) -> None:
+def test_a_value_that_is_not_known_stops_only_itself(operate: Operate, account: AwsAccount) -> None:
     done = operate("secrets", "push")
     assert done.status == 1
     assert "C2F488: the value of /shop/license is not known here" in done.err
     assert set(stored(account)) == {"/shop/certificate", "/shop/web/API_TOKEN"}
 
 
-def test_an_empty_value_is_refused_by_name(operate: Operate, account: Account) -> None:
+def test_an_empty_value_is_refused_by_name(operate: Operate, account: AwsAccount) -> None:
     done = operate("secrets", "push", "license", LICENSE="")
     assert done.status == 1
     assert "/shop/license is empty" in done.err
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("nothing", "reads no secret nothing"), ("/shared/database", "does not say where")]
+    ("name", "said"),
+    [("nothing", "does not read a secret nothing"), ("/shared/database", "does not say where")],
 )
 def test_a_name_that_cannot_be_pushed_is_a_usage_error(operate: Operate, name: str, said: str) -> None:
     done = operate("secrets", "push", name)
@@ -149,7 +163,7 @@ def test_a_name_that_cannot_be_pushed_is_a_usage_error(operate: Operate, name: s
     assert said in done.err
 
 
-def test_secrets_manager_takes_values_too(operate: Operate, account: Account, folder: Path) -> None:
+def test_secrets_manager_takes_values_too(operate: Operate, account: AwsAccount, folder: Path) -> None:
     file = folder / "compose.yaml"
     file.write_text(
         file.read_text().replace("secrets: auto,", "secrets: auto, secrets_store: secretsmanager,")
@@ -165,7 +179,7 @@ def test_secrets_manager_takes_values_too(operate: Operate, account: Account, fo
 
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_refusal_that_quotes_the_value_is_masked(
-    operate: Operate, account: Account, monkeypatch: pytest.MonkeyPatch, overwrite: bool
+    operate: Operate, account: AwsAccount, monkeypatch: pytest.MonkeyPatch, overwrite: bool
 ) -> None:
     from botocore.exceptions import ClientError
 
@@ -192,7 +206,7 @@ def test_what_may_not_be_looked_at_is_said(operate: Operate, sandbox: Sandbox) -
 
 
 def test_options_work_before_and_after_push(
-    operate: Operate, account: Account, program: Any, folder: Path
+    operate: Operate, account: AwsAccount, program: Any, folder: Path
 ) -> None:
     done = program("secrets", "--sandbox", "push", "license", cwd=folder, env={"LICENSE": FROM_ENVIRONMENT})
     assert done.status == 0, done.err
@@ -201,5 +215,5 @@ def test_options_work_before_and_after_push(
 
 def test_masking_finds_lines_and_quoted_forms() -> None:
     value = 'first "line"\nsecond <line>\n'
-    assert "first" not in masked(f"Value '{json.dumps(value)}'", value)
-    assert "second" not in masked("saw second &lt;line&gt; there", value)
+    assert "first" not in hide_in_text(f"Value '{json.dumps(value)}'", value)
+    assert "second" not in hide_in_text("saw second &lt;line&gt; there", value)

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from compose2fargate.apply.account import Account
-from compose2fargate.apply.places import addresses, places
-from compose2fargate.apply.sandbox.wire import Sandbox
-from compose2fargate.apply.status import health_of, state_of
+from compose2fargate.apply.aws_client.account import AwsAccount
+from compose2fargate.apply.day_two.aws_names import deployed_services, service_addresses
+from compose2fargate.apply.day_two.status import health_of, state_of
+from compose2fargate.apply.sandbox.server import Sandbox
 from compose2fargate.cli import status as cli_status
 from compose2fargate.cli.status import ago
 from compose2fargate.sample_stack import sample_stack
@@ -60,11 +60,11 @@ def test_a_rollback_shows_as_a_newer_revision_that_does_not_serve(
     change(folder, "nginx:1.27", "nginx:1.28")
     assert shop("apply", "--yes", "--no-verify-first").status == 1
     out = shop("status").out
-    assert "web: shop-web:2 is registered, and does not serve" in out
+    assert "web: shop-web:2 is registered but not deployed" in out
     assert "shop-web:1" in out
 
 
-def test_a_refusal_of_aws_is_exit_3(shop: Operate, sandbox: Sandbox, account: Account) -> None:
+def test_a_refusal_of_aws_is_exit_3(shop: Operate, sandbox: Sandbox, account: AwsAccount) -> None:
     sandbox.fault(service="ecs", operation="DescribeServices", code="AccessDeniedException", times=9)
     done = shop("status")
     assert done.status == 3
@@ -73,14 +73,18 @@ def test_a_refusal_of_aws_is_exit_3(shop: Operate, sandbox: Sandbox, account: Ac
 
 def test_the_addresses_of_a_service_are_those_of_its_listeners() -> None:
     stack = sample_stack()
-    urls = {one.url("lb.example.com") for name in places(stack) for one in addresses(stack, name)}
+    urls = {
+        one.url("lb.example.com")
+        for name in deployed_services(stack)
+        for one in service_addresses(stack, name)
+    }
     assert urls
     assert {url.partition("://")[0] for url in urls} <= {"http", "https", "tcp", "tls"}
     assert not [url for url in urls if "http://lb.example.com:80/" in url or "*" in url]
 
 
 def test_watching_shows_it_again_until_it_is_interrupted(
-    shop: Operate, account: Account, monkeypatch: pytest.MonkeyPatch
+    shop: Operate, account: AwsAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
 

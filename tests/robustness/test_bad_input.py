@@ -64,7 +64,7 @@ CASES = (
     Bad(
         "a dependency cycle",
         {"compose.yaml": "services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, depends_on: [a]}\n"},
-        "compose.yaml:", ("a", "b", "circle"),
+        "compose.yaml:", ("a", "b", "cycle"),
     ),
     Bad("a dependency on nothing", service("depends_on: [wbe]"), "compose.yaml:4", ("wbe",)),
     Bad("an undefined network", service("networks: [front]"), "compose.yaml:4", ("front", "networks")),

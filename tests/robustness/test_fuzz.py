@@ -13,10 +13,10 @@ from tempfile import TemporaryDirectory
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from compose2fargate.compose.listings import hashes, variables
-from compose2fargate.compose.loader import LoadOptions, load
-from compose2fargate.compose.model import bind
-from compose2fargate.compose.render import to_json, to_yaml
+from compose2fargate.compose.listings import list_hashes, list_variables
+from compose2fargate.compose.loader import LoadOptions, load_project
+from compose2fargate.compose.project_binding import bind_project
+from compose2fargate.compose.yaml.yaml_output import to_json, to_yaml
 from compose2fargate.diagnostics import LoadError
 from tests.conftest import ROOT
 
@@ -60,13 +60,13 @@ def read(files: dict[str, bytes]) -> None:
         for interpolated in (True, False):
             options = LoadOptions(environment=ENVIRONMENT, cwd=folder, interpolate=interpolated)
             with suppress(LoadError):
-                loaded = load(options)
+                loaded = load_project(options)
                 to_yaml(loaded.tree, raw=not interpolated)
                 to_json(loaded.tree, raw=not interpolated)
-                variables(loaded)
+                list_variables(loaded)
                 if interpolated:
-                    bind(loaded.name, loaded.working_dir, loaded.tree, loaded.marks)
-                    hashes(loaded, "*")
+                    bind_project(loaded.name, loaded.working_dir, loaded.tree, loaded.marks)
+                    list_hashes(loaded, "*")
 
 
 @settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))

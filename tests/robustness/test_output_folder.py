@@ -95,10 +95,12 @@ def test_a_move_that_fails_leaves_the_old_files_whichever_it_is(
     for failing in range(1, 100):
         calls = iter(range(1, 1000))
 
-        def replace(source: str, target: str, calls: object = calls, failing: int = failing) -> None:
+        def replace(
+            source: str, target: str, calls: object = calls, failing: int = failing, **folders: int
+        ) -> None:
             if next(calls) == failing:  # type: ignore[call-overload]
                 raise OSError(5, "Input/output error")
-            real(source, target)
+            real(source, target, **folders)
 
         monkeypatch.setattr(os, "replace", replace)
         result = program("convert", "-o", "out", cwd=project)
@@ -134,12 +136,12 @@ _DYING = """
 import os, sys
 from compose2fargate.__main__ import run
 real, left = os.replace, int(sys.argv[1])
-def replace(source, target):
+def replace(source, target, **folders):
     global left
     left -= 1
     if left < 0:
         os._exit(9)
-    real(source, target)
+    real(source, target, **folders)
 os.replace = replace
 sys.exit(run(["convert", "-o", "out"]))
 """

@@ -12,13 +12,13 @@ from tests.conftest import Program
 CANARY = "k4n4rienv0gel"
 SECRETS = "x-fargate: {secrets: {DB_PASSWORD: /shop/password, API_TOKEN: /shop/token, DSN: /shop/dsn}}"
 FORMS = {
-    "mapping": f"    environment:\n      DB_PASSWORD: {CANARY}\n      API_TOKEN: '{CANARY}'\n      DSN: postgres://u:{CANARY}@db/x\n",
-    "list": f"    environment:\n      - DB_PASSWORD={CANARY}\n      - 'API_TOKEN={CANARY}'\n      - DSN=postgres://u:{CANARY}@db/x\n",
-    "flow": f"    environment: {{DB_PASSWORD: {CANARY}, API_TOKEN: {CANARY}, DSN: 'postgres://u:{CANARY}@db/x'}}\n",
-    "variables": "    environment: {DB_PASSWORD: '${CANARY}', API_TOKEN: '${CANARY:-x}', DSN: 'postgres://u:${CANARY}@db/x'}\n",
+    "mapping": f"    environment:\n      DB_PASSWORD: {CANARY}\n      API_TOKEN: '{CANARY}'\n      DSN: postgres://u:{CANARY}@db.example.org/x\n",
+    "list": f"    environment:\n      - DB_PASSWORD={CANARY}\n      - 'API_TOKEN={CANARY}'\n      - DSN=postgres://u:{CANARY}@db.example.org/x\n",
+    "flow": f"    environment: {{DB_PASSWORD: {CANARY}, API_TOKEN: {CANARY}, DSN: 'postgres://u:{CANARY}@db.example.org/x'}}\n",
+    "variables": "    environment: {DB_PASSWORD: '${CANARY}', API_TOKEN: '${CANARY:-x}', DSN: 'postgres://u:${CANARY}@db.example.org/x'}\n",
     "env_file": "    env_file: [app.env]\n",
 }
-ENV_FILE = f"DB_PASSWORD={CANARY}\nAPI_TOKEN='{CANARY}'\nDSN=\"postgres://u:{CANARY}@db/x\"\n"
+ENV_FILE = f"DB_PASSWORD={CANARY}\nAPI_TOKEN='{CANARY}'\nDSN=\"postgres://u:{CANARY}@db.example.org/x\"\n"
 
 
 def project(folder: Path, form: str, *more: str) -> Path:

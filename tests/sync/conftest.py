@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from compose2fargate import api
-from compose2fargate.sync.result import FolderState
+from compose2fargate.sync.check_result import FolderState
 from tests.conftest import Program
 from tests.test_golden import CASES, FIXTURES, arguments
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from compose2fargate.sync.compare import Change
-from compose2fargate.sync.result import FolderState
+from compose2fargate.sync.check_result import FolderState
+from compose2fargate.sync.comparison import FieldChange
 
 
 class Mutation(NamedTuple):
@@ -120,7 +120,7 @@ def _other(value: Any) -> Any:
     return f"{value}x"
 
 
-def all_changes(state: FolderState) -> list[Change]:
+def all_changes(state: FolderState) -> list[FieldChange]:
     return [change for file in state.files for change in file.changes]
 
 

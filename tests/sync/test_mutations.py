@@ -15,10 +15,10 @@ import yaml
 from compose2fargate import api
 from compose2fargate.diagnostics import InputError
 from compose2fargate.emitters import BUILT_IN
-from compose2fargate.sync.causes import Kind
-from compose2fargate.sync.compare import State
-from compose2fargate.sync.result import FolderState
-from tests.emitters.test_cloudformation import Loader
+from compose2fargate.sync.change_causes import CauseKind
+from compose2fargate.sync.check_result import FolderState
+from compose2fargate.sync.comparison import FileStatus
+from tests.emitters.cloudformation.test_cloudformation_template import Loader
 from tests.sync.conftest import CONVERTING, ENVIRONMENT, Converted, Project
 from tests.sync.mutations import all_changes, commented, json_edits, mutations, removals, reordered
 from tests.test_golden import arguments
@@ -90,7 +90,7 @@ def at_cause(state: FolderState, file: str, lines: frozenset[int]) -> list[str]:
     return [
         f"{change.service}: {change.field} is put down to {change.cause}"
         for change in all_changes(state)
-        if change.cause.kind is not Kind.COMPOSE
+        if change.cause.kind is not CauseKind.COMPOSE
         or change.cause.location is None
         or (change.cause.location.file, change.cause.location.line in lines) != (file, True)
     ]
@@ -137,7 +137,7 @@ def test_each_key_that_is_removed_is_caught(case: str, target: str, most: int, c
         wrong += [
             f"{path}: {change.field} is put down to {change.cause}"
             for change in all_changes(state)
-            if change.cause.kind is not Kind.COMPOSE or change.cause.location is None
+            if change.cause.kind is not CauseKind.COMPOSE or change.cause.location is None
         ]
     assert wrong == []
 
@@ -181,10 +181,10 @@ def misjudged(state: FolderState, name: str) -> Iterator[str]:
     if state.status != 1:
         yield "not caught"
     for file in state.files:
-        if (file.state is State.EDITED) is not (file.path == name):
+        if (file.state is FileStatus.EDITED) is not (file.path == name):
             yield f"{file.path} is {file.state.value}"
     for change in all_changes(state):
-        if change.cause.kind is not Kind.EDITED:
+        if change.cause.kind is not CauseKind.EDITED:
             yield f"{change.field} is put down to {change.cause}"
 
 

@@ -5,42 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from compose2fargate.apply.handlers.access import RoleHandler
-from compose2fargate.apply.handlers.core import Handler
-from compose2fargate.apply.handlers.discovery import (
+from compose2fargate.apply.handlers.access_handlers import RoleHandler
+from compose2fargate.apply.handlers.autoscaling_handlers import ScalableTargetHandler, ScalingPolicyHandler
+from compose2fargate.apply.handlers.cluster_handlers import ClusterHandler
+from compose2fargate.apply.handlers.discovery_handlers import (
     DiscoveryServiceHandler,
     DnsNamespaceHandler,
     NamespaceHandler,
 )
-from compose2fargate.apply.handlers.ecs import (
-    ClusterHandler,
-    EcsServiceHandler,
-    RunTaskHandler,
-    ScalableTargetHandler,
-    ScalingPolicyHandler,
-    ScheduleHandler,
-    TaskDefinitionHandler,
-)
-from compose2fargate.apply.handlers.existing import ExistingHandler
-from compose2fargate.apply.handlers.network import (
-    AccountHandler,
-    IngressRuleHandler,
-    ListenerHandler,
-    ListenerRuleHandler,
-    LoadBalancerHandler,
-    NetworkHandler,
-    SecurityGroupHandler,
-    TargetGroupHandler,
-)
-from compose2fargate.apply.handlers.storage import (
+from compose2fargate.apply.handlers.efs_handlers import (
     AccessPointHandler,
     FileSystemHandler,
-    LogGroupHandler,
-    ManagedSecretHandler,
     MountTargetsHandler,
-    RepositoryHandler,
-    SecretParameterHandler,
 )
+from compose2fargate.apply.handlers.existing_handlers import ExistingHandler
+from compose2fargate.apply.handlers.handler import Handler
+from compose2fargate.apply.handlers.job_handlers import RunTaskHandler, ScheduleHandler
+from compose2fargate.apply.handlers.listener_handlers import ListenerHandler, ListenerRuleHandler
+from compose2fargate.apply.handlers.load_balancer_handlers import LoadBalancerHandler, TargetGroupHandler
+from compose2fargate.apply.handlers.log_group_handlers import LogGroupHandler
+from compose2fargate.apply.handlers.network_handlers import AccountHandler, NetworkHandler
+from compose2fargate.apply.handlers.repository_handlers import RepositoryHandler
+from compose2fargate.apply.handlers.secret_handlers import ManagedSecretHandler, SecretParameterHandler
+from compose2fargate.apply.handlers.security_group_handlers import IngressRuleHandler, SecurityGroupHandler
+from compose2fargate.apply.handlers.service_handlers import EcsServiceHandler
+from compose2fargate.apply.handlers.task_definition_handlers import TaskDefinitionHandler
 
 _DELETED_IN_ORDER: tuple[tuple[type[Handler], ...], ...] = (
     (ScheduleHandler, ScalingPolicyHandler),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from compose2fargate.aws.api_values import BuiltImage, Ref
 from compose2fargate.aws.resources import EcsService, RunTask, Schedule, TaskDefinition
 from compose2fargate.aws.stack import Stack
-from compose2fargate.aws.values import BuiltImage, Ref
 from compose2fargate.emitters import Artifacts
 from compose2fargate.settings import Settings
 

@@ -1,0 +1,1 @@
+"""Clients of AWS: credentials, throttling, transient errors, the registry's login."""

@@ -1,0 +1,1 @@
+"""Operating what is deployed: status, logs, runs, rollback, exec, secrets."""

@@ -1,0 +1,1 @@
+"""Reading what exists, planning, executing and waiting."""

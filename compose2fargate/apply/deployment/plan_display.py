@@ -1,0 +1,138 @@
+"""A plan as text for people and as JSON for programs; what looks like a secret is hidden in both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from compose2fargate.apply.deployment.differences import shown_sides
+from compose2fargate.apply.deployment.planner import (
+    CREATE,
+    DELETE,
+    FOREIGN,
+    KEEP,
+    LEFT,
+    LOOKED_UP,
+    REPLACE,
+    RUN,
+    UPDATE,
+    Plan,
+)
+from compose2fargate.apply.deployment.resource_words import NAMELESS, titled
+from compose2fargate.apply.handlers.handler import Json
+from compose2fargate.aws.prices import KEPT_MONTH
+from compose2fargate.text.escaping import one_line
+
+_SIGNS: Mapping[str, str] = {
+    CREATE: "+",
+    UPDATE: "~",
+    REPLACE: "±",
+    DELETE: "-",
+    RUN: ">",
+    KEEP: " ",
+    FOREIGN: "!",
+    LEFT: "?",
+}
+
+
+def plan_as_text(
+    planned: Plan, *, unchanged: bool = False, paint: Callable[[str, str], str] = lambda text, _: text
+) -> str:
+    """Write a plan for people: a line per resource, one per changed member, and the sum."""
+    lines = []
+    for action in planned.actions:
+        if (action.kind == KEEP and not unchanged) or (action.kind == KEEP and action.type in _QUIET):
+            continue
+        name = "" if action.type in NAMELESS else action.name
+        title = f"{_SIGNS[action.kind]} {action.kind:<9} {titled(action.logical_id, name, '  ')}"
+        title = one_line(title + (f"  ({action.note})" if action.note else ""))
+        lines.append(paint(title, action.kind))
+        lines += [one_line(f"      {c.member}: {' -> '.join(shown_sides(c))}") for c in action.changes]
+    return "\n".join([*lines, plan_summary(planned)]) + "\n"
+
+
+_QUIET = frozenset(kind.__name__ for kind in LOOKED_UP)
+
+
+class KeptResource(NamedTuple):
+    """What is left when everything else of a stack is deleted.
+
+    Attributes:
+        title: Its id and its name.
+        cost: What it goes on costing.
+        option: The option of `destroy` that deletes it; "" where leaving one out does.
+    """
+
+    title: str
+    cost: str
+    option: str = ""
+
+
+def what_stays(planned: Plan) -> tuple[KeptResource, ...]:
+    """Give what a plan to destroy leaves, with what that costs."""
+    return tuple(
+        KeptResource(
+            titled(action.logical_id, action.name),
+            KEPT_MONTH.get(action.type, ""),
+            next((f"--{word}" for word in ("volumes", "images") if f"--{word} " in action.note), ""),
+        )
+        for action in planned.actions
+        if action.kind == LEFT
+    )
+
+
+def plan_summary(planned: Plan) -> str:
+    """Say in one line how much there is to do."""
+    counts = {
+        kind: sum(action.kind == kind for action in planned.actions if action.type not in _QUIET)
+        for kind in _SIGNS
+    }
+    if not planned.pending:
+        kept = f"{counts[KEEP]} resources are as the compose file wants them"
+        text = f"nothing to do: {kept if counts[KEEP] else 'there is nothing of this stack'}"
+    else:
+        parts = (
+            (CREATE, "to create"),
+            (UPDATE, "to update"),
+            (REPLACE, "to replace"),
+            (DELETE, "to delete"),
+            (RUN, "to run"),
+            (KEEP, "unchanged"),
+        )
+        text = ", ".join(f"{counts[kind]} {words}" for kind, words in parts if counts[kind])
+    if counts[LEFT]:
+        prunes = any("--prune" in action.note for action in planned.actions if action.kind == LEFT)
+        text += (
+            f"; {counts[LEFT]} {'left over (--prune)' if prunes else 'stay' if counts[LEFT] > 1 else 'stays'}"
+        )
+    return text + (f"; {counts[FOREIGN]} of other owners" if counts[FOREIGN] else "")
+
+
+def plan_as_json(planned: Plan) -> Json:
+    """Give a plan as plain JSON; what looks like a secret is hidden in it too."""
+    return {
+        "account": planned.account,
+        "region": planned.region,
+        "fingerprint": planned.fingerprint,
+        "in_sync": not planned.pending,
+        "actions": [
+            {
+                "action": action.kind,
+                "id": action.logical_id,
+                "type": action.type,
+                "name": action.name,
+                **({"note": action.note} if action.note else {}),
+                **(
+                    {
+                        "changes": [
+                            dict(zip(("member", "before", "after"), (c.member, *shown_sides(c)), strict=True))
+                            for c in action.changes
+                        ]
+                    }
+                    if action.changes
+                    else {}
+                ),
+            }
+            for action in planned.actions
+        ],
+    }

@@ -1,0 +1,1 @@
+"""What a Dockerfile says about the image of its final stage."""

@@ -1,0 +1,1 @@
+"""The files a project consists of: compose files, includes, extended services, env files."""

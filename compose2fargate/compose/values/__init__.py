@@ -1,0 +1,1 @@
+"""The forms of values: interpolation, short syntax, durations and sizes, canonical form."""

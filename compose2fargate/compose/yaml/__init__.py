@@ -1,0 +1,1 @@
+"""YAML text to trees with marks, and trees to YAML text."""

@@ -1,0 +1,1 @@
+"""The json target: API inputs as files, and commands.sh."""

@@ -1,0 +1,1 @@
+"""Services to task definitions: grouping, container definitions, sizes, logs."""

@@ -1,0 +1,1 @@
+"""How many tasks run, how one version follows another, and in which order."""

@@ -1,0 +1,1 @@
+"""Files of the project that containers read, and how they get there."""

@@ -1,0 +1,1 @@
+"""Ports, names, load balancers and security groups."""

@@ -1,0 +1,1 @@
+"""Reverse proxies and host tools that a load balancer replaces."""

@@ -1,0 +1,1 @@
+"""Volumes, EFS file systems and bind mounts."""

@@ -1,0 +1,1 @@
+"""Runs the tasks of a stack on a local engine by Fargate's rules."""

@@ -1,0 +1,1 @@
+"""How text is written and shown: JSON, YAML, shell words, image references, and what is printed."""
