@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final
 
 from compose2fargate.aws.image_build import ImageBuild, PushedImage
 from compose2fargate.diagnostics import (
@@ -32,6 +32,7 @@ from compose2fargate.images.content_digest import ContentReader, ImageContent, i
 from compose2fargate.images.image_tags import commit_tag
 from compose2fargate.images.registry import Registry
 from compose2fargate.images.workspace import BuildWorkspace, read_digest
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.image_reference import is_image_tag
 
 CONTENT_LABEL: Final = "compose2fargate.content"
@@ -317,7 +318,10 @@ def _findings(future: Future[PushedImage]) -> tuple[Diagnostic, ...]:
 
 @contextmanager
 def _terminating() -> Iterator[None]:
-    """Make the signals that end a program interrupt it instead, so that it tidies up: its folder holds a login."""
+    """Make the signals that end a program interrupt it instead, so that it tidies up: its folder holds a login.
+
+    What is ignored (`nohup`) stays so.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -325,7 +329,11 @@ def _terminating() -> Iterator[None]:
     def interrupt(*_arguments: object) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {
+        number: signal.signal(number, interrupt)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield
     finally:

@@ -59,7 +59,11 @@ class Shop:
         )  # fmt: skip
 
     def at_terminal(self, *arguments: str, until: str, answer: bytes | int) -> tuple[int, str]:
-        """Run on a terminal; when `until` is shown, type an answer or send a signal. Give the exit code and what was shown."""
+        """Run on a terminal; when `until` is shown, type an answer or send a signal. Give the exit code and what was shown.
+
+        As a person would, when nothing more is shown: a signal between the question and the read that waits for the answer
+        is seen by Python when the read returns.
+        """
         ours, theirs = pty.openpty()
         process = subprocess.Popen(
             self.command(*arguments), cwd=self.folder, env=self.environment, stdin=theirs, stdout=theirs, stderr=theirs,
@@ -67,14 +71,14 @@ class Shop:
         os.close(theirs)
         shown, answered, end = "", False, time.monotonic() + 60
         while time.monotonic() < end:
-            if select.select([ours], [], [], 0.1)[0]:
+            if select.select([ours], [], [], 0.5)[0]:
                 try:
                     shown += os.read(ours, 4096).decode()
                 except OSError:
                     break
             elif process.poll() is not None:
                 break
-            if until in shown and not answered:
+            elif until in shown and not answered:
                 answered = True
                 if isinstance(answer, int):
                     process.send_signal(answer)
