@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from compose2fargate.compose.loader import LoadOptions
 from compose2fargate.diagnostics import (
@@ -22,6 +22,7 @@ from compose2fargate.emitters import Artifacts, Emitter, load_emitter
 from compose2fargate.emitters.derived_dockerfiles import derived_dockerfiles
 from compose2fargate.mapping.coverage import AccountedKey
 from compose2fargate.mapping.coverage_table import ROWS
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 from compose2fargate.sync.manifest import unpacked
 from compose2fargate.workflows.output_folder import MANIFEST, manifest_text, write

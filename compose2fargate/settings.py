@@ -4,10 +4,13 @@
 environment and `x-fargate` by it, and the manifest records what deviates from the defaults.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
+from compose2fargate.records import NamedTuple
 
 
 class Settings(NamedTuple):

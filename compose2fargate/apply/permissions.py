@@ -8,13 +8,14 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/reference_pol
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.apply.day_two.aws_names import log_sources, name_of
 from compose2fargate.apply.handlers.discovery_handlers import BY_ECS
 from compose2fargate.aws import resources as aws
 from compose2fargate.aws.ownership import PROJECT_TAG
 from compose2fargate.aws.stack import Stack, parameter_folder
+from compose2fargate.records import NamedTuple
 
 Json = dict[str, Any]
 

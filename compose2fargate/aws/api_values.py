@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
+
+from compose2fargate.records import NamedTuple
 
 
 class Ref(NamedTuple):

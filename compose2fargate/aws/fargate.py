@@ -6,9 +6,8 @@ and fails when a task starts. Each constant names its source.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from compose2fargate.aws.api_values import Tag
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide"

@@ -5,8 +5,12 @@ project that compose bind-mounts copied in. Both are plain values, complete enou
 compose file.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
+
+from compose2fargate.records import NamedTuple
 
 BASE_ARG: Final = "COMPOSE2FARGATE_BASE"
 """The build argument that names the image a derived image is based on: `ARG` it before `FROM ${...}`."""

@@ -15,9 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from compose2fargate.aws.api_values import BuiltImage, JoinedText, Ref, camel_case, pascal_case
+from compose2fargate.records import NamedTuple
 
 _IDENTITIES = (
     "name", "key", "container_name", "container_port", "source_volume", "source_container", "namespace", "container_path",

@@ -7,9 +7,9 @@ place, and whoever has other prices gives them (`--prices FILE`, `x-fargate.pric
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from compose2fargate.aws.fargate import Size
+from compose2fargate.records import NamedTuple
 
 URL = "https://aws.amazon.com/fargate/pricing/"
 DATE = "2026-06"

@@ -8,9 +8,11 @@ https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.htm
 # Annotations are evaluated: as texts, which is what `from __future__ import annotations` makes of them, NamedTuple would
 # compile each of them again, at every start.
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.aws.api_values import BuiltImage, KeyValue, Ref, Tag, Text
 from compose2fargate.aws.store_resources import (
@@ -22,6 +24,7 @@ from compose2fargate.aws.store_resources import (
     DbSubnetGroup,
     DiscoveryInstance,
 )
+from compose2fargate.records import NamedTuple
 
 
 class PortMapping(NamedTuple):

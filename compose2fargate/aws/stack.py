@@ -16,11 +16,12 @@ Logical ids are `kind` for what there is one of in a stack (`cluster`, `executio
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from compose2fargate.aws.api_values import BuiltImage, Ref
 from compose2fargate.aws.resources import Resource, TaskDefinition
 from compose2fargate.aws.store_resources import STORE_TYPES
+from compose2fargate.records import NamedTuple
 
 R = TypeVar("R")
 

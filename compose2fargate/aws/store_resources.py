@@ -7,10 +7,12 @@ https://docs.aws.amazon.com/cloud-map/latest/api/API_RegisterInstance.html.
 
 # Annotations are evaluated, as in resources.py, to start sooner.
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from compose2fargate.aws.api_values import Ref, Tag
+from compose2fargate.records import NamedTuple
 
 
 class DbSubnetGroup(NamedTuple):

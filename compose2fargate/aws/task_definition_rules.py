@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from compose2fargate.aws.api_values import BuiltImage, Ref, to_api
 from compose2fargate.aws.fargate import (
@@ -42,6 +41,7 @@ from compose2fargate.aws.resources import (
     TaskDefinition,
     TaskVolume,
 )
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.image_reference import is_digest, is_image_tag, is_reference
 
 

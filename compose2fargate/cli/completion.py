@@ -12,12 +12,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import click
 from click.shell_completion import BashComplete, FishComplete, ZshComplete, shell_complete
 
 from compose2fargate.diagnostics import Compose2FargateError, Diagnostic, Severity, UsageError
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Panel
 
 if TYPE_CHECKING:

@@ -9,13 +9,14 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from io import TextIOWrapper
-from typing import Final, NamedTuple, TextIO
+from typing import Final, TextIO
 
 import click
 
 from compose2fargate.cli.options import chosen
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
 from compose2fargate.disk.reading import read_bytes
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.escaping import inert, one_line
 
 _LARGEST_SOURCE: Final = 16_000_000

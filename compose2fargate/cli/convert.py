@@ -1,5 +1,7 @@
 """`compose2fargate convert`: translates a compose project and writes the files of one target."""
 
+from __future__ import annotations
+
 import json
 import os.path
 from collections.abc import Mapping
@@ -159,7 +161,7 @@ def _conclude(
     say_verdict(console, verdict)
 
 
-def _write_document(conversion: api.Conversion, folder: str, verdict: "Verdict") -> None:
+def _write_document(conversion: api.Conversion, folder: str, verdict: Verdict) -> None:
     """Write as JSON what was done, what was found, and the verdict."""
     from compose2fargate.diagnostics.text_report import as_dict
     from compose2fargate.workflows.verdict import verdict_as_json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 import click
 
@@ -15,6 +15,7 @@ from compose2fargate.compose.dialect import DIALECTS
 from compose2fargate.compose.loader import LoadedProject, load_project
 from compose2fargate.compose.sources.environment_files import EnvFilesFor
 from compose2fargate.compose.yaml.yaml_output import to_yaml
+from compose2fargate.records import NamedTuple
 
 
 class Chosen(NamedTuple):

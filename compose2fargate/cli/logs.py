@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterable
 from datetime import datetime, timezone
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 import click
 import typer
@@ -21,6 +21,7 @@ from compose2fargate.cli.deploy_options import TARGET_OPTIONS, prepare
 from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, chosen, shared
 from compose2fargate.cli.settings_options import OF_THE_STACK, settings_options
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Panel
 from compose2fargate.text.escaping import paint
 

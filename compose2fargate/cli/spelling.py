@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
 import click
+
+from compose2fargate.records import NamedTuple
 
 _WORDS: Final = {
     **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
+
+from compose2fargate.records import NamedTuple
 
 
 class Change(Enum):

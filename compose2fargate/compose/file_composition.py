@@ -1,8 +1,9 @@
 """The files of one project, or of one include, composed to one tree: each document merged over those before it."""
 
+from __future__ import annotations
+
 import os.path
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from compose2fargate.compose import rules
 from compose2fargate.compose.dialect import Change
@@ -46,6 +47,7 @@ from compose2fargate.diagnostics import (
     Severity,
     has_errors,
 )
+from compose2fargate.records import NamedTuple
 
 
 class Scope(NamedTuple):

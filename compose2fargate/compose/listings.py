@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.compose.dialect import DIALECTS, Change
 from compose2fargate.compose.loader import LoadedProject
 from compose2fargate.compose.values.interpolation import REFERENCE, TemplateError, closing_brace
 from compose2fargate.compose.yaml.yaml_output import to_json
 from compose2fargate.diagnostics import Diagnostic, LoadError, Severity
+from compose2fargate.records import NamedTuple
 
 _DEEPEST: Final = 50
 

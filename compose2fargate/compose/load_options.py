@@ -1,11 +1,13 @@
 """What decides how a project is read."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from compose2fargate.compose.sources.environment_files import (
     EnvFilesFor,
 )
+from compose2fargate.records import NamedTuple
 
 
 class LoadOptions(NamedTuple):

@@ -15,10 +15,12 @@ up to the paths. An error ends the run at the end of the pass that found it.
 Reference: https://github.com/compose-spec/compose-go/blob/main/loader/loader.go
 """
 
+from __future__ import annotations
+
 import gc
 import os.path
 from collections.abc import Container, Iterable, Mapping
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 from compose2fargate.compose.dialect import CURRENT, DIALECTS, Change, Dialect
 from compose2fargate.compose.file_composition import FileComposition, Scope
@@ -64,6 +66,7 @@ from compose2fargate.diagnostics import (
     Severity,
     UsageError,
 )
+from compose2fargate.records import NamedTuple
 
 __all__ = ["DroppedKey", "LoadOptions", "LoadedProject", "load_project"]
 

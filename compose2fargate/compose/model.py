@@ -7,11 +7,14 @@ or an empty collection; the few keys for which "absent" and "empty" differ (comm
 
 # Annotations are evaluated, as in aws/resources.py, to start sooner.
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.compose.sources.source_files import Marks, locate
 from compose2fargate.diagnostics import Location
+from compose2fargate.records import NamedTuple
 
 _MAX_PORT = 65535
 _PORT_DIGITS = 5

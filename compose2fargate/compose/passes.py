@@ -7,11 +7,12 @@ copies what it changes, and hands the marks on so that each key still points at 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from compose2fargate.compose.dialect import CURRENT, Change, Dialect
 from compose2fargate.compose.sources.source_files import Mark, Marks, locate
 from compose2fargate.diagnostics import Diagnostic, LoadError, Location, Path, Severity, has_errors
+from compose2fargate.records import NamedTuple
 
 Tree: TypeAlias = "dict[str, Any]"
 

@@ -2,6 +2,8 @@
 
 # Annotations are evaluated, as in aws/resources.py, to start sooner.
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 

@@ -1,5 +1,7 @@
 """The files of a project as they are read: once each, under the names that the user sees, with the way to each."""
 
+from __future__ import annotations
+
 import os.path
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TextIO

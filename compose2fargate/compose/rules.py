@@ -7,7 +7,6 @@ everything else merges, and stays, as it is. Each pass walks only where its own 
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
 
 from compose2fargate.compose import merge
 from compose2fargate.compose.dialect import Change
@@ -15,6 +14,7 @@ from compose2fargate.compose.merge import Merger
 from compose2fargate.compose.passes import Step, Trie, as_it_is, by_dialect, compile_rules
 from compose2fargate.compose.validation import value_checks
 from compose2fargate.compose.values import port_syntax, short_syntax
+from compose2fargate.records import NamedTuple
 
 
 class KeyRule(NamedTuple):

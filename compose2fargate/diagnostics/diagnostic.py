@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
-from typing import NamedTuple
+
+from compose2fargate.records import NamedTuple
 
 Path = tuple[str | int, ...]
 """Where a value stands in the compose model: `("services", "web", "ports", 0)`."""

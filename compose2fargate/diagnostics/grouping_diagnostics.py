@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from compose2fargate.diagnostics.diagnostic import Diagnostic
+from compose2fargate.records import NamedTuple
 
 
 class GroupedDiagnostic(NamedTuple):

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import Final, NamedTuple
+from typing import Final
 
 from compose2fargate.disk.reading import (
     MAX_BYTES,
@@ -24,6 +24,7 @@ from compose2fargate.disk.reading import (
     refused_kind,
     within,
 )
+from compose2fargate.records import NamedTuple
 
 _FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)

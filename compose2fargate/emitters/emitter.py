@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from compose2fargate.aws.stack import Stack
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 
 __all__ = ["BUILT_IN", "Artifacts", "Emitter", "EmitterTarget"]

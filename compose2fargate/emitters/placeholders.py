@@ -7,7 +7,8 @@ another one.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
+
+from compose2fargate.records import NamedTuple
 
 WORD, ACCOUNT = "REPLACE_ME", "ACCOUNT_ID"
 """What AWS refuses, in place of an id; what stands for the account, inside of ARNs and addresses."""

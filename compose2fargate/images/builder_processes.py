@@ -9,10 +9,11 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Final
 
 from compose2fargate.credentials import MASK
 from compose2fargate.programs import environment_of_programs
+from compose2fargate.records import NamedTuple
 
 _TAIL: Final = 20
 _SHORTEST_SECRET: Final = 4

@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from compose2fargate.aws.image_build import BASE_ARG, ImageBuild
 from compose2fargate.credentials import is_build_secret
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
 from compose2fargate.images.content_digest import is_remote
 from compose2fargate.programs import environment_of_programs, find_program
+from compose2fargate.records import NamedTuple
 
 NAMES: Final = ("docker", "podman", "buildah")
 """The builders, in the order in which they are looked for."""

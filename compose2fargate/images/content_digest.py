@@ -15,7 +15,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final
 
 from compose2fargate.aws.image_build import MANIFEST, ImageBuild, is_lock
 from compose2fargate.credentials import is_build_secret
@@ -23,6 +23,7 @@ from compose2fargate.diagnostics import Diagnostic, LoadError, Severity
 from compose2fargate.disk.folder import Folder
 from compose2fargate.disk.reading import UnsafeFileError, hash_open, read_text
 from compose2fargate.images.dockerignore import DockerIgnore, ignore_file_of, parse_dockerignore
+from compose2fargate.records import NamedTuple
 
 _PINNED: Final = re.compile(r"#[0-9a-f]{40}(:|$)")
 

@@ -11,9 +11,10 @@ import os.path
 import posixpath
 import re
 from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from compose2fargate.images.glob_patterns import FOLDERS, GlobExpression
+from compose2fargate.records import NamedTuple
 
 Matches = Callable[[str], bool]
 

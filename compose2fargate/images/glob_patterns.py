@@ -7,7 +7,9 @@ followed at once, one character at a time, and each step that was worked out is 
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
+
+from compose2fargate.records import NamedTuple
 
 FOLDERS: Final = "(?:.*/)?"
 """Any number of folders, none included."""

@@ -9,7 +9,7 @@ import os
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from compose2fargate.aws.image_build import ContextFile, ImageBuild
 from compose2fargate.aws.resources import Repository
@@ -18,6 +18,7 @@ from compose2fargate.images.build_order import in_order
 from compose2fargate.images.builders import Builder, BuilderPaths, build_steps, context_of
 from compose2fargate.images.content_digest import find_ignore_file, is_remote
 from compose2fargate.images.workspace import resolve_context
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.shell_text import (
     ShellVariable,
     comment,

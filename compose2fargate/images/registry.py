@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
 from compose2fargate.disk.reading import parse_json
+from compose2fargate.records import NamedTuple
 
 _TYPES: Final = (
     "application/vnd.oci.image.manifest.v1+json",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from compose2fargate.aws import prices
 from compose2fargate.aws.api_values import Ref
 from compose2fargate.aws.fargate import Size
@@ -13,6 +11,7 @@ from compose2fargate.aws.store_resources import CacheReplicationGroup, DbInstanc
 from compose2fargate.aws.task_definition_rules import whole_number
 from compose2fargate.mapping.containers.sizing import price_table
 from compose2fargate.mapping.translation_findings import TranslationFindings
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 
 

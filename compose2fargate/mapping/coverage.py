@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.aws.fargate import DOCS
 from compose2fargate.compose.sources.source_files import Marks
@@ -26,6 +26,7 @@ from compose2fargate.mapping.coverage_table import (
     near,
     refused,
 )
+from compose2fargate.records import NamedTuple
 
 
 class AccountedKey(NamedTuple):

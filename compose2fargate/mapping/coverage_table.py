@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import NamedTuple
 
 from compose2fargate.aws.fargate import API, CONTAINER_URL, DOCS
 from compose2fargate.diagnostics import Severity
+from compose2fargate.records import NamedTuple
 
 
 class KeyOutcome(str, Enum):

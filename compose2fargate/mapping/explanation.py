@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.aws.api_values import Resolve, to_api
 from compose2fargate.aws.resources import DiscoveryService, DnsNamespace, EcsService, TaskDefinition
@@ -13,6 +13,7 @@ from compose2fargate.diagnostics import Diagnostic, Path
 from compose2fargate.mapping.coverage import AccountedKey
 from compose2fargate.mapping.names import dns_name, ecs_name, unique_ecs_names
 from compose2fargate.mapping.references.reference_graph import Reference, ReferenceGraph
+from compose2fargate.records import NamedTuple
 
 _SIZE = ("C2F250", "C2F251", "C2F294")
 _SIZED = ("task.cpu", "task.memory", "container.cpu", "container.memory", "container.memoryReservation")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple
 
 from compose2fargate.aws.api_values import Tag
 from compose2fargate.aws.fargate import LOG_RETENTION_DAYS
@@ -48,6 +47,7 @@ from compose2fargate.mapping.stores.managed_store import ManagedStore, StorePass
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput
 from compose2fargate.mapping.value_grammar import check_grammar
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 
 DEFAULT_REGION = "us-east-1"

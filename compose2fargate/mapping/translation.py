@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from compose2fargate.aws.image_build import ImageBuild, PushedImage
 from compose2fargate.aws.stack import Stack
@@ -35,6 +34,7 @@ from compose2fargate.mapping.references.reference_graph import ReferenceGraph
 from compose2fargate.mapping.stores.managed_store import ManagedStore
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import options_of
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from compose2fargate.aws.api_values import Tag
 from compose2fargate.aws.image_build import PushedImage
 from compose2fargate.compose.dockerfile.image_config import ImageConfig
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.mapping.stores.managed_store import StorePasswords
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 
 if TYPE_CHECKING:

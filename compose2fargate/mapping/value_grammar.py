@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.aws.regions import is_region, nearest_region
 from compose2fargate.compose.model import Project, Service
@@ -15,6 +15,7 @@ from compose2fargate.diagnostics import Path
 from compose2fargate.mapping import x_aws
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput, options_of
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 from compose2fargate.text.image_reference import GRAMMAR, URL, is_image_tag, is_reference, is_registry
 

@@ -8,13 +8,14 @@ the same.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from compose2fargate.aws.fargate import LOG_RETENTION_DAYS
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Path
 from compose2fargate.mapping.coverage_table import CoverageRow, KeyOutcome
 from compose2fargate.mapping.translation_findings import TranslationFindings
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 if TYPE_CHECKING:

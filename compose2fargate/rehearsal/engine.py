@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate import __version__
 from compose2fargate.diagnostics import Compose2FargateError, Diagnostic, Severity
 from compose2fargate.programs import look_nowhere_in_the_project
+from compose2fargate.records import NamedTuple
 from compose2fargate.rehearsal.task_network import Subnet
 
 LABEL: Final = "compose2fargate.rehearsal"

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.aws.resources import ContainerDefinition
+from compose2fargate.records import NamedTuple
 
 _URL: Final = re.compile(
     r"(?<![\w+.-])([a-z][a-z0-9+.-]{0,30})://(?:[^\s/@]*@)?([A-Za-z0-9_.-]+)(?::(\d{1,5}))?", re.IGNORECASE

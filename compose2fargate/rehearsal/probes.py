@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
+from compose2fargate.records import NamedTuple
 from compose2fargate.rehearsal.engine import Engine
 from compose2fargate.rehearsal.local_load_balancer import STATISTICS_PORT
 from compose2fargate.rehearsal.probed_references import ProbedReference, references

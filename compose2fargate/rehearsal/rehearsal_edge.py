@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.diagnostics import Diagnostic, Severity
+from compose2fargate.records import NamedTuple
 from compose2fargate.rehearsal import local_load_balancer, task_containers
 from compose2fargate.rehearsal.configuration_text import configuration
 from compose2fargate.rehearsal.engine import LABEL, EngineError, engine_errors, explanation

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from compose2fargate.diagnostics import Diagnostic, Severity
+from compose2fargate.records import NamedTuple
 from compose2fargate.rehearsal import probes
 from compose2fargate.rehearsal.probes import ProbeResult, TargetHealth
 from compose2fargate.rehearsal.rehearsal_plan import JOB, RehearsalPlan

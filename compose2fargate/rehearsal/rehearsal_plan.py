@@ -7,7 +7,7 @@ an address of its own that is fixed beforehand; a task that is started again tak
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.aws.api_values import Ref, resolve_text
 from compose2fargate.aws.resources import (
@@ -26,6 +26,7 @@ from compose2fargate.aws.resources import (
     name_of,
 )
 from compose2fargate.aws.stack import DeploymentDependencies, Stack
+from compose2fargate.records import NamedTuple
 
 SERVICE, JOB = "service", "job"
 GATEWAY, EDGE, FIRST_TASK, LAST = 1, 2, 10, 250

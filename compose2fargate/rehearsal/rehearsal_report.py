@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from compose2fargate.records import NamedTuple
 from compose2fargate.rehearsal.rehearsal_findings import RehearsalFinding, findings_summary
 from compose2fargate.rehearsal.rehearsed_deployment import RehearsalResult, UnitResult
 

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.aws.api_values import BuiltImage
 from compose2fargate.aws.resources import Secret
+from compose2fargate.records import NamedTuple
 from compose2fargate.rehearsal.engine import Engine
 from compose2fargate.rehearsal.rehearsal_plan import RehearsalPlan
 from compose2fargate.rehearsal.task_network import Subnet

@@ -10,9 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, NamedTuple
+from typing import Final
 
 from compose2fargate.aws.resources import TargetGroup
+from compose2fargate.records import NamedTuple
 from compose2fargate.rehearsal import local_load_balancer, probes
 from compose2fargate.rehearsal.engine import Engine, EngineError, engine_errors
 from compose2fargate.rehearsal.probes import ProbeResult, TargetHealth

@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from compose2fargate.aws.resources import ContainerDefinition
+from compose2fargate.records import NamedTuple
 from compose2fargate.rehearsal import task_containers
 from compose2fargate.rehearsal.container_health import ContainerHealth
 from compose2fargate.rehearsal.engine import ContainerState, EngineError, explanation

@@ -6,10 +6,11 @@ Where Docker and Fargate differ, the difference is a line here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.aws.fargate import DEFAULT_CAPABILITIES
 from compose2fargate.aws.resources import ContainerDefinition, TaskDefinition, TaskVolume
+from compose2fargate.records import NamedTuple
 from compose2fargate.rehearsal.task_memory import MIB
 
 NOFILE: Final = 65535

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from compose2fargate.records import NamedTuple
 from compose2fargate.rehearsal.configuration_text import configuration, word
 from compose2fargate.rehearsal.rehearsal_plan import (
     EDGE,

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from functools import cached_property
-from typing import NamedTuple
 
 from compose2fargate.compose.sources.source_files import Mark, Marks, locate
 from compose2fargate.diagnostics import Location
+from compose2fargate.records import NamedTuple
 from compose2fargate.sync.field_causes import candidate_keys
 from compose2fargate.sync.fingerprints import SET, Key, same_value
 from compose2fargate.sync.manifest import Manifest

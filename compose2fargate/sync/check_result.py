@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.diagnostics import Diagnostic, Location, Severity
+from compose2fargate.records import NamedTuple
 from compose2fargate.sync.change_causes import Cause, CauseKind
 from compose2fargate.sync.comparison import FINE, FieldChange, FileState, FileStatus
 from compose2fargate.sync.manifest import Manifest

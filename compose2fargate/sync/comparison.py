@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from hashlib import sha256
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from compose2fargate.credentials import MASK, is_hidden, mask_value
+from compose2fargate.records import NamedTuple
 from compose2fargate.sync.change_causes import Cause, CauseKind, ChangeCauses
 from compose2fargate.sync.manifest import Manifest
 

@@ -9,9 +9,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.diagnostics import Diagnostic, EmitError, Location, Severity
+from compose2fargate.records import NamedTuple
 from compose2fargate.sync.fingerprints import Key
 
 FORMAT: Final = 2

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from compose2fargate.records import NamedTuple
 
 
 class TaggedValue(NamedTuple):

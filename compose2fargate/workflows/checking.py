@@ -6,7 +6,7 @@ import os
 import shlex
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate import __version__
 from compose2fargate.aws.observation import Observation
@@ -18,6 +18,7 @@ from compose2fargate.diagnostics import Diagnostic, EmitError, InputError, Locat
 from compose2fargate.disk.folder import Folder, read_own
 from compose2fargate.disk.listing import walk_folder
 from compose2fargate.disk.reading import UnsafeFileError, read_text
+from compose2fargate.records import NamedTuple
 from compose2fargate.sync.change_causes import ChangeCauses, RegeneratedInputs
 from compose2fargate.sync.check_result import BROKEN, FolderState
 from compose2fargate.sync.comparison import FileState, FileStatus, compare_files, shown_value_of_field

@@ -6,7 +6,7 @@ It is made of findings that are there anyway; this module only says which of the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from compose2fargate.aws.resources import EcsService, LoadBalancer, RunTask
 from compose2fargate.aws.stack import Stack
@@ -14,6 +14,7 @@ from compose2fargate.diagnostics import Diagnostic, Severity
 from compose2fargate.diagnostics.harm import DAMAGES, EXPOSES, FAILS, harm_of
 from compose2fargate.mapping.containers.sizing import price_table
 from compose2fargate.mapping.cost import service_month, store_months
+from compose2fargate.records import NamedTuple
 from compose2fargate.workflows.translating import Translated
 
 DECIDE: Final = frozenset(

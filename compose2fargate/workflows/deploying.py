@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 from compose2fargate.apply.deployment import stack_deployment
 from compose2fargate.apply.deployment.execution import (
@@ -43,6 +43,7 @@ from compose2fargate.compose.loader import LoadOptions
 from compose2fargate.compose.sources.source_files import at_home
 from compose2fargate.diagnostics import AwsError, Diagnostic, MapError, has_errors
 from compose2fargate.disk.reading import read_text
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import OPTIONS
 from compose2fargate.workflows.translating import Translated, translate
 

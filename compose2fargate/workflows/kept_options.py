@@ -10,11 +10,12 @@ from __future__ import annotations
 import os.path
 import shlex
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.compose.loader import LoadOptions
 from compose2fargate.diagnostics import Diagnostic, InputError, Severity, UsageError
 from compose2fargate.disk.folder import read_own
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import OPTIONS, Option, from_flags_and_environment
 from compose2fargate.sync.manifest import Manifest, parse_manifest
 from compose2fargate.text.escaping import one_line

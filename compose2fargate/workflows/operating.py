@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 from compose2fargate.apply import permissions as _permissions
 from compose2fargate.apply import policy_documents
@@ -33,6 +33,7 @@ from compose2fargate.apply.deployment.rollout import RolloutFailure
 from compose2fargate.compose.loader import LoadOptions
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
 from compose2fargate.emitters.terraform.hcl import HclAttribute, HclBlock, HclCall, block_text
+from compose2fargate.records import NamedTuple
 from compose2fargate.workflows.deploying import PreparedDeployment
 from compose2fargate.workflows.translating import translate
 

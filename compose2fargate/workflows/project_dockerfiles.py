@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os.path
-from typing import NamedTuple
 
 from compose2fargate.compose.dockerfile.dockerfile_reader import read_dockerfile
 from compose2fargate.compose.dockerfile.image_config import ImageConfig
@@ -19,6 +18,7 @@ from compose2fargate.diagnostics import (
     Path,
     Severity,
 )
+from compose2fargate.records import NamedTuple
 
 
 class ProjectDockerfiles:

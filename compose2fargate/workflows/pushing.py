@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TextIO
+from typing import Any, Final, TextIO
 
 from compose2fargate.aws.image_build import ImageBuild, PushedImage
 from compose2fargate.aws.resources import Repository
@@ -35,6 +35,7 @@ from compose2fargate.images.push_images import (
     unchanged_entry,
 )
 from compose2fargate.images.workspace import missing_secrets, own_login
+from compose2fargate.records import NamedTuple
 from compose2fargate.workflows.output_folder import unsafe
 from compose2fargate.workflows.translating import Translated, lock_path, translate
 

@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from hashlib import sha256
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 from compose2fargate.aws.api_values import Ref
 from compose2fargate.aws.image_build import ImageBuild
@@ -21,6 +21,7 @@ from compose2fargate.aws.resources import Secret, name_of
 from compose2fargate.compose.loader import LoadOptions
 from compose2fargate.diagnostics import BuildError, Diagnostic, MapError, Severity, UsageError, has_errors
 from compose2fargate.disk.private import locked, private_cache
+from compose2fargate.records import NamedTuple
 from compose2fargate.rehearsal.engine import (
     CONTAINER_LABEL,
     SERVICE_LABEL,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 import shlex
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Final, NamedTuple, TextIO
+from typing import Any, Final, TextIO
 
 from compose2fargate.aws.image_build import ImageBuild, PushedImage, lock_name
 from compose2fargate.aws.prices import Prices
@@ -33,6 +33,7 @@ from compose2fargate.mapping.files.host_files import (
 )
 from compose2fargate.mapping.names import ecs_name
 from compose2fargate.mapping.translation import Translation, map_project
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings, from_flags_and_environment, resolve
 from compose2fargate.workflows.project_dockerfiles import ProjectDockerfiles
 from compose2fargate.workflows.project_files import ProjectFiles

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.apply.day_two.aws_names import addresses_by_service
 from compose2fargate.aws.api_values import Ref
@@ -28,6 +28,7 @@ from compose2fargate.diagnostics import Diagnostic, Severity
 from compose2fargate.diagnostics.harm import DAMAGES, FAILS, harm_of
 from compose2fargate.mapping.containers.sizing import price_table
 from compose2fargate.mapping.cost import priced_by, stack_month
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.escaping import one_line
 from compose2fargate.text.sentences import listed
 from compose2fargate.workflows.translating import Translated

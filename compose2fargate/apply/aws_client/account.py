@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.apply.aws_client.transient_errors import (
     TransientError,
@@ -22,6 +22,7 @@ from compose2fargate.apply.aws_client.transient_errors import (
 )
 from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
 from compose2fargate.programs import look_nowhere_in_the_project
+from compose2fargate.records import NamedTuple
 
 CREDENTIALS_URL: Final = (
     "https://boto3.amazonaws.com/v1/documentation/api/latest/guide/credentials.html#configuring-credentials"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.apply.aws_client.account import AwsAccount, open_account, translated_errors
 from compose2fargate.aws.policies import lifecycle_policy
 from compose2fargate.aws.resources import Repository
+from compose2fargate.records import NamedTuple
 
 _BATCH: Final = 100
 """Names in one DescribeRepositories call: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html"""

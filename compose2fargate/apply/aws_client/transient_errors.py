@@ -8,7 +8,9 @@ docs/apply.md shows the table; a test keeps the two equal.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
+
+from compose2fargate.records import NamedTuple
 
 
 class TransientError(NamedTuple):

@@ -6,7 +6,7 @@ People say `web`; AWS has a cluster, a service, a family, a container and log st
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.aws.api_values import Ref
 from compose2fargate.aws.resources import (
@@ -21,6 +21,7 @@ from compose2fargate.aws.resources import (
 )
 from compose2fargate.aws.stack import Stack
 from compose2fargate.diagnostics import Compose2FargateError, Diagnostic, Severity, UsageError
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.nearest import nearest
 
 

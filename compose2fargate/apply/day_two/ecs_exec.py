@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.apply.aws_client.account import translated_errors
 from compose2fargate.apply.day_two.aws_names import DeployedService, StateFindingError
@@ -25,6 +25,7 @@ from compose2fargate.apply.deployment.stack_deployment import Deployment
 from compose2fargate.apply.handlers.handler import Json
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
 from compose2fargate.programs import environment_of_programs, find_program
+from compose2fargate.records import NamedTuple
 
 PLUGIN: Final = "session-manager-plugin"
 PLUGIN_URL: Final = "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.apply.aws_client.account import AwsAccount, error_code, translated_errors
 from compose2fargate.apply.day_two.aws_names import (
@@ -18,6 +18,7 @@ from compose2fargate.apply.day_two.aws_names import (
 from compose2fargate.apply.day_two.ecs_reads import call_all
 from compose2fargate.aws.stack import Stack
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
+from compose2fargate.records import NamedTuple
 
 LATE_MS: Final = 30_000
 """How late an event may come and still be shown: the agent sends in batches, and CloudWatch takes its time."""

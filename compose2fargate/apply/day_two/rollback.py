@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.apply.aws_client.account import translated_errors
 from compose2fargate.apply.day_two.aws_names import DeployedService
@@ -23,6 +23,7 @@ from compose2fargate.apply.handlers.handler import FoundResource, Json
 from compose2fargate.apply.handlers.service_handlers import app_protocols
 from compose2fargate.apply.handlers.task_definition_handlers import TaskDefinitionHandler
 from compose2fargate.diagnostics import Diagnostic, Severity
+from compose2fargate.records import NamedTuple
 
 
 class RollbackStep(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import uuid4
 
 from compose2fargate.apply.aws_client.account import diagnose_error, error_code, translated_errors
@@ -17,6 +17,7 @@ from compose2fargate.apply.handlers.handler import FoundResource, HandlerContext
 from compose2fargate.aws.ownership import PROJECT_TAG
 from compose2fargate.aws.resources import ManagedSecret
 from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
+from compose2fargate.records import NamedTuple
 
 CREATED, FILLED, OVERWRITTEN, KEPT, REFUSED = "created", "filled", "overwritten", "kept", "refused"
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})

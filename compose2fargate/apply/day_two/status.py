@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.apply.aws_client.account import AwsAccount, error_code, translated_errors
 from compose2fargate.apply.day_two.aws_names import (
@@ -23,6 +23,7 @@ from compose2fargate.apply.handlers.task_definition_handlers import TaskDefiniti
 from compose2fargate.aws.ownership import RAN_TAG
 from compose2fargate.aws.resources import LoadBalancer
 from compose2fargate.aws.stack import Stack
+from compose2fargate.records import NamedTuple
 
 MISSING = "not deployed"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.apply.aws_client.account import AwsAccount, translated_errors
 from compose2fargate.apply.day_two.aws_names import DeployedService, StateFindingError, log_sources
@@ -25,6 +25,7 @@ from compose2fargate.apply.handlers.task_definition_handlers import TaskDefiniti
 from compose2fargate.aws.resources import EcsService, RunTask
 from compose2fargate.aws.stack import Stack
 from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
+from compose2fargate.records import NamedTuple
 
 RUN_BY: Final = f"{STARTED_BY}/run"
 """What marks tasks that somebody started by hand; those of `apply` are awaited by a later apply, these are not."""

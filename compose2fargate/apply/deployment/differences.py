@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.apply.handlers.handler import PendingValue
 from compose2fargate.credentials import MASK, mask_value
+from compose2fargate.records import NamedTuple
 
 HIDDEN: Final = "(hidden)"
 _SHORT = 90

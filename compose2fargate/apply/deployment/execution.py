@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from compose2fargate.apply.deployment.planner import (
     Action,
@@ -11,6 +11,7 @@ from compose2fargate.apply.deployment.rollout import (
     RolloutFailure,
 )
 from compose2fargate.diagnostics import Diagnostic
+from compose2fargate.records import NamedTuple
 
 WORKERS: Final = 128
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from compose2fargate.apply.deployment.differences import shown_sides
 from compose2fargate.apply.deployment.planner import (
@@ -21,6 +20,7 @@ from compose2fargate.apply.deployment.planner import (
 from compose2fargate.apply.deployment.resource_words import NAMELESS, titled
 from compose2fargate.apply.handlers.handler import Json
 from compose2fargate.aws.prices import KEPT_MONTH
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.escaping import one_line
 
 _SIGNS: Mapping[str, str] = {

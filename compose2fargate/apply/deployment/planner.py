@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.apply.deployment.differences import StateChange, state_changes
 from compose2fargate.apply.deployment.read_state import ObservedState, wanted_state
@@ -33,6 +33,7 @@ from compose2fargate.aws.resources import (
 from compose2fargate.aws.resources import name_of as name_in_stack
 from compose2fargate.aws.stack import Stack
 from compose2fargate.diagnostics import Diagnostic, Severity
+from compose2fargate.records import NamedTuple
 
 CREATE, UPDATE, REPLACE, DELETE = "create", "update", "replace", "delete"
 RUN, KEEP, FOREIGN, LEFT = "run", "unchanged", "foreign", "left over"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.apply.aws_client.account import diagnose_error
 from compose2fargate.apply.deployment import concurrent_graph
@@ -24,6 +24,7 @@ from compose2fargate.aws.resources import (
 )
 from compose2fargate.aws.stack import Stack
 from compose2fargate.diagnostics import AwsError, Diagnostic
+from compose2fargate.records import NamedTuple
 
 READERS = 32
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.apply.handlers.handler import FoundResource
 from compose2fargate.aws.resources import EcsService
 from compose2fargate.aws.stack import Stack
+from compose2fargate.records import NamedTuple
 
 _DEPLOYING: Final = frozenset({
     "taskDefinition", "networkConfiguration", "loadBalancers", "serviceRegistries", "serviceConnectConfiguration",

@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.apply.aws_client.account import AwsAccount, StoppedError
 from compose2fargate.apply.handlers.handler import Json
 from compose2fargate.diagnostics import Diagnostic, Severity
+from compose2fargate.records import NamedTuple
 
 LOG_LINES: Final = 20
 EVENTS: Final = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.apply.aws_client.account import AwsAccount, open_account, translated_errors
 from compose2fargate.apply.deployment import planner
@@ -22,6 +22,7 @@ from compose2fargate.aws.store_resources import STORE_TYPES
 from compose2fargate.diagnostics import Diagnostic, Location, Severity, UsageError
 from compose2fargate.disk.folder import replace_file
 from compose2fargate.disk.reading import read_json
+from compose2fargate.records import NamedTuple
 
 PLAN_FORMAT: Final = 1
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from compose2fargate.apply.aws_client.account import AwsAccount, error_code
 from compose2fargate.aws.api_values import Ref, to_api
 from compose2fargate.aws.ownership import ATTEMPTS_TAG, ENVIRONMENT_TAG, PROJECT_TAG, RAN_TAG, ownership_tags
 from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
+from compose2fargate.records import NamedTuple
 
 Json = dict[str, Any]
 

@@ -10,11 +10,12 @@ import json
 import os
 import re
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final
 
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
 from compose2fargate.disk.private import private_cache, read_private, write_private
 from compose2fargate.disk.reading import parse_json
+from compose2fargate.records import NamedTuple
 
 _ADDRESS: Final = re.compile(r"http://127\.0\.0\.1:([0-9]{1,5})")
 

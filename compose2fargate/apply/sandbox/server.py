@@ -30,9 +30,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from compose2fargate.records import NamedTuple
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]

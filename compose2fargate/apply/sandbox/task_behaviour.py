@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
+
+from compose2fargate.records import NamedTuple
 
 Json = dict[str, Any]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 from compose2fargate.compose.dockerfile.dockerfile_lines import (
     DockerfileError,
@@ -22,6 +21,7 @@ from compose2fargate.compose.dockerfile.dockerfile_variables import (
 from compose2fargate.compose.dockerfile.health_check_instruction import health_check
 from compose2fargate.compose.dockerfile.image_config import ImageConfig, ImageCopy, ImageHealthCheck
 from compose2fargate.diagnostics import Diagnostic, Location, Severity
+from compose2fargate.records import NamedTuple
 
 REFERENCE = "https://docs.docker.com/reference/dockerfile/"
 """Where Docker documents all of this."""

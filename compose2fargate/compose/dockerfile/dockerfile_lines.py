@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Container, Iterator, Mapping
-from typing import NamedTuple
 
 from compose2fargate.compose.dockerfile.dockerfile_variables import (
     SPACES,
@@ -18,6 +17,7 @@ from compose2fargate.compose.dockerfile.dockerfile_variables import (
     VariableScope,
     expand_word,
 )
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.nearest import nearest
 
 _MAX_LINE = 65_535  # bytes; BuildKit reads physical lines through a buffer of this size

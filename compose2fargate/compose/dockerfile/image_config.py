@@ -1,9 +1,11 @@
 """The image configuration that BuildKit records for a stage, and how a service's command combines with it."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from compose2fargate.diagnostics import Location
+from compose2fargate.records import NamedTuple
 
 MAX_SIZE = 4 * 1024 * 1024
 """Characters that a Dockerfile may have."""

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from compose2fargate.compose.dialect import CURRENT, Change, Dialect
 from compose2fargate.compose.values.interpolation import (
@@ -31,6 +30,7 @@ from compose2fargate.compose.values.interpolation import (
     too_long,
 )
 from compose2fargate.diagnostics import Diagnostic, LoadError, Location, Severity
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os.path
 from collections.abc import Callable, Container, Mapping
 from enum import Enum, auto
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.compose.dialect import Change, Dialect
 from compose2fargate.compose.passes import Findings, Tree
 from compose2fargate.compose.sources.dotenv import EnvFile, parse_dotenv, parse_raw
 from compose2fargate.compose.sources.source_files import Mark, Marks, locate
 from compose2fargate.diagnostics import LoadError, Location, Path
+from compose2fargate.records import NamedTuple
 
 _FORMATS = ("", "raw")
 

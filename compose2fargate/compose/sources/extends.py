@@ -7,13 +7,14 @@ https://github.com/compose-spec/compose-spec/blob/main/05-services.md#extends
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.compose.merge import merge_trees, reset
 from compose2fargate.compose.passes import DroppedKey, Findings, Placed, Tree, Trie, marks_of, rules_at
 from compose2fargate.compose.rules import merge_rules
 from compose2fargate.compose.sources.source_files import Marks, locate
 from compose2fargate.diagnostics import Location, Path
+from compose2fargate.records import NamedTuple
 
 MAX_CHAIN = 100
 """How many services may extend each other in a row."""

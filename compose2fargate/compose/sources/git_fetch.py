@@ -12,11 +12,12 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import IO, Final, NamedTuple
+from typing import IO, Final
 
 from compose2fargate.disk.folder import is_plain
 from compose2fargate.disk.scratch import discard, private_folder, unnamed_file
 from compose2fargate.programs import environment_of_programs, find_program
+from compose2fargate.records import NamedTuple
 
 MAX_FILES: Final = 10_000
 MAX_TOTAL: Final = 32 * 1024 * 1024

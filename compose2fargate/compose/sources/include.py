@@ -7,7 +7,7 @@ https://github.com/compose-spec/compose-spec/blob/main/14-include.md
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.compose.dialect import Change
 from compose2fargate.compose.merge import merge_entry, reset
@@ -15,6 +15,7 @@ from compose2fargate.compose.passes import Findings, Placed, Tree, marks_of, rul
 from compose2fargate.compose.rules import merge_rules
 from compose2fargate.compose.sources.source_files import Mark, Marks
 from compose2fargate.diagnostics import Path
+from compose2fargate.records import NamedTuple
 
 MAX_DEPTH = 50
 """How deep included files may include others."""

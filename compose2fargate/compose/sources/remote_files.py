@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import os.path
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from compose2fargate.compose.sources.source_files import DEFAULT_NAMES, copy_of_artifact, is_remote
 from compose2fargate.disk.folder import Folder, is_plain, read_own
 from compose2fargate.disk.reading import parse_json
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 FOLDER: Final = "compose2fargate.remote"

@@ -21,7 +21,7 @@ import os.path
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple, Protocol, TextIO
+from typing import Protocol, TextIO
 
 from compose2fargate.compose.dialect import CURRENT, Change, Dialect
 from compose2fargate.compose.yaml.yaml_nodes import MAX_FILE_BYTES, too_large, yaml_error
@@ -29,6 +29,7 @@ from compose2fargate.compose.yaml.yaml_scalars import Timestamp
 from compose2fargate.compose.yaml.yaml_trees import Mark, Marks, YamlDocument, locate, parse_documents
 from compose2fargate.diagnostics import Diagnostic, LoadError, Location, Severity
 from compose2fargate.disk.reading import is_stream, read_up_to
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.shell_text import quote
 
 __all__ = [

@@ -18,10 +18,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.compose.sources.source_files import Timestamp
 from compose2fargate.diagnostics import Path
+from compose2fargate.records import NamedTuple
 
 Schema = Mapping[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.compose.dialect import Change
 from compose2fargate.compose.passes import Findings, Placed, Step, by_dialect
@@ -20,6 +20,7 @@ from compose2fargate.compose.values.durations_and_sizes import (
 )
 from compose2fargate.compose.values.short_syntax import go_text
 from compose2fargate.diagnostics import Path
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.compose.dialect import CURRENT, Change, Dialect
 from compose2fargate.compose.values.durations_and_sizes import (
@@ -35,6 +35,7 @@ from compose2fargate.compose.values.durations_and_sizes import (
 )
 from compose2fargate.compose.yaml.yaml_trees import Marks, locate
 from compose2fargate.diagnostics import Diagnostic, Path, Severity
+from compose2fargate.records import NamedTuple
 
 Lookup = Callable[[str], "str | None"]
 """Gives a variable's value, None when it is not set."""

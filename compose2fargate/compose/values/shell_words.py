@@ -8,9 +8,8 @@ https://github.com/mattn/go-shellwords
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from compose2fargate.compose.dialect import CURRENT, Change, Dialect
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 _SPACES = " \t\r\n"

@@ -6,8 +6,9 @@ https://github.com/yaml/go-yaml/blob/v3/resolve.go
 from __future__ import annotations
 
 import base64
-from typing import Any, NamedTuple
+from typing import Any
 
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 

@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
@@ -27,6 +27,7 @@ from compose2fargate.compose.yaml.yaml_scalars import (
     read_tagged,
 )
 from compose2fargate.diagnostics import Diagnostic, LoadError, Location, Path
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 MAX_ALIAS_NODES = 250_000

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-templ
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from compose2fargate.aws.api_values import BuiltImage, JoinedText, Ref, Resolve, pascal_case
 from compose2fargate.aws.policies import file_system_policy_document
@@ -54,6 +54,7 @@ from compose2fargate.aws.store_resources import (
     DiscoveryInstance,
 )
 from compose2fargate.emitters.resource_graph import PUBLIC, ResourceGraph
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.yaml_text import TaggedValue
 
 

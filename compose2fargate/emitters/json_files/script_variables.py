@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.aws.api_values import Ref, Resolve, Tag
 from compose2fargate.aws.resources import (
@@ -13,6 +13,7 @@ from compose2fargate.aws.resources import (
 )
 from compose2fargate.aws.stack import Stack
 from compose2fargate.emitters.placeholders import Placeholders
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.json_text import text_of_string
 from compose2fargate.text.shell_text import ShellVariable, quote, word, words
 

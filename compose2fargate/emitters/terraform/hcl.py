@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from compose2fargate.records import NamedTuple
 
 
 class HclExpression(NamedTuple):

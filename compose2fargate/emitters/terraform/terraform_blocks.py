@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.aws.api_values import Ref, Tag
 from compose2fargate.aws.resources import (
@@ -24,6 +24,7 @@ from compose2fargate.emitters.terraform.hcl import (
     HclExpression,
 )
 from compose2fargate.emitters.terraform.terraform_names import TYPES, TerraformAddresses
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 
 Body = list[HclAttribute | HclBlock | HclComment]

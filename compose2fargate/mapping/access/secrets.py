@@ -9,7 +9,7 @@ from where their name says.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.aws.api_values import Ref, Tag, Text
 from compose2fargate.aws.fargate import DOCS
@@ -23,6 +23,7 @@ from compose2fargate.mapping.files.host_files import MISSING
 from compose2fargate.mapping.stores.managed_store import ManagedStore
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput, options_of
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 from compose2fargate.text.lazy_patterns import lazy_pattern
 

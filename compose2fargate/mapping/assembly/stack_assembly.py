@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from compose2fargate.aws.api_values import Ref
 from compose2fargate.aws.resources import (
@@ -84,6 +83,7 @@ from compose2fargate.mapping.storage.volumes import (
 )
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput
+from compose2fargate.records import NamedTuple
 
 
 def assemble_stack(ctx: TranslationInput, findings: TranslationFindings) -> Stack:

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import NamedTuple
 
 from compose2fargate.mapping.commands.command_wrappers import WRAPPERS, after_program, without_assignments
 from compose2fargate.mapping.commands.one_shot_commands import ends_by_itself, reads_like_a_task
@@ -34,6 +33,7 @@ from compose2fargate.mapping.commands.shell_lines import (
     without_waiting,
 )
 from compose2fargate.mapping.images.image_catalogue import find_image
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 ESSENTIAL_URL = (

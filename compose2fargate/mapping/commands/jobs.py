@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from compose2fargate.aws.api_values import Ref
 from compose2fargate.aws.resources import (
@@ -20,6 +19,7 @@ from compose2fargate.mapping.containers.task_groups import TaskGroups
 from compose2fargate.mapping.names import ecs_name
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import options_of
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 SCHEDULE_URL = "https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 from compose2fargate.mapping.images.image_catalogue import find_image
+from compose2fargate.records import NamedTuple
 
 Words = tuple[str, ...]
 """A program and its arguments, or its arguments alone."""

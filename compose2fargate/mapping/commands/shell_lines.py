@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import NamedTuple
+
+from compose2fargate.records import NamedTuple
 
 
 class SimpleCommand(NamedTuple):

@@ -7,12 +7,12 @@ that of another service joins the other's task.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Diagnostic, Path, Severity
 from compose2fargate.mapping.containers.task_groups import TaskGroups
 from compose2fargate.mapping.translation_input import options_of
+from compose2fargate.records import NamedTuple
 
 SIDECAR_URL = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 from compose2fargate.aws.api_values import Ref, Text
 from compose2fargate.aws.fargate import API, DOCS
@@ -15,6 +14,7 @@ from compose2fargate.diagnostics import Path
 from compose2fargate.mapping import x_aws
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput, options_of
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 
 LOGS_URL = f"{DOCS}/using_awslogs.html"

@@ -10,7 +10,7 @@ with the hook's command, the service's variables and volumes, and neither its us
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.aws.resources import ContainerDefinition, ContainerDependency
 from compose2fargate.aws.task_definition_rules import DEFAULT_START_TIMEOUT
@@ -28,6 +28,7 @@ from compose2fargate.mapping.containers.task_groups import TaskGroups
 from compose2fargate.mapping.deployment.autoscaling import autoscaling_settings
 from compose2fargate.mapping.deployment.rolling_updates import desired_count
 from compose2fargate.mapping.translation_input import TranslationInput, options_of
+from compose2fargate.records import NamedTuple
 
 PRE_START_URL = "https://docs.docker.com/compose/how-tos/init-containers/"
 

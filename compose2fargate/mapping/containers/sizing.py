@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from math import ceil
-from typing import NamedTuple
 
 from compose2fargate.aws import prices
 from compose2fargate.aws.fargate import LARGEST, MIN_MEMORY, TASK_SIZE_URL, Size, smallest_size
@@ -16,6 +15,7 @@ from compose2fargate.diagnostics import Path
 from compose2fargate.mapping.images.image_catalogue import ServiceKind, kind_of, reference_of
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput, options_of
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 from compose2fargate.text.lazy_patterns import lazy_pattern
 

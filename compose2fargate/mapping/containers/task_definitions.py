@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import ceil
 from operator import itemgetter
-from typing import NamedTuple
 
 from compose2fargate.aws.api_values import KeyValue, Ref
 from compose2fargate.aws.fargate import (
@@ -75,6 +74,7 @@ from compose2fargate.mapping.storage.volume_preparation import prepare_volumes
 from compose2fargate.mapping.storage.volumes import ServiceStorage, check_shared_memory, map_storage
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput, options_of
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 from compose2fargate.text.lazy_patterns import lazy_pattern
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 from compose2fargate.aws.fargate import DOCS
 from compose2fargate.aws.stack import DeploymentDependencies
@@ -22,6 +21,7 @@ from compose2fargate.mapping.references.reference_graph import Reference, said_b
 from compose2fargate.mapping.references.reference_reader import VARIABLE
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput, cluster_name, options_of
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.sentences import listed
 
 ORDER_URL = f"{DOCS}/ecs_services.html"

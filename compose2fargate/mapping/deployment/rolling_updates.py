@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import ceil, floor
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.aws.fargate import DOCS
 from compose2fargate.aws.resources import (
@@ -18,6 +18,7 @@ from compose2fargate.mapping.deployment.autoscaling import autoscaling_settings
 from compose2fargate.mapping.images.image_catalogue import kind_of
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import options_of
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 
 SPOT_URL = f"{DOCS}/fargate-capacity-providers.html"

@@ -6,11 +6,11 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
-from typing import NamedTuple
 
 from compose2fargate.compose.dockerfile.image_config import ImageConfig, ImageCopy
 from compose2fargate.mapping.files.host_files import FolderEntry, HostFile, entries_to_read
 from compose2fargate.mapping.references.config_files import may_hold_addresses
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 MAX_COPIES = 40

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from compose2fargate.aws.api_values import KeyValue
 from compose2fargate.aws.resources import (
@@ -20,6 +19,7 @@ from compose2fargate.mapping.files.file_plan import MountedFile
 from compose2fargate.mapping.names import ecs_name
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 from compose2fargate.text.shell_text import quote
 

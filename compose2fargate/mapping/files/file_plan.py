@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from compose2fargate.aws.api_values import Text
 from compose2fargate.diagnostics import Path
 from compose2fargate.mapping.files.host_files import MISSING, HostFile
+from compose2fargate.records import NamedTuple
 
 
 class MountedFile(NamedTuple):

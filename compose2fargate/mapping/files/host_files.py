@@ -11,10 +11,10 @@ import os.path
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from compose2fargate.compose.model import Mount, Project
 from compose2fargate.mapping.references.config_files import may_hold_addresses
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 MAX_TEXT = 24 * 1024

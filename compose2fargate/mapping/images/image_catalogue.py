@@ -6,14 +6,17 @@ the table (`minio/mc`). The tag says nothing but which variant an image is, wher
 The base image of a Dockerfile counts like an image.
 """
 
+from __future__ import annotations
+
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.compose.dockerfile.image_config import ImageConfig
 from compose2fargate.compose.model import Service
+from compose2fargate.records import NamedTuple
 from compose2fargate.schema_files import read_data
 
 

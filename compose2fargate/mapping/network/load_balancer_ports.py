@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.aws.fargate import (
     DOCS,
@@ -20,6 +20,7 @@ from compose2fargate.mapping.network.port_protocols import PortProtocol, port_pr
 from compose2fargate.mapping.network.service_connect import MAX_EXPANDED_PORTS
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput, options_of
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 
 BALANCING_URL = f"{DOCS}/service-load-balancing.html"

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from math import ceil
-from typing import NamedTuple
 
 from compose2fargate.aws import prices
 from compose2fargate.aws.api_values import Ref
@@ -49,6 +48,7 @@ from compose2fargate.mapping.network.port_protocols import port_protocol
 from compose2fargate.mapping.network.target_groups import target_group
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 
 SSL_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from compose2fargate.compose.dockerfile.image_config import ImageConfig
 from compose2fargate.compose.model import Service
 from compose2fargate.diagnostics import Path
 from compose2fargate.mapping.translation_findings import TranslationFindings
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 STRICT_CODES = "200-399"

@@ -7,11 +7,11 @@ what is known to be something else is asked first, and a port of which nothing i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from compose2fargate.compose.dockerfile.image_config import ImageConfig
 from compose2fargate.compose.model import Port, Service
 from compose2fargate.mapping.images.image_catalogue import known_image
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 CONSOLE = "a console for administration"

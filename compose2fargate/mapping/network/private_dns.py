@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import NamedTuple
 
 from compose2fargate.aws.api_values import Ref
 from compose2fargate.aws.fargate import DOCS
@@ -41,6 +40,7 @@ from compose2fargate.mapping.network.names_by_dns import (
 from compose2fargate.mapping.network.security_groups import networks_of
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput, options_of
+from compose2fargate.records import NamedTuple
 
 DISCOVERY_URL = f"{DOCS}/service-discovery.html"
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from compose2fargate.aws.api_values import Ref
 from compose2fargate.aws.fargate import MAX_GROUP_RULES, MAX_SECURITY_GROUPS
@@ -27,6 +26,7 @@ from compose2fargate.mapping.storage.efs import CLIENTS, mounts_own
 from compose2fargate.mapping.stores.managed_store import STORE_CLIENTS, client_leaders
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 
 GROUPS_URL = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html"

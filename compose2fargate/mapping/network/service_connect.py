@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from compose2fargate.aws.api_values import Ref
 from compose2fargate.aws.fargate import API
@@ -33,6 +32,7 @@ from compose2fargate.mapping.references.named_ports import (
 )
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput, options_of
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 from compose2fargate.text.lazy_patterns import lazy_pattern
 

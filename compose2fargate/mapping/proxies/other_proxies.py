@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
 
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Diagnostic, Severity
 from compose2fargate.mapping.proxies.host_tools import image_name
 from compose2fargate.mapping.proxies.traefik_entrypoints import is_port
 from compose2fargate.mapping.translation_input import options_of
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 URL = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Diagnostic, Path, Severity
@@ -30,6 +30,7 @@ from compose2fargate.mapping.proxies.traefik_entrypoints import (
 )
 from compose2fargate.mapping.proxies.traefik_rules import HOST, URL, RefusedRule, rule_conditions
 from compose2fargate.mapping.translation_input import options_of
+from compose2fargate.records import NamedTuple
 
 NETWORK_URL = "https://docs.aws.amazon.com/elasticloadbalancing/latest/network/introduction.html"
 TARGETS_URL = (

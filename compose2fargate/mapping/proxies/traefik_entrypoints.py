@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from compose2fargate.compose.model import Port, Project, Service
 from compose2fargate.diagnostics import Diagnostic, Path, Severity
 from compose2fargate.mapping.network.load_balancer_ports import is_loopback
 from compose2fargate.mapping.network.service_connect import MAX_PORT
+from compose2fargate.records import NamedTuple
 
 URL = "https://doc.traefik.io/traefik/reference/install-configuration/providers/overview/"
 ELSEWHERE = "C2F512"

@@ -6,9 +6,9 @@ import posixpath
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from compose2fargate.mapping.references.addresses import Address, addresses, pairs, urls
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 

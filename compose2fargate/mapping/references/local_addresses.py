@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Diagnostic, Location, Path, Severity
@@ -22,6 +21,7 @@ from compose2fargate.mapping.references.reference_reader import (
 )
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 from compose2fargate.text.sentences import listed
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
 
 from compose2fargate.compose.dockerfile.image_config import ImageConfig
 from compose2fargate.compose.model import Project, Service
@@ -22,6 +21,7 @@ from compose2fargate.mapping.references.addresses import MAX_PORT
 from compose2fargate.mapping.references.reference_graph import Reference, said_by
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 from compose2fargate.text.sentences import listed
 

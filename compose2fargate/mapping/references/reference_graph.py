@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import NamedTuple
 
 from compose2fargate.compose.model import Project
 from compose2fargate.diagnostics import Path
 from compose2fargate.mapping.references.addresses import LOWEST, Address
 from compose2fargate.mapping.references.reference_reader import FILE, LINK, VARIABLE, Mention
+from compose2fargate.records import NamedTuple
 
 
 class Reference(NamedTuple):

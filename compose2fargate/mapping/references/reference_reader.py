@@ -6,7 +6,6 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import NamedTuple
 
 from compose2fargate.compose.dockerfile.image_config import ImageConfig
 from compose2fargate.compose.model import Mount, Project, Service
@@ -21,6 +20,7 @@ from compose2fargate.mapping.references.config_files import (
     file_addresses,
     may_hold_addresses,
 )
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 VARIABLE = "variable"

@@ -11,7 +11,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
 from compose2fargate.aws.fargate import DOCS
 from compose2fargate.compose.dockerfile.image_config import ImageConfig
@@ -25,6 +24,7 @@ from compose2fargate.mapping.names import ecs_name
 from compose2fargate.mapping.proxies.host_tools import image_name
 from compose2fargate.mapping.storage.host_paths import CLOCKS, host_folder, is_engine
 from compose2fargate.mapping.translation_input import TranslationInput, options_of
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 STORAGE_URL = f"{DOCS}/fargate-task-storage.html"

@@ -11,7 +11,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from compose2fargate.aws.api_values import JoinedText, Ref, Tag
 from compose2fargate.aws.fargate import DOCS
@@ -48,6 +47,7 @@ from compose2fargate.mapping.storage.efs_options import (
 )
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput, options_of
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 EFS_URL = f"{DOCS}/efs-volumes.html"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.aws.api_values import Ref
 from compose2fargate.aws.fargate import DOCS
@@ -40,6 +40,7 @@ from compose2fargate.mapping.storage.single_writers import writes_alone
 from compose2fargate.mapping.storage.volume_preparation import is_seeded, report_hidden
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput, options_of
+from compose2fargate.records import NamedTuple
 
 TMPFS_URL = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tmpfs.html"
 STORAGE_URL = f"{DOCS}/fargate-task-storage.html"

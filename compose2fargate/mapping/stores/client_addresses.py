@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.credentials import find_known, passwords_in_command
@@ -17,6 +16,7 @@ from compose2fargate.mapping.references.addresses import hosts_in
 from compose2fargate.mapping.references.reference_reader import FILE, VARIABLE, Mention
 from compose2fargate.mapping.stores.managed_store import ManagedStore, StorePasswords
 from compose2fargate.mapping.stores.store_report import STORES_URL
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 LEFT = "C2F572"

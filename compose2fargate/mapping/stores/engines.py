@@ -8,7 +8,8 @@ https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from compose2fargate.records import NamedTuple
 
 
 class Parameter(NamedTuple):

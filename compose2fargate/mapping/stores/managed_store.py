@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from compose2fargate.aws.api_values import Ref
 from compose2fargate.compose.model import Service
 from compose2fargate.credentials import is_proposed, is_telling
+from compose2fargate.records import NamedTuple
 
 if TYPE_CHECKING:
     from compose2fargate.mapping.stores.engines import StoreEngine

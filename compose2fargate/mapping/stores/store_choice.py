@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from compose2fargate.compose.dockerfile.image_config import ImageConfig
 from compose2fargate.compose.model import Project, Service
@@ -25,6 +25,7 @@ from compose2fargate.mapping.stores.store_settings import (
 )
 from compose2fargate.mapping.stores.store_versions import engine_version, is_at_least, stated_version
 from compose2fargate.mapping.translation_input import options_of
+from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 
 REFUSED_STORE = "C2F571"

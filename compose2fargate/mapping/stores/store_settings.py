@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Path
@@ -17,6 +16,7 @@ from compose2fargate.mapping.stores.managed_store import (
     StorePassword,
 )
 from compose2fargate.mapping.stores.store_report import StoreReport
+from compose2fargate.records import NamedTuple
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 LOST, LOGIN = "C2F573", "C2F574"
