@@ -251,7 +251,7 @@ def test_no_password_is_left_on_the_disk_when_it_is_interrupted(
         [shell, str(script)],
         env={**os.environ, **variables, "PATH": f"{tools}:{os.environ['PATH']}"},
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        preexec_fn=lambda: signal.signal(sent, signal.SIG_DFL),  # what `nohup` ignores, no shell can trap
+        preexec_fn=lambda: signal.signal(sent, signal.SIG_DFL),  # noqa: PLW1509 - what `nohup` ignores, no shell can trap
     )  # fmt: skip
     try:
         end = time.monotonic() + 60
