@@ -85,6 +85,9 @@ def test_a_task_is_deployed_after_what_its_init_container_talks_to(translated: T
         ("X: 'see db2:5432 there'", []),
         ("DB_PASSWORD: 'db2:5432'", []),
         ("X: 'db:5432'", []),
+        ("SMTP_ADDRESS: mailhog, SMTP_PORT: 1025", [Severity.WARNING]),
+        ("SMTP_ADDRESS: mail.example.org, SMTP_PORT: 25", []),
+        ("SMTP_ADDRESS: mailhog", []),
     ],
 )
 def test_a_value_that_can_be_nothing_but_a_store_is_told(
@@ -438,6 +441,8 @@ def test_time_limits_of_service_connect(more: str, expected: Any, notes: int, tr
         ("REDIS_URL: 'redis://127.0.0.1:6379'", "write redis://redis:6379"),
         ("REDIS_ADDR: 'localhost:6379'", "write redis:6379"),
         ("API: 'http://host.docker.internal:8081/x'", "write http://api:80,"),
+        ("FRONTEND_URL: 'http://0.0.0.0:3000'", "the address of the load balancer"),
+        ("APP_DOMAIN: 'localhost:3000'", "the address of the load balancer"),
     ],
 )
 def test_the_address_of_the_machine_is_told(given: str, hint: str, translated: Translate) -> None:
@@ -454,6 +459,7 @@ def test_the_address_of_the_machine_is_told(given: str, hint: str, translated: T
     [
         "INTERNAL: 'http://localhost:3000'", "HEALTH_URL: 'http://localhost:8081'", "LISTEN: '127.0.0.1:6379'",
         "X: 'http://localhost:4444'", "APP_URL: 'http://127.0.0.1:3000'",
+        "SERVE_ON: 'http://0.0.0.0:3000'", "SITE_ADDR: '0.0.0.0:3000'",
     ],
 )  # fmt: skip
 def test_a_service_may_talk_to_itself(given: str, translated: Translate) -> None:
