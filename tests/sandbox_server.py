@@ -12,8 +12,8 @@ from urllib.request import ProxyHandler, Request, build_opener
 from tests.conftest import ROOT
 
 SERVICES = (
-    "acm", "application-autoscaling", "ec2", "ecr", "ecs", "efs", "elbv2", "iam", "logs", "scheduler", "secretsmanager",
-    "servicediscovery", "ssm", "sts",
+    "acm", "application-autoscaling", "ec2", "ecr", "ecs", "efs", "elasticache", "elbv2", "iam", "logs", "rds", "scheduler",
+    "secretsmanager", "servicediscovery", "ssm", "sts",
 )  # fmt: skip
 COMMAND = (sys.executable, "-m", "compose2fargate.apply.sandbox", "0")
 

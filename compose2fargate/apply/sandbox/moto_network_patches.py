@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from compose2fargate.apply.sandbox.fake_ecs_checks import used_target_groups
+from compose2fargate.apply.sandbox.moto_store_patches import groups_of_stores
 
 
 def patch_network() -> None:
@@ -239,4 +240,5 @@ _USERS: tuple[Callable[[Any], set[str]], ...] = (
     _groups_of_services,
     _groups_of_balancers,
     _groups_of_mounts,
+    groups_of_stores,
 )

@@ -12,6 +12,7 @@ from typing import Any
 
 from compose2fargate.apply.sandbox.fake_ecs_inputs import is_mountable
 from compose2fargate.apply.sandbox.moto_network_patches import patch_network
+from compose2fargate.apply.sandbox.moto_store_patches import patch_instances, prepare_stores, tagged_stores
 
 Json = dict[str, Any]
 _closed = [False]
@@ -32,6 +33,7 @@ def patch_moto() -> None:
         _throughput_modes,
         _mount_targets,
         _names_taken,
+        patch_instances,
         _retention,
         _tagged,
         _managed_policies,
@@ -222,7 +224,7 @@ def _retention() -> None:
 
 
 def _tagged() -> None:
-    """Let the tagging API know log groups and repositories.
+    """Let the tagging API know log groups, repositories, databases and caches.
 
     https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
     """
@@ -230,7 +232,7 @@ def _tagged() -> None:
     from moto.resourcegroupstaggingapi.responses import ResourceGroupsTaggingAPIResponse as Responses
 
     get = Responses.get_resources
-    known = {"logs:log-group": _log_groups, "ecr:repository": _repositories}
+    known = {"logs:log-group": _log_groups, "ecr:repository": _repositories, "rds": tagged_stores}
 
     def with_more(response: Any) -> Any:
         (kind, *_) = response._get_param("ResourceTypeFilters") or [""]
@@ -302,7 +304,8 @@ def _policies() -> Json:
 
 
 def prepare_region(service: str, region: str) -> None:
-    """Give the default VPC of a region the internet gateway and the route that moto's lacks."""
+    """Give the default VPC of a region the internet gateway and the route that moto's lacks; load what is called first."""
+    prepare_stores(service)
     if service != "ec2":
         return
     from moto.core import DEFAULT_ACCOUNT_ID
