@@ -37,6 +37,7 @@ class DbParameterGroup(NamedTuple):
 class DbInstance(NamedTuple):
     """A database that RDS runs. Storage in GiB, backups in days.
 
+    `allow_major_version_upgrade` is about changes only: whether another major version of the engine is an upgrade, or an error.
     `master_user_password` leads to the secret that holds the password, which is never part of a stack. Attributes of a `Ref` to it:
     `name` and `endpoint`, a name in the DNS.
     """
@@ -65,6 +66,7 @@ class DbInstance(NamedTuple):
     copy_tags_to_snapshot: bool = True
     preferred_backup_window: str = "03:00-04:00"
     preferred_maintenance_window: str = "sun:04:30-sun:05:30"
+    allow_major_version_upgrade: bool | None = None
     tags: tuple[Tag, ...] = ()
 
 
@@ -123,6 +125,18 @@ class DiscoveryInstance(NamedTuple):
     service_id: Ref
     target: Ref
 
+
+def _passwords(most: int) -> tuple[str, str]:
+    return rf"[!#-.0-?A-~]{{8,{most}}}", f'8 to {most} printable ASCII characters without /, ", @ and blanks'
+
+
+PASSWORD_RULES: Mapping[str, tuple[str, str]] = {
+    "postgres": _passwords(128),
+    "mysql": _passwords(41),
+    "mariadb": _passwords(41),
+}
+"""The passwords that an engine takes in RDS, and how that is said:
+https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html."""
 
 Store = DbInstance | CacheReplicationGroup
 """What keeps data."""

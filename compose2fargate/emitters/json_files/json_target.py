@@ -127,6 +127,9 @@ def _documents(stack: Stack, resolve: Resolve, words: Placeholders) -> Iterator[
         for logical_id, resource in stack.of_type(kind):
             if kind is TaskDefinition:
                 text = _text(stack, logical_id, _without_empty_role(stack, resource), by_name, spell)
+            elif kind is DbInstance:  # what makes a database knows no upgrade of one
+                made = resource._replace(allow_major_version_upgrade=None)
+                text = _text(stack, logical_id, made, resolve, spell)
             else:
                 text = _text(stack, logical_id, resource, resolve, spell)
             yield f"{folder}/{stack.files[logical_id]}.json", text + "\n"

@@ -71,6 +71,7 @@ def render_database(scope: RenderScope, logical_id: str, made: DbInstance) -> It
         "identifier": made.db_instance_identifier,
         "engine": made.engine,
         "engine_version": made.engine_version,
+        "allow_major_version_upgrade": made.allow_major_version_upgrade,
         "instance_class": made.db_instance_class,
         "allocated_storage": made.allocated_storage,
         "max_allocated_storage": made.max_allocated_storage,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from compose2fargate.aws.store_resources import PASSWORD_RULES
 from compose2fargate.records import NamedTuple
 
 
@@ -108,11 +109,6 @@ _REDIS_PARAMETERS = _same(
 _RDS_USERS = r"[A-Za-z][A-Za-z0-9_]{{0,{more}}}"
 
 
-def _passwords(most: int) -> tuple[str, str]:
-    """RDS takes printable ASCII without `/`, `"`, `@` and blanks."""
-    return rf"[!#-.0-?A-~]{{8,{most}}}", f'8 to {most} printable ASCII characters without /, ", @ and blanks'
-
-
 ENGINES: Mapping[str, StoreEngine] = {
     "postgres": StoreEngine(
         "postgres", "RDS for PostgreSQL", 5432,
@@ -121,7 +117,7 @@ ENGINES: Mapping[str, StoreEngine] = {
         user=("POSTGRES_USER", "POSTGRESQL_USERNAME"), password=("POSTGRES_PASSWORD", "POSTGRESQL_PASSWORD"),
         database=("POSTGRES_DB", "POSTGRESQL_DATABASE"),
         users=_RDS_USERS.format(more=62), reserved=frozenset({"admin", "rdsadmin", "rdsrepladmin", "user", "public", "none"}),
-        passwords=_passwords(128), logs=("postgresql", "upgrade"), tls=("rds.force_ssl", "15"),
+        passwords=PASSWORD_RULES["postgres"], logs=("postgresql", "upgrade"), tls=("rds.force_ssl", "15"),
         parameters=_POSTGRES_PARAMETERS, scripts="/docker-entrypoint-initdb.d",
     ),
     "mysql": StoreEngine(
@@ -130,7 +126,7 @@ ENGINES: Mapping[str, StoreEngine] = {
         family="mysql{version}", size="db.t4g.micro",
         user=("MYSQL_USER",), password=("MYSQL_PASSWORD",), database=("MYSQL_DATABASE",), root=("MYSQL_ROOT_PASSWORD",),
         users=_RDS_USERS.format(more=15), reserved=frozenset({"rdsadmin", "rdsrepladmin"}),
-        passwords=_passwords(41), logs=("error", "slowquery"), tls=("require_secure_transport", "9.7"),
+        passwords=PASSWORD_RULES["mysql"], logs=("error", "slowquery"), tls=("require_secure_transport", "9.7"),
         parameters=_MYSQL_PARAMETERS, scripts="/docker-entrypoint-initdb.d",
     ),
     "mariadb": StoreEngine(
@@ -140,7 +136,7 @@ ENGINES: Mapping[str, StoreEngine] = {
         user=("MARIADB_USER", "MYSQL_USER"), password=("MARIADB_PASSWORD", "MYSQL_PASSWORD"),
         database=("MARIADB_DATABASE", "MYSQL_DATABASE"), root=("MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD"),
         users=_RDS_USERS.format(more=15), reserved=frozenset({"rdsadmin", "rdsrepladmin"}),
-        passwords=_passwords(41), logs=("error", "slowquery"), tls=("require_secure_transport", "11.8"),
+        passwords=PASSWORD_RULES["mariadb"], logs=("error", "slowquery"), tls=("require_secure_transport", "11.8"),
         parameters=_MYSQL_PARAMETERS, scripts="/docker-entrypoint-initdb.d",
     ),
     "valkey": StoreEngine(

@@ -137,6 +137,7 @@ def _database(ctx: TranslationInput, store: ManagedStore, group: Ref) -> dict[st
             backup_retention_period=int(own.get("backup_days", 7)),
             enable_cloudwatch_logs_exports=engine.logs,
             deletion_protection=own.get("deletion_protection", True) is not False,
+            allow_major_version_upgrade=own.get("allow_major_version_upgrade") or None,
             tags=tags,
         ),
     }

@@ -19,6 +19,7 @@ from compose2fargate.mapping.stores.store_report import STORES_URL, StoreReport
 from compose2fargate.mapping.stores.store_settings import (
     Login,
     asks_for_password,
+    check_secret_size,
     find_login,
     find_parameters,
     report_lost_files,
@@ -54,7 +55,7 @@ def with_stores(
             message = f"--managed {name}: there is no such service"
             report.append(Diagnostic("C2F212", Severity.ERROR, message, hint=f"services: {known}; or auto"))
     stores: dict[str, ManagedStore] = {}
-    around = _Around(stack, images, _sharing(project))
+    around = _Around(stack, images, disk, _sharing(project))
     for service in project.services.values():
         asked = _asked(service, settings)
         if asked is None:
@@ -121,10 +122,11 @@ def _stays(project: Project, service: Service, refusal: Diagnostic) -> Diagnosti
 
 
 class _Around(NamedTuple):
-    """What else a store is judged by: the stack's name, the images of services, and who shares what with each service."""
+    """What else a store is judged by: the stack's name, images, what is on the disk, and who shares what with each service."""
 
     stack: str
     images: Mapping[str, ImageConfig]
+    disk: Mapping[str, HostFile]
     sharing: Mapping[str, Sequence[str]]
 
 
@@ -147,6 +149,7 @@ def _store(
         _check_password(service, engine, report)
     else:
         login = find_login(project, service, engine, report)
+        check_secret_size(project, service, engine, login.password, around.disk, report)
     parameters = {**find_parameters(service, engine, report), **_own_parameters(options)}
     store = ManagedStore(
         service=service,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Path
+from compose2fargate.mapping.files.host_files import HostFile
 from compose2fargate.mapping.stores.engines import SIZED_BY_CLASS, Parameter, StoreEngine
 from compose2fargate.mapping.stores.managed_store import (
     EXTERNAL,
@@ -131,6 +132,34 @@ def _check_login(
             f"{engine.service} does not take the password in {password.name} of {service.name}: it takes {said}",
             hint="give another one to the service and its clients",
         )
+
+
+def check_secret_size(
+    project: Project,
+    service: Service,
+    engine: StoreEngine,
+    password: StorePassword,
+    disk: Mapping[str, HostFile],
+    report: StoreReport,
+) -> None:
+    """Hold a password that is a secret to what its length says alone: secrets are measured here, and not read."""
+    source = project.secrets.get(password.name) if password.kind == SECRET else None
+    if source is None:
+        return
+    found = disk.get(source.file or f"${source.environment}")
+    form, said = engine.passwords
+    if (
+        found is None
+        or found.kind not in ("file", "variable")
+        or re.fullmatch(form, "x" * min(found.size, 999))
+    ):
+        return
+    report.refuse(
+        LOGIN,
+        ("secrets", password.name),
+        f"{engine.service} does not take the password in the secret {password.name} of {service.name}: it takes {said}",
+        hint="give another one to the service and its clients, in a file without a line end",
+    )
 
 
 # -- parameters ----------------------------------------------------------------------------------------------

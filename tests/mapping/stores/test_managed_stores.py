@@ -17,6 +17,8 @@ from compose2fargate.aws.store_resources import (
     DiscoveryInstance,
 )
 from compose2fargate.diagnostics import Diagnostic, Severity
+from compose2fargate.emitters.cloudformation.cloudformation_target import CloudFormationEmitter
+from compose2fargate.emitters.json_files.json_target import JsonEmitter
 from compose2fargate.emitters.terraform.terraform_module import TerraformEmitter
 from compose2fargate.mapping.stores import store_choice
 from compose2fargate.mapping.stores.client_addresses import in_text
@@ -254,6 +256,30 @@ def test_logins_that_rds_does_not_take_are_refused(old: str, new: str, translate
     assert "C2F574" in refusals(made)
     assert "short" not in str(said(made, "C2F574"))
     assert "with/slash" not in str(said(made, "C2F574"))
+
+
+@pytest.mark.parametrize(("size", "codes"), [(7, ["C2F574"]), (8, []), (128, []), (129, ["C2F574"])])
+def test_a_password_in_a_file_is_held_to_its_length(
+    size: int, codes: list[str], translated: Translate, tmp_path: Any
+) -> None:
+    (tmp_path / "password.txt").write_text("/" * size)
+    text = postgres().replace("POSTGRES_PASSWORD: t0p-s3cret", "POSTGRES_PASSWORD_FILE: /run/secrets/pw")
+    text = text.replace("    x-fargate", "    secrets: [pw]\n    x-fargate", 1)
+    made = translated(f"{text}secrets: {{pw: {{file: ./password.txt}}}}\n")
+    assert refusals(made) == codes
+    assert "//" not in str(said(made, "C2F574")).replace("https://", "")
+
+
+def test_a_major_upgrade_is_asked_for_in_each_target(translated: Translate) -> None:
+    asked = translated(postgres(managed="{allow_major_version_upgrade: true}"))
+    assert found(asked, DbInstance).allow_major_version_upgrade is True
+    for made, there in ((asked, True), (translated(postgres()), False)):
+        terraform = TerraformEmitter().emit(made.translation.stack, made.settings)
+        assert any("allow_major_version_upgrade" in text for text in terraform.values()) == there
+        template = CloudFormationEmitter().emit(made.translation.stack, made.settings)
+        assert any("AllowMajorVersionUpgrade" in text for text in template.values()) == there
+        inputs = JsonEmitter().emit(made.translation.stack, made.settings)["db-instances/db.json"]
+        assert "AllowMajorVersionUpgrade" not in inputs  # CreateDBInstance knows no such member
 
 
 def test_without_a_user_root_administers_mysql(translated: Translate) -> None:
