@@ -178,7 +178,7 @@ def target_group(stack: str, service: str, port: int, protocol: str = "HTTP") ->
 
 
 def sample_stack(stack: str = "shop", *, stores: bool = True) -> Stack:
-    """Every type of resource at least once, and most of their members; without `stores` those that `apply` deploys."""
+    """Every type of resource at least once, and most of their members; without `stores` those that a fake AWS of moto alone has."""
     task = "ecs-tasks.amazonaws.com"
     resources: dict[str, Resource] = {
         "account": AccountIdentity(),

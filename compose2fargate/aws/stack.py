@@ -73,7 +73,7 @@ class Stack(NamedTuple):
 
     @property
     def has_stores(self) -> bool:
-        """Whether AWS runs a database or cache of it, which `apply` does not deploy so far."""
+        """Whether AWS runs a database or cache of it."""
         return any(isinstance(resource, STORE_TYPES) for resource in self.resources.values())
 
     def of_type(self, kind: type[R]) -> Iterator[tuple[str, R]]:

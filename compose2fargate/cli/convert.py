@@ -147,8 +147,7 @@ def _conclude(
 
     assert conversion.translated is not None  # noqa: S101 - `convert` gives it
     given = given_options(ctx)
-    trial = (f"compose2fargate apply{given} --sandbox", "a trial without an account")
-    then = [] if conversion.translated.translation.stack.has_stores else [trial]
+    then = [(f"compose2fargate apply{given} --sandbox", "a trial without an account")]
     size = len(conversion.artifacts.get(TEMPLATE, "").encode("utf-8", "surrogateescape"))
     deploy = deploy_command(target, folder, conversion.translated, size) if folder != "-" else ""
     then += [(deploy, "")] if deploy else []

@@ -45,6 +45,7 @@ CHOICE_OPTIONS: Final = (
                 help="Run a job again though nothing changed; repeatable."),
     _deployment("volumes", "--volumes", is_flag=True, help="With --prune: delete file systems too, with all that is on them."),
     _deployment("images", "--images", is_flag=True, help="With --prune: delete image repositories too, with their images."),
+    _deployment("stores", "--stores", is_flag=True, help="With --prune: delete databases and caches too, after a last snapshot."),
 )  # fmt: skip
 """What a plan may do."""
 
@@ -99,7 +100,7 @@ def choices_of(ctx: click.Context) -> Any:
     """Make what a plan may do from `CHOICE_OPTIONS`."""
     from compose2fargate.workflows.deploying import PlanOptions
 
-    names = ("adopt", "prune", "rerun", "volumes", "images")
+    names = ("adopt", "prune", "rerun", "volumes", "images", "stores")
     return PlanOptions(**{name: value for name, value in chosen(ctx).items() if name in names})
 
 
@@ -182,6 +183,7 @@ COLORS: Final = {
     "delete": "31",
     "run": "36",
     "foreign": "31",
+    "refused": "31",
 }
 """The ANSI colours of what a plan does."""
 

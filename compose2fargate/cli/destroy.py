@@ -31,7 +31,7 @@ from compose2fargate.text.escaping import one_line
     examples=(
         "compose2fargate destroy",
         "compose2fargate destroy --environment preview-12 --yes",
-        "compose2fargate destroy --volumes --images    # data too",
+        "compose2fargate destroy --volumes --images --stores    # data too",
     ),
 )
 def command(
@@ -40,18 +40,20 @@ def command(
     format: Annotated[str, format_option("the plan and the result")] = "text",
     volumes: Annotated[bool, option("--volumes", panel=Panel.STORAGE, help="Delete file systems too, with all that is on them.")] = False,
     images: Annotated[bool, option("--images", panel=Panel.IMAGES, help="Delete image repositories too, with their images.")] = False,
+    stores: Annotated[bool, option("--stores", panel=Panel.STORAGE,
+        help="Delete databases and caches too, after a last snapshot.")] = False,
     keep_secrets: Annotated[bool, option("--keep-secrets", panel=Panel.SECRETS, help="Keep the secrets.")] = False,
 ) -> None:  # fmt: skip
     """Delete everything that was created for the stack, in whatever state it is.
 
-    It asks for the stack's name. File systems and image repositories stay unless you ask. Secrets of Secrets Manager can be taken
-    back for a week.
+    It asks for the stack's name. File systems, databases, caches and image repositories stay unless you ask. Secrets of Secrets
+    Manager can be taken back for a week.
     """
     from compose2fargate.cli.progress import conclude, progress_for
     from compose2fargate.workflows import deploying
 
     console = Console.of(ctx)
-    choices = deploying.PlanOptions(volumes=volumes, images=images, secrets=not keep_secrets)
+    choices = deploying.PlanOptions(volumes=volumes, images=images, secrets=not keep_secrets, stores=stores)
     prepared, planned = deploying.plan_destruction(prepare(ctx, strict=False), choices)
     stack = prepared.deployment.stack.name
     where = "in the sandbox" if prepared.deployment.sandbox else f"in account {planned.account}"

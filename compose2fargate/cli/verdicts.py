@@ -36,7 +36,7 @@ def given_options(ctx: click.Context) -> str:
 def apply_options(ctx: click.Context) -> str:
     """Give what `apply` is to be told: `given_options`, and what the plan may do."""
     values = chosen(ctx)
-    flags = [f"--{name}" for name in ("adopt", "prune", "volumes", "images") if values.get(name)]
+    flags = [f"--{name}" for name in ("adopt", "prune", "volumes", "images", "stores") if values.get(name)]
     words = (*flags, *(f"--rerun {shlex.quote(job)}" for job in values.get("rerun", ())))
     return "".join((given_options(ctx), *(f" {word}" for word in words)))
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from compose2fargate.aws.resources import EcsService, LoadBalancer, RunTask
-from compose2fargate.aws.stack import Stack
 from compose2fargate.diagnostics import Diagnostic, Severity
 from compose2fargate.diagnostics.harm import DAMAGES, EXPOSES, FAILS, harm_of
 from compose2fargate.mapping.containers.sizing import price_table
@@ -34,9 +33,7 @@ LOST: Final = frozenset(
 )  # fmt: skip
 """Findings that say what does not come along, or comes along as something else."""
 
-RISKS: Final = (
-    DAMAGES | FAILS | EXPOSES | {"C2F202", "C2F247", "C2F279", "C2F525", "C2F529", "C2F570", "C2F575"}
-)
+RISKS: Final = DAMAGES | FAILS | EXPOSES | {"C2F202", "C2F247", "C2F279", "C2F525", "C2F529", "C2F570"}
 """Findings about what may go wrong at run time; those about data and approximations are notes, too."""
 
 _ALSO_AS_NOTES: Final = frozenset(
@@ -51,7 +48,6 @@ _ALSO_AS_NOTES: Final = frozenset(
         "C2F291",
         "C2F295",
         "C2F570",
-        "C2F575",
     }
 )
 SIZE: Final = "C2F250"
@@ -98,7 +94,7 @@ def decisions_of(translated: Translated) -> list[ServiceDecision]:
     jobs = {stack.origins.get(i, "") for i, _ in stack.of_type(RunTask)}
     stores = {stack.origins.get(i, ""): one for i, one in store_months(stack).items()}
     of_all = [d for d in found if _service_of(d) not in names]
-    decisions = [_headed("", [*of_all, *_not_applied(stack)])]
+    decisions = [_headed("", of_all)]
     for name in names:
         own = [d for d in found if _service_of(d) == name]
         size = next((d.message for d in own if d.code == SIZE), "")
@@ -109,14 +105,6 @@ def decisions_of(translated: Translated) -> list[ServiceDecision]:
             made = made._replace(month=stores[name].month, store=stores[name].size)
         decisions.append(made)
     return decisions
-
-
-def _not_applied(stack: Stack) -> Iterator[Diagnostic]:
-    """Say what the other targets deploy and `apply` refuses."""
-    if stack.has_stores:
-        from compose2fargate.apply.deployment.stack_deployment import stores_not_applied
-
-        yield stores_not_applied(stack)._replace(severity=Severity.INFO)
 
 
 def balancers_month(translated: Translated) -> tuple[int, float]:

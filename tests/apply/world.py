@@ -39,10 +39,13 @@ class World:
             certificate = account.client("acm").request_certificate(DomainName="example.com")[
                 "CertificateArn"
             ]
-            stack = with_certificate(sample_stack(stores=False), certificate)
+            stack = with_certificate(sample_stack(), certificate)
         self.stack = stack
         self.context = HandlerContext(
-            account, owner or StackOwner("shop", "", "shop"), secret_value=lambda _: CANARY
+            account,
+            owner or StackOwner("shop", "", "shop"),
+            secret_value=lambda _: CANARY,
+            stores=self.stack.has_stores,
         )
         self.progress = Recorder()
 
@@ -61,7 +64,7 @@ class World:
 
     def destroy(self, **choices: Any) -> execution.ExecutionResult:
         nothing = Stack(self.stack.name, {}, {}, {})
-        chosen = planner.PlanOptions(**{"volumes": True, "images": True, **choices})
+        chosen = planner.PlanOptions(**{"volumes": True, "images": True, "stores": True, **choices})
         planned = planner.plan_destruction(read_state(nothing, self.context), self.context, chosen)
         return executor.execute_plan(nothing, planned, self.context)
 
@@ -162,6 +165,14 @@ COUNTS = {
     ),
     "scaling policies": _count(
         "application-autoscaling", "describe_scaling_policies", "ScalingPolicies", **_SCALING
+    ),
+    "databases": _count("rds", "describe_db_instances", "DBInstances"),
+    "subnet groups of databases": _count("rds", "describe_db_subnet_groups", "DBSubnetGroups"),
+    "parameter groups of databases": _count("rds", "describe_db_parameter_groups", "DBParameterGroups"),
+    "caches": _count("elasticache", "describe_replication_groups", "ReplicationGroups"),
+    "subnet groups of caches": _count("elasticache", "describe_cache_subnet_groups", "CacheSubnetGroups"),
+    "parameter groups of caches": _count(
+        "elasticache", "describe_cache_parameter_groups", "CacheParameterGroups"
     ),
     "parameters": _count("ssm", "describe_parameters", "Parameters"),
     "secrets": _count("secretsmanager", "list_secrets", "SecretList"),

@@ -20,7 +20,7 @@ from tests.given import ARNS, Given
 from tests.operations.test_permissions import not_allowed
 
 FIXTURES = ROOT / "fixtures"
-REFUSED = frozenset({"binds-refused", "managed-stores", "patch-refused", "refused", "traps"})
+REFUSED = frozenset({"binds-refused", "patch-refused", "refused", "traps"})
 CASES = sorted({path.parent.name for path in FIXTURES.glob("*/compose.yaml")} - REFUSED)
 
 _NAMES = {
@@ -87,6 +87,7 @@ def place(folder: Path, account: AwsAccount) -> list[str]:
     return words
 
 
+DATA_TOO = ("--volumes", "--images", "--stores")
 AGAIN = frozenset({"names-by-dns", "secrets-auto"})
 """Fixtures that are made a second time, after they were destroyed: the names of namespaces and secrets can linger."""
 
@@ -120,11 +121,11 @@ def test_a_fixture_lives(
     assert "~ update    task-definition/" in run("plan").out
     run("apply", "--yes", "--no-verify-first")
     steady(run)
-    run("destroy", "--yes", "--volumes", "--images")
+    run("destroy", "--yes", *DATA_TOO)
     if case in AGAIN:
         run("apply", "--yes", "--no-verify-first")
         steady(run)
-        run("destroy", "--yes", "--volumes", "--images")
+        run("destroy", "--yes", *DATA_TOO)
     assert not_allowed(sandbox, document) == set()
     assert picture(account) == before
 
@@ -175,4 +176,66 @@ def test_names_that_are_cut_are_found_again(program: Program, account: AwsAccoun
     for words in (("apply", "--no-verify-first"), ("destroy",)):
         done = program(*words, "--sandbox", "--yes", cwd=tmp_path)
         assert done.status == 0, done.err
+    assert picture(account) == before
+
+
+BIGGER = {
+    "services": {
+        "db": {"x-fargate": {"managed": {"class": "db.t4g.large", "storage": 80}}},
+        "legacy": {"x-fargate": {"managed": {"version": "11.8", "parameters": {"max_connections": 150}}}},
+        "cache": {
+            "image": "valkey/valkey:8.0",
+            "x-fargate": {"managed": {"class": "cache.t4g.small", "multi_az": True}},
+        },
+    }
+}
+UPGRADED = {
+    "services": {
+        "db": {
+            "image": "postgis/postgis:17-3.5",
+            "x-fargate": {"managed": {"allow_major_version_upgrade": True}},
+        }
+    }
+}
+
+
+@pytest.mark.slow
+def test_managed_stores_live(program: Program, account: AwsAccount, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Changed in place in class, storage and version, kept by `destroy`, found again, and deleted where that is asked for."""
+    folder = tmp_path / "managed-stores"
+    shutil.copytree(FIXTURES / folder.name, folder)
+    place(folder, account)
+    files = ["-f", "compose.yaml"]
+
+    def run(command: str, *words: str) -> Result:
+        done = program(command, *files, "--sandbox", *words, cwd=folder)
+        assert done.status == 0, done.err + done.out
+        assert "canary" not in done.out + done.err
+        return done
+
+    before = picture(account)
+    run("apply", "--yes", "--no-verify-first")
+    steady(run)
+    shown = {one["service"]: one for one in json.loads(run("status", "--format", "json").out)["stores"]}
+    assert {name: one["state"] for name, one in shown.items()} == dict.fromkeys(
+        ("db", "legacy", "cache"), "available"
+    )
+    assert shown["db"]["engine"] == "postgres 16"
+    for name, content in (("bigger", BIGGER), ("upgraded", UPGRADED)):
+        (folder / f"{name}.yaml").write_text(json.dumps(content), encoding="utf-8")
+        files += ["-f", f"{name}.yaml"]
+        sandbox.calls.clear()
+        run("apply", "--yes", "--no-verify-first", "--prune")
+        assert {c.operation for c in sandbox.calls} & {"CreateDBInstance", "CreateReplicationGroup"} == set()
+        steady(run)
+    shown = {one["service"]: one for one in json.loads(run("status", "--format", "json").out)["stores"]}
+    assert (shown["db"]["engine"], shown["db"]["size"]) == ("postgres 17", "db.t4g.large")
+    assert (shown["cache"]["engine"][:10], shown["cache"]["size"]) == ("valkey 8.0", "cache.t4g.small")
+    kept = run("destroy", "--yes", "--volumes", "--images").err
+    assert "db-instance/db shop-db: db.t4g.large, about" in kept
+    assert "--stores" in kept.splitlines()[-1]
+    assert (picture(account)["databases"], picture(account)["caches"]) == (2, 1)
+    run("apply", "--yes", "--no-verify-first")
+    steady(run)
+    run("destroy", "--yes", *DATA_TOO)
     assert picture(account) == before

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from compose2fargate.apply.aws_client.account import AwsAccount
-from compose2fargate.apply.deployment.differences import HIDDEN, hide_in_text
+from compose2fargate.apply.aws_client.hidden_texts import HIDDEN, hide_in_text
 from compose2fargate.apply.sandbox.server import Sandbox
 from tests.operations.conftest import Operate
 

@@ -51,6 +51,8 @@ _LOGS = "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/AP
 _MAP = "https://docs.aws.amazon.com/cloud-map/latest/api/API_"
 _SCALING = "https://docs.aws.amazon.com/autoscaling/application/APIReference/API_"
 _SCHEDULER = "https://docs.aws.amazon.com/scheduler/latest/APIReference/API_"
+_RDS = "https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_"
+_CACHE = "https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_"
 _SSM = "https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_"
 _LINKED_ROLES = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html"
 _NEW_ROLES = "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency"
@@ -201,6 +203,34 @@ PASSING: Final[tuple[TransientError, ...]] = (
             300, f"{_MAP}DeleteService.html",
             "Service contains registered instances; delete the instances before deleting the service",
             "aws servicediscovery list-instances --service-id ID names what is registered"),
+    TransientError("rds", ("CreateDBInstance",), ("InvalidParameterValue", "InvalidParameterCombination"), "service linked role",
+            _LINKED_ROLE, 60, f"{_RDS}CreateDBInstance.html",
+            "Unable to create the resource. Verify that you have permission to create service linked role. Otherwise wait and try"
+            " again later",
+            _LINKED_HINT.format(name="rds")),
+    TransientError("rds", ("ModifyDBInstance", "DeleteDBInstance"), ("InvalidDBInstanceState",), "", "the database to be ready", 900,
+            f"{_RDS}ModifyDBInstance.html", "Database instance shop-db is not in available state.",
+            "aws rds describe-db-instances shows its state"),
+    TransientError("rds", ("ModifyDBParameterGroup", "ResetDBParameterGroup", "DeleteDBParameterGroup"),
+            ("InvalidDBParameterGroupState",), "", "databases to let go of the parameter group", 900,
+            f"{_RDS}DeleteDBParameterGroup.html",
+            "One or more database instances are still members of this parameter group shop-db-postgres16, so the group cannot be"
+            " deleted"),
+    TransientError("rds", ("DeleteDBSubnetGroup",), ("InvalidDBSubnetGroupStateFault", "InvalidDBSubnetStateFault"), "",
+            "databases to let go of the subnet group", 900, f"{_RDS}DeleteDBSubnetGroup.html",
+            "Cannot delete the subnet group 'shop' because at least one database instance: shop-db is still using it."),
+    TransientError("elasticache", ("ModifyReplicationGroup", "DeleteReplicationGroup", "IncreaseReplicaCount", "DecreaseReplicaCount",
+                           "ListTagsForResource", "AddTagsToResource", "RemoveTagsFromResource"),
+            ("InvalidReplicationGroupState", "InvalidReplicationGroupStateFault"), "", "the cache to be ready", 900,
+            f"{_CACHE}ModifyReplicationGroup.html", "Replication group must be in available state: shop-cache",
+            "aws elasticache describe-replication-groups shows its state"),
+    TransientError("elasticache", ("ModifyCacheParameterGroup", "ResetCacheParameterGroup", "DeleteCacheParameterGroup"),
+            ("InvalidCacheParameterGroupState",), "", "caches to let go of the parameter group", 900,
+            f"{_CACHE}DeleteCacheParameterGroup.html",
+            "One or more cache clusters are still members of this parameter group shop-cache-valkey8."),
+    TransientError("elasticache", ("DeleteCacheSubnetGroup",), ("CacheSubnetGroupInUse",), "",
+            "caches to let go of the subnet group", 900, f"{_CACHE}DeleteCacheSubnetGroup.html",
+            "Cache subnet group shop is currently in use by a cache cluster."),
     TransientError("iam", ("PutRolePolicy", "AttachRolePolicy"), ("NoSuchEntity",), "", _NEW_ROLE, 20, _NEW_ROLES,
             "The role with name shop-web cannot be found."),
     TransientError("iam", ("AttachRolePolicy", "CreateRole", "DeleteRole", "DeleteRolePolicy", "DetachRolePolicy", "PutRolePolicy",

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 from compose2fargate.apply.aws_client.account import diagnose_error, error_code, translated_errors
+from compose2fargate.apply.aws_client.hidden_texts import hide_in_text
 from compose2fargate.apply.day_two.ecs_reads import call_all
-from compose2fargate.apply.deployment.differences import hide_in_text
 from compose2fargate.apply.deployment.read_state import wanted_state
 from compose2fargate.apply.deployment.stack_deployment import Deployment
 from compose2fargate.apply.handlers import handler_of

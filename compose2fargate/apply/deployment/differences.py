@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
+from compose2fargate.apply.aws_client.hidden_texts import HIDDEN
 from compose2fargate.apply.handlers.handler import PendingValue
 from compose2fargate.credentials import MASK, mask_value
 from compose2fargate.records import NamedTuple
 
-HIDDEN: Final = "(hidden)"
 _SHORT = 90
 _CONTEXT = 20
 _NAMES_OF_ITEMS = ("name", "key", "containerPort", "containerPath", "containerName", "Sid", "PolicyName")
@@ -104,16 +104,3 @@ def _subject(member: str) -> str:
     """Give the name of what a member is the value of: the variable, the option, or the member's own."""
     parts: list[str] = re.findall(r"[^.\[\]]+", member)
     return parts[-2] if len(parts) > 1 and parts[-1] == "value" else (parts or [""])[-1]
-
-
-def hide_in_text(text: str, value: str) -> str:
-    """Hide a value in a text, as it is and as JSON or XML would quote it, each of its lines as well."""
-    from html import escape
-
-    lines = [line for line in value.splitlines() if len(line.strip()) > 3]
-    forms = {
-        form for one in (value, value.strip(), *lines) for form in (one, json.dumps(one)[1:-1], escape(one))
-    }
-    for form in sorted(filter(None, forms), key=len, reverse=True):
-        text = text.replace(form, HIDDEN)
-    return text

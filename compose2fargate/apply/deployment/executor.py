@@ -12,8 +12,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from compose2fargate.apply.aws_client.account import StoppedError, diagnose_error
+from compose2fargate.apply.aws_client.hidden_texts import hide_in_text
 from compose2fargate.apply.deployment import concurrent_graph
-from compose2fargate.apply.deployment.differences import hide_in_text, state_changes
+from compose2fargate.apply.deployment.differences import state_changes
 from compose2fargate.apply.deployment.execution import (
     ActionOutcome,
     ExecutionOptions,
@@ -292,7 +293,7 @@ class _Executor:
         changed = frozenset(
             c.member.partition(".")[0].partition("[")[0] for c in state_changes(dict(found.state), want)
         )
-        changed -= handler.fixed | handler.immutable
+        changed -= handler.fixed | handler.immutable | handler.inputs
         if not changed:
             return found
         try:

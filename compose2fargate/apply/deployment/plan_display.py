@@ -12,14 +12,15 @@ from compose2fargate.apply.deployment.planner import (
     KEEP,
     LEFT,
     LOOKED_UP,
+    REFUSED,
     REPLACE,
     RUN,
     UPDATE,
     Plan,
 )
 from compose2fargate.apply.deployment.resource_words import NAMELESS, titled
-from compose2fargate.apply.handlers.handler import Json
-from compose2fargate.aws.prices import KEPT_MONTH
+from compose2fargate.apply.handlers.handler import FoundResource, Json
+from compose2fargate.aws.prices import KEPT_MONTH, store_month
 from compose2fargate.records import NamedTuple
 from compose2fargate.text.escaping import one_line
 
@@ -32,6 +33,7 @@ _SIGNS: Mapping[str, str] = {
     KEEP: " ",
     FOREIGN: "!",
     LEFT: "?",
+    REFUSED: "!",
 }
 
 
@@ -73,12 +75,26 @@ def what_stays(planned: Plan) -> tuple[KeptResource, ...]:
     return tuple(
         KeptResource(
             titled(action.logical_id, action.name),
-            KEPT_MONTH.get(action.type, ""),
-            next((f"--{word}" for word in ("volumes", "images") if f"--{word} " in action.note), ""),
+            KEPT_MONTH.get(action.type) or _cost(planned.found[action.logical_id], action.note),
+            next(
+                (f"--{word}" for word in ("volumes", "images", "stores") if f"--{word} " in action.note), ""
+            ),
         )
         for action in planned.actions
         if action.kind == LEFT
     )
+
+
+def _cost(found: FoundResource, note: str) -> str:
+    """Say what a database or a cache costs a month, as it is; what is only there for one costs nothing."""
+    state = found.state
+    size = state.get("dBInstanceClass") or state.get("cacheNodeType")
+    if not size:
+        return f"no charge ({note})"
+    count = state.get("numCacheClusters") or (2 if state.get("multiAZ") else 1)
+    month = store_month(size, count, state.get("allocatedStorage", 0))
+    known = f"about {month:.2f} USD a month" if month is not None else "at the price of its class"
+    return f"{size}, {known}"
 
 
 def plan_summary(planned: Plan) -> str:
@@ -105,6 +121,7 @@ def plan_summary(planned: Plan) -> str:
         text += (
             f"; {counts[LEFT]} {'left over (--prune)' if prunes else 'stay' if counts[LEFT] > 1 else 'stays'}"
         )
+    text += f"; {counts[REFUSED]} refused" if counts[REFUSED] else ""
     return text + (f"; {counts[FOREIGN]} of other owners" if counts[FOREIGN] else "")
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from compose2fargate.apply.deployment.differences import StateChange, state_changes
 from compose2fargate.apply.deployment.read_state import ObservedState, wanted_state
 from compose2fargate.apply.deployment.redeployments import find_redeployments, starts_a_deployment
-from compose2fargate.apply.deployment.resource_words import found_id, titled, why_left
+from compose2fargate.apply.deployment.resource_words import found_id, titled, why_left, word_of
 from compose2fargate.apply.handlers import DELETION_RANK, HANDLERS, handler_of
 from compose2fargate.apply.handlers.handler import FoundResource, Handler, HandlerContext, Json, PendingValue
 from compose2fargate.aws.api_values import Ref
@@ -36,7 +36,7 @@ from compose2fargate.diagnostics import Diagnostic, Severity
 from compose2fargate.records import NamedTuple
 
 CREATE, UPDATE, REPLACE, DELETE = "create", "update", "replace", "delete"
-RUN, KEEP, FOREIGN, LEFT = "run", "unchanged", "foreign", "left over"
+RUN, KEEP, FOREIGN, LEFT, REFUSED = "run", "unchanged", "foreign", "left over", "refused"
 LOOKED_UP: Final = (AccountIdentity, VpcNetwork, Existing)
 
 
@@ -45,7 +45,7 @@ class Action(NamedTuple):
 
     Attributes:
         kind: create, update, replace, delete, run (a job), unchanged, foreign (somebody else's, so nothing is done),
-            or "left over" (ours, no longer in the compose file, deleted with `--prune` only).
+            "left over" (ours, no longer in the compose file, deleted with `--prune` only), or refused (it would lose data).
         logical_id: The resource's id in the stack; of one that is not in it, `TYPE/NAME`.
         type: The class's name.
         name: What AWS calls it.
@@ -76,6 +76,7 @@ class PlanOptions(NamedTuple):
         volumes: When destroying: delete file systems and what is on them.
         images: When destroying: delete image repositories.
         secrets: When destroying: delete secrets.
+        stores: When destroying: delete databases and caches, after a last snapshot.
     """
 
     adopt: bool = False
@@ -84,6 +85,7 @@ class PlanOptions(NamedTuple):
     volumes: bool = False
     images: bool = False
     secrets: bool = True
+    stores: bool = False
 
 
 class Plan(NamedTuple):
@@ -155,7 +157,7 @@ def deployed_again(
 
 def _stays(action: Action) -> bool:
     """Whether a service stays in the deployment that it has."""
-    changed = {change.member.partition(".")[0].partition("[")[0] for change in action.changes}
+    changed = {_root(change) for change in action.changes}
     return action.kind == KEEP or (action.kind == UPDATE and not starts_a_deployment(changed))
 
 
@@ -227,15 +229,19 @@ class _Planner:
     def _compare(self, about: Action, handler: Handler, found: FoundResource, want: Json) -> Action:
         if about.logical_id in self._scaled:
             want["desiredCount"] = found.state.get("desiredCount", want["desiredCount"])
-        changes = tuple(state_changes(dict(found.state), want))
-        changed = {change.member.partition(".")[0].partition("[")[0] for change in changes}
+        changes = tuple(c for c in state_changes(dict(found.state), want) if _root(c) not in handler.inputs)
+        changed = {_root(change) for change in changes}
         for member in sorted(changed & handler.fixed):
             self.report.append(_cannot_change(about, member))
         changed -= handler.fixed
-        changes = tuple(c for c in changes if c.member.partition(".")[0].partition("[")[0] in changed)
+        changes = tuple(c for c in changes if _root(c) in changed)
         self._stale(about, found)
         if not changes:
             return about
+        why, hint = handler.refusal(found, want, frozenset(changed))
+        if why:
+            self.report.append(_would_lose(about, why, hint))
+            return about._replace(kind=REFUSED, changes=changes, note="nothing is done about it")
         if changed & handler.immutable:
             self._renewed.add(about.logical_id)
             if about.type == EcsService.__name__:
@@ -246,7 +252,8 @@ class _Planner:
         if about.type == TaskDefinition.__name__ and changed != {"tags"}:
             self._revised.add(about.logical_id)
             return about._replace(kind=UPDATE, changes=changes, note="a new revision")
-        return about._replace(kind=UPDATE, changes=changes)
+        note = "interrupts it for some minutes" if changed & handler.interrupting else ""
+        return about._replace(kind=UPDATE, changes=changes, note=note)
 
     def _balancer_is_new(self) -> bool:
         return any(node in self._renewed for node, _ in self.stack.of_type(LoadBalancer))
@@ -313,12 +320,24 @@ class _Planner:
             (type(self.stack.resources[node.partition(" (")[0]]), _key(found.key))
             for node, found in self.extra.items()
         }
-        for kind in sorted(self.observed.owned, key=lambda kind: DELETION_RANK[kind]):
-            owned = self.observed.owned[kind]
-            actions += [self._leftover(kind, one) for one in owned if (kind, _key(one.key)) not in kept]
-        return actions
+        left = [
+            (kind, one)
+            for kind in sorted(self.observed.owned, key=lambda kind: DELETION_RANK[kind])
+            for one in self.observed.owned[kind]
+            if (kind, _key(one.key)) not in kept and (self.choices.prune or not HANDLERS[kind].is_going(one))
+        ]
+        held = {
+            (other, _key(key)): titled(word_of(kind.__name__), one.name)
+            for kind, one in left
+            if not self._may_go(kind, one)
+            for other, key in HANDLERS[kind].holds(one)
+        }
+        return [
+            *actions,
+            *(self._leftover(kind, one, held.get((kind, _key(one.key)), "")) for kind, one in left),
+        ]
 
-    def _leftover(self, kind: type[Any], found: FoundResource) -> Action:
+    def _leftover(self, kind: type[Any], found: FoundResource, holder: str) -> Action:
         node = found_id(kind, found, self.context.owner.stack, self._groups)
         while node in self.extra or node in self.stack.resources:
             node += "'"
@@ -327,11 +346,18 @@ class _Planner:
         about = Action(LEFT, node, kind.__name__, found.name, note=f"{why}; --prune deletes it")
         if not self.choices.prune:
             return about
-        if HANDLERS[kind].keeps_data and not self._may_go(kind):
+        if not self._may_go(kind, found):
             return about._replace(note=_KEPT[kind.__name__])
-        return about._replace(kind=DELETE, note=why if self.stack.resources else "")
+        if holder:
+            return about._replace(note=f"{holder} uses it")
+        leaves = HANDLERS[kind].deletion_note(found)
+        reasons = [why if self.stack.resources else "", leaves]
+        return about._replace(kind=DELETE, note="; ".join(filter(None, reasons)))
 
-    def _may_go(self, kind: type[Any]) -> bool:
+    def _may_go(self, kind: type[Any], found: FoundResource) -> bool:
+        """Whether something may be deleted by a plan that deletes."""
+        if not HANDLERS[kind].keeps_data or HANDLERS[kind].is_going(found):
+            return True
         return bool(getattr(self.choices, _DATA[kind.__name__]))
 
 
@@ -340,13 +366,26 @@ _DATA = {
     "Repository": "images",
     "SecretParameter": "secrets",
     "ManagedSecret": "secrets",
+    "DbInstance": "stores",
+    "CacheReplicationGroup": "stores",
 }
 _KEPT = {
     "FileSystem": "holds data; --volumes deletes it too",
     "Repository": "holds images; --images deletes it too",
     "SecretParameter": "kept, as --keep-secrets says",
     "ManagedSecret": "kept, as --keep-secrets says",
+    "DbInstance": "holds data; --stores deletes it too, after a last snapshot",
+    "CacheReplicationGroup": "holds data; --stores deletes it too, after a last snapshot",
 }
+
+
+_STORES_URL: Final = (
+    "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.DBInstance.Modifying.html"
+)
+
+
+def _root(change: StateChange) -> str:
+    return change.member.partition(".")[0].partition("[")[0]
 
 
 def _key(key: Any) -> str:
@@ -363,6 +402,12 @@ def _foreign(about: Action) -> Diagnostic:
         Severity.ERROR,
         f"{titled(about.logical_id, about.name)} exists and was not made for this stack, so it is left alone",
         hint="--adopt takes it over, --environment NAME gives every name another ending",
+    )
+
+
+def _would_lose(about: Action, why: str, hint: str) -> Diagnostic:
+    return Diagnostic(
+        "C2F576", Severity.ERROR, f"{titled(about.logical_id, about.name)}: {why}", hint=hint, url=_STORES_URL
     )
 
 

@@ -39,6 +39,7 @@ from compose2fargate.aws.resources import (
     VpcNetwork,
 )
 from compose2fargate.aws.stack import Stack
+from compose2fargate.aws.store_resources import PASSWORD_RULES, DbInstance, DbSubnetGroup
 from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
 
 ECR_IMAGE: Final = re.compile(
@@ -62,6 +63,7 @@ def verify_prerequisites(stack: Stack, context: HandlerContext) -> list[Diagnost
         "secrets": lambda: list(_secrets(stack, found, context)),
         "roles": lambda: list(_roles(stack, context)),
         "subnets": lambda: list(_subnets(stack, found, context)),
+        "passwords": lambda: list(_passwords(stack, found, context)),
     }
     ran = concurrent_graph.run_graph(dict.fromkeys(checks, ()), lambda name: checks[name]())
     if ran.interrupted:
@@ -177,6 +179,29 @@ def _is_known(name: str, context: HandlerContext) -> Iterator[Diagnostic]:
             message,
             hint="run compose2fargate secrets push where the value is known",
         )
+
+
+def _passwords(
+    stack: Stack, found: Mapping[str, FoundResource], context: HandlerContext
+) -> Iterator[Diagnostic]:
+    """Hold the passwords of databases that are known here to RDS's rules; of those that are in AWS, RDS says so itself."""
+    for _, store in stack.of_type(DbInstance):
+        node = store.master_user_password.logical_id
+        name = getattr(stack.resources.get(node), "name", "")
+        if not name or node in found:
+            continue
+        try:
+            value = context.secret_value(name)
+        except NoSecretValueError:
+            continue
+        form, said = PASSWORD_RULES[store.engine]
+        if not re.fullmatch(form, value):
+            yield Diagnostic(
+                "C2F574",
+                Severity.ERROR,
+                f"RDS does not take the password in {name} for {store.db_instance_identifier}",
+                hint=f"give {store.db_instance_identifier} and its clients another one: {said}, and no line end",
+            )
 
 
 _BY_NAME = ":secretsmanager:"
@@ -325,6 +350,14 @@ def _subnets(
             Severity.ERROR,
             f"a load balancer needs subnets in two availability zones, and has {len(zones)}",
             hint="name a subnet of another zone too",
+        )
+    placed = {subnets[one]["AvailabilityZone"] for one in attributes["subnet_ids"] if one in subnets}
+    if len(placed) < 2 and any(True for _ in stack.of_type(DbSubnetGroup)):
+        yield Diagnostic(
+            "C2F477",
+            Severity.ERROR,
+            f"a database needs subnets in two availability zones, and has {len(placed)}",
+            hint="name a subnet of another zone too: --subnet subnet-…",
         )
     yield from _ways_out(stack, attributes, subnets, ec2)
 

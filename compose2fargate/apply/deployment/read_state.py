@@ -48,6 +48,8 @@ def read_state(stack: Stack, context: HandlerContext, *, leftovers: bool = True)
         AwsError: Something could not be read, or what the user has is not there; with every problem.
     """
     found: dict[str, FoundResource] = {}
+    if leftovers:
+        context.account.forget()
 
     def read(node: str) -> Any:
         if node.startswith(_OWNED):

@@ -18,7 +18,6 @@ from compose2fargate.apply.deployment.read_state import ObservedState, read_stat
 from compose2fargate.apply.handlers.handler import HandlerContext, StackOwner
 from compose2fargate.aws.resources import Cluster, Existing, TaskDefinition
 from compose2fargate.aws.stack import Stack
-from compose2fargate.aws.store_resources import STORE_TYPES
 from compose2fargate.diagnostics import Diagnostic, Location, Severity, UsageError
 from compose2fargate.disk.folder import replace_file
 from compose2fargate.disk.reading import read_json
@@ -82,7 +81,7 @@ def open_deployment(
     else:
         account = open_account(target.region, target.profile)
     owner = StackOwner(project, environment, stack.name)
-    context = HandlerContext(account, owner, _clusters(stack))
+    context = HandlerContext(account, owner, _clusters(stack), stores=stack.has_stores)
     if secret_value is not None:
         context = context._replace(secret_value=secret_value)
     return Deployment(stack, context, bool(target.sandbox))
@@ -105,7 +104,6 @@ def check_first(deployment: Deployment) -> list[Diagnostic]:
 
     In the sandbox nothing is pulled and nothing runs, so missing images are no errors there.
     """
-    refuse_stores(deployment.stack)
     with translated_errors("checking what the stack needs"):
         found = verify_prerequisites(deployment.stack, deployment.context)
     if not deployment.sandbox:
@@ -115,37 +113,12 @@ def check_first(deployment: Deployment) -> list[Diagnostic]:
     ]
 
 
-def refuse_stores(stack: Stack) -> None:
-    """Refuse a stack with databases or caches that AWS runs, which are deployed by the other targets so far.
-
-    Raises:
-        UsageError: It has some.
-    """
-    if stack.has_stores:
-        raise UsageError(stores_not_applied(stack))
-
-
-def stores_not_applied(stack: Stack) -> Diagnostic:
-    """Say which databases and caches of a stack `apply` does not deploy."""
-    stores = [logical_id for logical_id, made in stack.resources.items() if isinstance(made, STORE_TYPES)]
-    names = sorted({stack.origins[one] for one in stores if one in stack.origins})
-    return Diagnostic(
-        "C2F575",
-        Severity.ERROR,
-        f"apply does not deploy databases and caches that AWS runs yet: {', '.join(names)}",
-        hint="convert -t terraform, -t cloudformation or -t json deploys them; without --managed and x-fargate.managed "
-        "they are containers, which apply deploys",
-    )
-
-
 def make_plan(deployment: Deployment, choices: PlanOptions) -> Plan:
     """Look at what there is, and say what has to be done.
 
     Raises:
         AwsError: Something cannot be read.
-        UsageError: The stack has databases or caches that AWS runs.
     """
-    refuse_stores(deployment.stack)
     with translated_errors("reading what exists"):
         return planner.make_plan(
             deployment.stack, _observed(deployment, deployment.stack), deployment.context, choices

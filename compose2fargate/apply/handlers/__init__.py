@@ -7,8 +7,19 @@ from typing import Any, Final
 
 from compose2fargate.apply.handlers.access_handlers import RoleHandler
 from compose2fargate.apply.handlers.autoscaling_handlers import ScalableTargetHandler, ScalingPolicyHandler
+from compose2fargate.apply.handlers.cache_handlers import (
+    CacheParameterGroupHandler,
+    CacheReplicationGroupHandler,
+    CacheSubnetGroupHandler,
+)
 from compose2fargate.apply.handlers.cluster_handlers import ClusterHandler
+from compose2fargate.apply.handlers.database_handlers import (
+    DbInstanceHandler,
+    DbParameterGroupHandler,
+    DbSubnetGroupHandler,
+)
 from compose2fargate.apply.handlers.discovery_handlers import (
+    DiscoveryInstanceHandler,
     DiscoveryServiceHandler,
     DnsNamespaceHandler,
     NamespaceHandler,
@@ -35,7 +46,10 @@ _DELETED_IN_ORDER: tuple[tuple[type[Handler], ...], ...] = (
     (ScheduleHandler, ScalingPolicyHandler),
     (ScalableTargetHandler,),
     (EcsServiceHandler,),
+    (DiscoveryInstanceHandler,),
     (
+        DbInstanceHandler,
+        CacheReplicationGroupHandler,
         ListenerRuleHandler,
         DiscoveryServiceHandler,
         TaskDefinitionHandler,
@@ -45,6 +59,10 @@ _DELETED_IN_ORDER: tuple[tuple[type[Handler], ...], ...] = (
     (ListenerHandler, DnsNamespaceHandler, NamespaceHandler, FileSystemHandler),
     (LoadBalancerHandler, ClusterHandler),
     (
+        DbParameterGroupHandler,
+        DbSubnetGroupHandler,
+        CacheParameterGroupHandler,
+        CacheSubnetGroupHandler,
         TargetGroupHandler,
         IngressRuleHandler,
         LogGroupHandler,

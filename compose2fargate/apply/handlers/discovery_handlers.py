@@ -24,7 +24,8 @@ from compose2fargate.apply.handlers.handler import (
     wanted_tags,
 )
 from compose2fargate.aws import resources as aws
-from compose2fargate.aws.api_values import Ref
+from compose2fargate.aws import store_resources as stores
+from compose2fargate.aws.api_values import Ref, to_api
 from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
 
 
@@ -224,10 +225,10 @@ class DnsNamespaceHandler(_Namespace):
 
 
 class DiscoveryServiceHandler(_CloudMap):
-    """Names in a private DNS namespace: an A record for each healthy task."""
+    """Names in a private DNS namespace: an A record for each healthy task, or a CNAME record that leads to a store."""
 
     kind = aws.DiscoveryService
-    immutable = frozenset({"namespaceId"})
+    immutable = frozenset({"namespaceId", "recordType"})
 
     def want(self, resource: Any, resolve: Callable[[Ref], Any], context: HandlerContext) -> Json:
         """Give the members that are compared."""
@@ -235,6 +236,7 @@ class DiscoveryServiceHandler(_CloudMap):
             "name": resource.name,
             "namespaceId": resolve(resource.namespace_id),
             "ttl": resource.ttl,
+            "recordType": resource.record_type,
             "tags": wanted_tags(resource, context.owner),
         }
 
@@ -259,6 +261,7 @@ class DiscoveryServiceHandler(_CloudMap):
                 "name": service["Name"],
                 "namespaceId": namespace,
                 "ttl": records[0].get("TTL"),
+                "recordType": records[0].get("Type"),
                 "tags": shown_tags(tags),
             }
             attributes = {"arn": service["Arn"], "id": service["Id"], "name": service["Name"]}
@@ -272,12 +275,17 @@ class DiscoveryServiceHandler(_CloudMap):
             )
 
     def create(self, want: Json, context: HandlerContext) -> FoundResource:
-        """Make the name; ECS registers tasks in it, and takes out those that are not healthy."""
+        """Make the name; in one of tasks ECS registers these, and takes out those that are not healthy."""
+        of_tasks = want["recordType"] == "A"
+        checked = {"HealthCheckCustomConfig": {"FailureThreshold": 1}} if of_tasks else {}
         answer = context.account.client("servicediscovery").create_service(
             Name=want["name"],
             NamespaceId=want["namespaceId"],
-            DnsConfig={"RoutingPolicy": "MULTIVALUE", "DnsRecords": [{"Type": "A", "TTL": want["ttl"]}]},
-            HealthCheckCustomConfig={"FailureThreshold": 1},
+            DnsConfig={
+                "RoutingPolicy": "MULTIVALUE" if of_tasks else "WEIGHTED",
+                "DnsRecords": [{"Type": want["recordType"], "TTL": want["ttl"]}],
+            },
+            **checked,
             CreatorRequestId=idempotency_token("name", want["name"], want["namespaceId"]),
             Tags=tag_list(want["tags"]),
         )["Service"]
@@ -290,7 +298,7 @@ class DiscoveryServiceHandler(_CloudMap):
         """Change the time to live, and the tags."""
         client = context.account.client("servicediscovery")
         if "ttl" in changed:
-            records = [{"Type": "A", "TTL": want["ttl"]}]
+            records = [{"Type": want["recordType"], "TTL": want["ttl"]}]
             change = {"DnsConfig": {"DnsRecords": records}}
             self.finished(
                 self.begun(lambda: client.update_service(Id=found.key, Service=change), context), context
@@ -306,3 +314,79 @@ class DiscoveryServiceHandler(_CloudMap):
 
 
 _NAMES = DiscoveryServiceHandler()
+
+
+_INSTANCE: Final = "AWS_INSTANCE_CNAME"
+
+
+class DiscoveryInstanceHandler(_CloudMap):
+    """What the name of a store leads to: its endpoint."""
+
+    kind = stores.DiscoveryInstance
+    taggable = False
+    immutable = frozenset({"serviceId"})
+    missing = _CloudMap.missing | {"InstanceNotFound"}
+
+    def want(self, resource: Any, resolve: Callable[[Ref], Any], context: HandlerContext) -> Json:
+        """Give the members that are compared."""
+        members: Json = to_api(resource, resolve)
+        return members
+
+    def find(self, want: Json, context: HandlerContext) -> FoundResource | None:
+        """Look for it in the name."""
+        if has_pending(want["serviceId"]):
+            return None
+        every = self._read(want["serviceId"], "", context)
+        return next((one for one in every if one.state["instanceId"] == want["instanceId"]), None)
+
+    def _read(self, service: str, name: str, context: HandlerContext) -> list[FoundResource]:
+        pages = context.account.pages("servicediscovery", "list_instances", "Instances", ServiceId=service)
+        return [
+            FoundResource(
+                (service, one["Id"]),
+                {"id": one["Id"]},
+                {"instanceId": one["Id"], "serviceId": service, "target": one["Attributes"][_INSTANCE]},
+                None,
+                name=name or one["Id"],
+            )
+            for one in read_or_none(self, lambda: list(pages)) or ()
+            if _INSTANCE in one["Attributes"]
+        ]
+
+    def owned(self, context: HandlerContext) -> Iterable[FoundResource]:
+        """List those in our names that lead somewhere else."""
+        for name in _NAMES.owned(context):
+            if name.state.get("recordType") != "A":
+                yield from self._read(name.key, name.name, context)
+
+    def create(self, want: Json, context: HandlerContext) -> FoundResource:
+        """Let the name lead to the endpoint; registered again, it leads to another one."""
+        client = context.account.client("servicediscovery")
+        given = {
+            "ServiceId": want["serviceId"],
+            "InstanceId": want["instanceId"],
+            "Attributes": {_INSTANCE: want["target"]},
+        }
+        self.finished(self.begun(lambda: client.register_instance(**given), context), context)
+        return FoundResource((want["serviceId"], want["instanceId"]), {"id": want["instanceId"]}, want)
+
+    def update(
+        self, found: FoundResource, want: Json, changed: frozenset[str], context: HandlerContext
+    ) -> FoundResource:
+        """Let the name lead to another endpoint."""
+        return self.create(want, context)
+
+    def delete(self, found: FoundResource, context: HandlerContext) -> None:
+        """Let the name lead nowhere."""
+        client = context.account.client("servicediscovery")
+        service, instance = found.key
+
+        def deregister() -> None:
+            self.finished(
+                self.begun(
+                    lambda: client.deregister_instance(ServiceId=service, InstanceId=instance), context
+                ),
+                context,
+            )
+
+        delete_when_free(self, deregister, context)

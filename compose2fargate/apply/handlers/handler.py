@@ -94,6 +94,8 @@ class HandlerContext(NamedTuple):
     """Clusters besides the one of the stack's name in which it has services."""
     secret_value: Callable[[str], str] = _no_value
     """Reads the value of a secret, late, by its name in AWS."""
+    stores: bool = False
+    """Whether the stack has databases or caches, so that those that there are can be listed."""
 
 
 class Handler:
@@ -104,6 +106,10 @@ class Handler:
     """Members that AWS does not change: a difference in one of them replaces the resource."""
     fixed: ClassVar[frozenset[str]] = frozenset()
     """Members that can be changed neither in place nor by replacing it; a difference is told, and left."""
+    inputs: ClassVar[frozenset[str]] = frozenset()
+    """Members that calls need, and that nothing in AWS can be compared with."""
+    interrupting: ClassVar[frozenset[str]] = frozenset()
+    """Members whose change in place interrupts what runs."""
     taggable: ClassVar[bool] = True
     keeps_data: ClassVar[bool] = False
     """Whether deleting it deletes data of the user."""
@@ -155,6 +161,22 @@ class Handler:
     def delete(self, found: FoundResource, context: HandlerContext) -> None:
         """Remove the resource; fine when it is gone already."""
         raise NotImplementedError
+
+    def is_going(self, found: FoundResource) -> bool:
+        """Whether it is being deleted, so that all there is to do is to wait."""
+        return False
+
+    def holds(self, found: FoundResource) -> Iterable[tuple[type[Any], Any]]:
+        """Give what cannot be deleted while it stays, as types and keys."""
+        return ()
+
+    def deletion_note(self, found: FoundResource) -> str:
+        """Say what a deletion leaves, for the plan; "" for nothing."""
+        return ""
+
+    def refusal(self, found: FoundResource, want: Json, changed: frozenset[str]) -> tuple[str, str]:
+        """Say why changing the members `changed` is refused, and what to do instead; "" where it is not."""
+        return "", ""
 
     replaced_first: ClassVar[bool] = False
     """Whether its successor is made before it is deleted, since others hold on to it."""

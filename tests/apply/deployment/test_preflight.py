@@ -125,6 +125,21 @@ def test_a_load_balancer_needs_two_zones(world: World) -> None:
     assert "C2F477" not in codes(world)
 
 
+def test_a_database_needs_two_zones(world: World) -> None:
+    subnet = world.account.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
+    one_zone = world.change("network", VpcNetwork(subnet_ids=(subnet,)))
+    told = [d.message for d in verify_prerequisites(one_zone.stack, one_zone.context) if d.code == "C2F477"]
+    assert "a database needs subnets in two availability zones, and has 1" in told
+
+
+def test_a_password_that_rds_does_not_take_is_told_and_not_shown(world: World) -> None:
+    assert "C2F574" not in codes(world)
+    world.context = world.context._replace(secret_value=lambda _: "canary\n")
+    (told,) = (d for d in verify_prerequisites(world.stack, world.context) if d.code == "C2F574")
+    assert "canary" not in str(told)
+    assert "no line end" in told.hint
+
+
 def test_subnets_of_two_networks_are_refused(world: World) -> None:
     ec2 = world.account.client("ec2")
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]

@@ -1,0 +1,422 @@
+"""Databases and caches that AWS runs: made, changed in place, kept, deleted with a last snapshot; never lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timezone
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from compose2fargate.apply.aws_client.account import AwsAccount
+from compose2fargate.apply.day_two.status import read_status
+from compose2fargate.apply.deployment import plan_display, planner
+from compose2fargate.apply.deployment.stack_deployment import Deployment
+from compose2fargate.apply.sandbox.server import Sandbox
+from compose2fargate.aws.api_values import Ref
+from compose2fargate.aws.resources import (
+    AccountIdentity,
+    DnsNamespace,
+    IngressRule,
+    Resource,
+    SecretParameter,
+    SecurityGroup,
+    VpcNetwork,
+)
+from compose2fargate.aws.stack import Stack
+from compose2fargate.cli import status as cli_status
+from compose2fargate.sample_stack import sample_stores, sample_tags
+from tests.apply.test_faults import FAULTS, attempt
+from tests.apply.world import CANARY, World
+
+DB, CACHE = "db-instance/orders", "cache-replication-group/sessions"
+
+
+def small_stack() -> Stack:
+    """The stores of the sample stack, and what they need, and nothing else."""
+    tags = sample_tags("shop")
+    needed: dict[str, Resource] = {
+        "account": AccountIdentity(),
+        "network": VpcNetwork(),
+        "dns-namespace": DnsNamespace("shop.internal", Ref("network", "vpc_id"), tags),
+        "security-group/default": SecurityGroup("shop-default", "d", Ref("network", "vpc_id"), tags),
+        "ingress-rule/default": IngressRule(
+            Ref("security-group/default", "id"),
+            "tcp",
+            5432,
+            5432,
+            "d",
+            Ref("security-group/default", "id"),
+            tags=tags,
+        ),
+        "secret/password": SecretParameter("/shop/password", "d", tags),
+    }
+    return Stack("shop", {**needed, **sample_stores("shop")}, {}, {})
+
+
+@pytest.fixture
+def stores(account: AwsAccount) -> World:
+    return World(account, small_stack())
+
+
+@pytest.fixture
+def made(stores: World, sandbox: Sandbox) -> World:
+    result = stores.apply()
+    assert result.exit_code == 0, result.diagnostics
+    sandbox.calls.clear()
+    return stores
+
+
+def database(world: World) -> Any:
+    return world.account.client("rds").describe_db_instances(DBInstanceIdentifier="shop-orders")[
+        "DBInstances"
+    ][0]
+
+
+def codes(planned: planner.Plan) -> list[str]:
+    return [one.code for one in planned.diagnostics]
+
+
+def test_stores_are_waited_for_and_then_have_a_name(stores: World) -> None:
+    assert stores.apply().exit_code == 0
+    waits = {node: text for node, state, text in stores.progress.told if state == "waiting"}
+    assert waits[DB].startswith("for RDS: ")
+    assert waits[CACHE].startswith("for ElastiCache: ")
+    assert database(stores)["DBInstanceStatus"] == "available"
+    found = stores.plan().found
+    assert found["discovery-instance/orders"].state["target"] == database(stores)["Endpoint"]["Address"]
+    assert stores.kinds() == {}
+
+
+def test_the_password_reaches_rds_and_nothing_else(stores: World, tmp_path: Any, caplog: Any) -> None:
+    from moto.rds.models import rds_backends
+
+    planned = stores.plan()
+    shown = plan_display.plan_as_text(planned) + json.dumps(plan_display.plan_as_json(planned))
+    result = stores.apply(planned=planned)
+    told = f"{shown}{planned}{result}{stores.progress.told}{caplog.text}{stores.plan()}"
+    backend = rds_backends["123456789012"]["eu-central-1"]
+    assert backend.databases["shop-orders"]._master_user_password == CANARY
+    assert CANARY not in told
+
+
+def test_a_password_that_rds_refuses_is_not_repeated(stores: World) -> None:
+    bad = f"{CANARY} with blanks"
+    stores.context = stores.context._replace(secret_value=lambda _: bad)
+    result = stores.apply()
+    (told,) = result.diagnostics
+    assert "not a valid password: (hidden)" in told.message
+    assert CANARY not in f"{result}{stores.progress.told}"
+
+
+CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
+    "class": (DB, {"db_instance_class": "db.t4g.small"}),
+    "storage": (DB, {"allocated_storage": 50, "max_allocated_storage": 200}),
+    "zones": (DB, {"multi_az": False}),
+    "backups and protection": (DB, {"backup_retention_period": 14, "deletion_protection": False}),
+    "logs": (DB, {"enable_cloudwatch_logs_exports": ("upgrade",)}),
+    "parameters": (
+        "db-parameter-group/orders",
+        {"parameters": {"work_mem": "16384", "max_connections": "200"}},
+    ),
+    "node type": (CACHE, {"cache_node_type": "cache.t4g.small"}),
+    "fewer nodes": (
+        CACHE,
+        {"num_cache_clusters": 1, "automatic_failover_enabled": False, "multi_az_enabled": False},
+    ),
+    "snapshots": (CACHE, {"snapshot_retention_limit": 5}),
+    "parameters of a cache": ("cache-parameter-group/sessions", {"parameters": {"timeout": "30"}}),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_change_is_made_in_place_and_back(made: World, sandbox: Sandbox, what: str) -> None:
+    node, members = CHANGES[what]
+    changed = made.change(node, **members)
+    assert changed.kinds() == {node: planner.UPDATE}
+    result = changed.apply()
+    assert result.exit_code == 0, result.diagnostics
+    assert changed.kinds() == {}
+    if what == "storage":  # what has grown does not shrink, and nobody is told each time
+        assert made.change(DB, max_allocated_storage=200).kinds() == {}
+        return
+    assert made.apply().exit_code == 0
+    assert made.kinds() == {}
+    assert {call.operation for call in sandbox.calls} & {
+        "DeleteDBInstance",
+        "DeleteReplicationGroup",
+    } == set()
+
+
+def test_a_change_that_interrupts_is_noted(made: World) -> None:
+    (action,) = made.change(DB, db_instance_class="db.t4g.small").plan().pending
+    assert action.note == "interrupts it for some minutes"
+
+
+REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
+    "name of the first database": (DB, {"db_name": "other"}, "would be empty"),
+    "administrator": (DB, {"master_username": "other"}, "would be empty"),
+    "engine": (DB, {"engine": "mysql"}, "would be empty"),
+    "major version": (DB, {"engine_version": "17"}, "no way back"),
+    "earlier version": (DB, {"engine_version": "15"}, "does not go back"),
+    "earlier version of a cache": (CACHE, {"engine_version": "7.2"}, "does not go back"),
+    "port of a cache": (CACHE, {"port": 6380}, "would be empty"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_would_lose_data_is_refused_in_the_plan(made: World, sandbox: Sandbox, what: str) -> None:
+    node, members, why = REFUSED[what]
+    changed = made.change(node, **members)
+    planned = changed.plan()
+    assert codes(planned) == ["C2F576"]
+    assert why in planned.diagnostics[0].message
+    assert planned.diagnostics[0].hint
+    assert {a.logical_id: a.kind for a in planned.actions if a.kind != planner.KEEP} == {
+        node: planner.REFUSED
+    }
+    assert "1 refused" in plan_display.plan_summary(planned)
+    sandbox.calls.clear()
+    changed.apply(planned=planned)
+    assert [
+        c.operation for c in sandbox.calls if c.operation.startswith(("Modify", "Delete", "Create"))
+    ] == []
+
+
+def with_family(world: World, version: str) -> World:
+    """Another version, with the parameter group of its family, as the mapping makes them."""
+    group: Any = world.stack.resources["db-parameter-group/orders"]
+    major = version.partition(".")[0]
+    others = {
+        "db-parameter-group/orders": group._replace(
+            db_parameter_group_name=f"shop-orders-postgres{major}",
+            db_parameter_group_family=f"postgres{major}",
+        )
+    }
+    changed = world.with_resources({**world.stack.resources, **others})
+    return changed.change(DB, engine_version=version, allow_major_version_upgrade=True)
+
+
+def test_a_major_version_is_upgraded_where_that_is_asked_for(made: World) -> None:
+    newer = with_family(made, "17")
+    assert newer.kinds(prune=True)[DB] == planner.UPDATE
+    result = newer.apply(prune=True)
+    assert result.exit_code == 0, result.diagnostics
+    assert database(made)["EngineVersion"].startswith("17")
+    assert newer.kinds() == {}
+    groups = made.account.client("rds").describe_db_parameter_groups()["DBParameterGroups"]
+    assert [one["DBParameterGroupName"] for one in groups] == ["shop-orders-postgres17"]
+
+
+def test_a_cache_is_upgraded_in_place(stores: World) -> None:
+    older = stores.change(
+        "cache-parameter-group/sessions",
+        cache_parameter_group_name="shop-v7",
+        cache_parameter_group_family="valkey7",
+    ).change(CACHE, engine_version="7.2")
+    assert older.apply().exit_code == 0
+    assert older.kinds() == {}
+    assert stores.kinds()[CACHE] == planner.UPDATE
+    assert stores.apply(prune=True).exit_code == 0
+    assert stores.kinds() == {}
+
+
+def test_minor_versions_that_aws_has_upgraded_are_as_wanted(made: World) -> None:
+    rds = made.account.client("rds")
+    rds.modify_db_instance(DBInstanceIdentifier="shop-orders", EngineVersion="16.9", ApplyImmediately=True)
+    while database(made)["EngineVersion"] != "16.9":
+        pass
+    assert made.kinds() == {}
+
+
+def test_the_status_shows_stores_and_whether_they_serve(made: World) -> None:
+    seen = read_status(Deployment(made.stack, made.context)).stores
+    assert [(one.name, one.engine, one.size, one.state, one.good) for one in seen] == [
+        ("shop-orders", "postgres 16", "db.t4g.micro", "available", True),
+        ("shop-sessions", "valkey 8.0.1", "cache.t4g.micro", "available", True),
+    ]
+    assert seen[0].endpoint == database(made)["Endpoint"]["Address"]
+    assert made.destroy().exit_code == 0
+    gone = read_status(Deployment(made.stack, made.context))
+    assert [(one.state, one.good) for one in gone.stores] == [("not deployed", False)] * 2
+    assert not gone.good
+    console: Any = SimpleNamespace(color=False)
+    text = cli_status.as_text(gone, datetime.now(timezone.utc), console)
+    assert "shop-orders  -       -      not deployed  -" in text
+
+
+def test_a_minor_version_is_upgraded_without_being_asked_twice(made: World) -> None:
+    newer = made.change(DB, engine_version="16.4")
+    assert newer.kinds() == {DB: planner.UPDATE}
+    assert newer.apply().exit_code == 0
+    assert newer.kinds() == {}
+
+
+# -- what stays, and what goes
+
+
+def test_stores_outlive_a_destroyed_stack_with_what_they_need(made: World) -> None:
+    nothing = Stack("shop", {}, {}, {})
+    from compose2fargate.apply.deployment.read_state import read_state
+
+    planned = planner.plan_destruction(
+        read_state(nothing, made.context), made.context, planner.PlanOptions(secrets=True)
+    )
+    kept = {one.title: (one.cost, one.option) for one in plan_display.what_stays(planned)}
+    assert kept["db-instance/orders shop-orders"] == ("db.t4g.micro, about 27.96 USD a month", "--stores")
+    assert kept["cache-replication-group/sessions shop-sessions"] == (
+        "cache.t4g.micro, about 18.69 USD a month",
+        "--stores",
+    )
+    assert made.destroy(stores=False).exit_code == 0
+    left = made.everything()
+    assert (left["databases"], left["caches"], left["namespaces"]) == (1, 1, 0)
+    groups = made.account.client("ec2").describe_security_groups()["SecurityGroups"]
+    assert "shop-default" in {group["GroupName"] for group in groups}
+    again = made.apply()
+    assert again.exit_code == 0, again.diagnostics
+    assert made.kinds() == {}
+
+
+def test_stores_go_with_a_last_snapshot_of_a_free_name(made: World) -> None:
+    before = database(made)
+    name = f"shop-orders-final-{before['InstanceCreateTime']:%Y%m%d%H%M%S}"
+    rds = made.account.client("rds")
+    rds.create_db_snapshot(DBInstanceIdentifier="shop-orders", DBSnapshotIdentifier=name)
+    result = made.destroy()
+    assert result.exit_code == 0, result.diagnostics
+    notes = {o.action.logical_id: o.action.note for o in result.outcomes}
+    assert notes[DB] == f"leaves the snapshot {name}"
+    snapshots = {one["DBSnapshotIdentifier"] for one in rds.describe_db_snapshots()["DBSnapshots"]}
+    assert snapshots == {name, f"{name}-2"}
+    (of_cache,) = made.account.client("elasticache").describe_snapshots()["Snapshots"]
+    assert of_cache["SnapshotName"].startswith("shop-sessions-final-")
+    assert set(made.everything().values()) == set(
+        World(made.account, Stack("shop", {}, {}, {})).everything().values()
+    )
+    assert made.apply().exit_code == 0
+
+
+def test_a_store_that_left_the_file_is_kept_by_prune(made: World, sandbox: Sandbox) -> None:
+    others = {k: r for k, r in made.stack.resources.items() if k in ("account", "network", "secret/password")}
+    smaller = World(made.account, made.stack._replace(resources=others), made.context.owner)
+    smaller.context = made.context
+    planned = smaller.plan(prune=True)
+    notes = {a.logical_id: a.note for a in planned.actions if a.kind == planner.LEFT}
+    assert notes[DB].startswith("holds data; --stores")
+    assert notes["db-subnet-group"] == "db-instance/orders uses it" or "uses it" in str(notes)
+    assert smaller.apply(prune=True).exit_code == 0
+    assert smaller.everything()["databases"] == 1
+    assert smaller.apply(prune=True, stores=True).exit_code == 0
+    assert smaller.everything()["databases"] == 0
+
+
+def test_a_stack_without_stores_lists_none(account: AwsAccount, sandbox: Sandbox) -> None:
+    """Who deploys one need not be allowed to see databases."""
+    few = {
+        k: r for k, r in small_stack().resources.items() if not k.startswith(("db-", "cache-", "discovery"))
+    }
+    world = World(account, Stack("shop", few, {}, {}))
+    assert world.apply().exit_code == 0
+    assert world.kinds() == {}
+    assert {call.service for call in sandbox.calls} & {"rds", "elasticache"} == set()
+
+
+# -- runs that end before they are over
+
+
+def test_the_next_run_waits_for_what_is_being_made(stores: World, account: AwsAccount) -> None:
+    first = stores.account
+    patient = account.sleep
+
+    def interrupt(seconds: float) -> None:
+        account._stop.set()
+        patient(seconds)
+
+    stores.account.sleep = interrupt  # type: ignore[method-assign]
+    try:
+        result = stores.apply()
+    finally:
+        del first.sleep
+    assert result.interrupted
+    planned = stores.plan()
+    found = {a.logical_id: a for a in planned.pending}
+    waiting = [a for a in found.values() if [c.member for c in a.changes] == ["status"]]
+    assert waiting
+    assert {c.after for a in waiting for c in a.changes} == {"available"}
+    assert stores.apply().exit_code == 0
+    assert stores.kinds() == {}
+
+
+def with_status(made: World, status: str) -> None:
+    from moto.rds.models import rds_backends
+
+    instance = rds_backends["123456789012"]["eu-central-1"].databases["shop-orders"]
+    instance.status, instance.deletion_protection = status, False
+
+
+def test_a_database_that_does_not_become_available_is_told(made: World) -> None:
+    with_status(made, "incompatible-parameters")
+    result = made.apply()
+    (told,) = result.diagnostics
+    assert (told.code, "incompatible-parameters" in told.message) == ("C2F577", True)
+    assert "describe-events" in told.hint
+
+
+def test_what_never_came_to_be_is_deleted_without_a_snapshot(made: World) -> None:
+    with_status(made, "incompatible-network")
+    result = made.destroy()
+    assert result.exit_code == 0, result.diagnostics
+    assert {o.action.note for o in result.outcomes if o.action.logical_id == DB} == {""}
+
+
+def test_what_holds_data_is_not_deleted_without_a_snapshot(made: World, sandbox: Sandbox) -> None:
+    with_status(made, "storage-full")
+    result = made.destroy()
+    assert [one.code for one in result.diagnostics] == ["C2F496"]
+    assert made.everything()["databases"] == 1
+
+
+def finished(
+    sandbox: Sandbox,
+    account: AwsAccount,
+    hasty: AwsAccount,
+    fault: str,
+    call: int,
+    run: Callable[[World], Any],
+) -> World:
+    world = World(account, small_stack())
+    sandbox.clear()
+    sandbox.fault(skip=call, times=1, **FAULTS[fault])
+    attempt(lambda: run(World(hasty, world.stack)))
+    sandbox.clear()
+    result = run(world)
+    assert result.exit_code == 0, (fault, call, result.diagnostics)
+    return world
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_failing_call_of_stores(
+    sandbox: Sandbox, one_account: AwsAccount, hasty_account: AwsAccount, fault: str
+) -> None:
+    world = World(one_account, small_stack())
+    sandbox.calls.clear()
+    assert world.apply().exit_code == 0
+    picture, count = world.picture(), len(sandbox.calls)
+    sandbox.calls.clear()
+    assert world.destroy().exit_code == 0
+    empty, to_destroy = world.everything(), len(sandbox.calls)
+    for call in range(list(FAULTS).index(fault) % 2, count, 2):
+        sandbox.reset()
+        made = finished(sandbox, one_account, hasty_account, fault, call, World.apply)
+        assert made.picture() == picture, (fault, call)
+    for call in range(list(FAULTS).index(fault) % 2, to_destroy, 2):
+        sandbox.reset()
+        assert World(one_account, small_stack()).apply().exit_code == 0
+        left = finished(sandbox, one_account, hasty_account, fault, call, World.destroy)
+        assert left.everything() == empty, (fault, call)
+    print(f"{fault}: each second of {count} calls of apply and {to_destroy} of destroy")
