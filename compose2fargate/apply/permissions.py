@@ -7,15 +7,23 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/reference_pol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from compose2fargate.apply.day_two.aws_names import log_sources, name_of
 from compose2fargate.apply.handlers.discovery_handlers import BY_ECS
+from compose2fargate.apply.permission_rules import (
+    ArnScope,
+    PermissionRule,
+    cloud_map,
+    everything,
+    names_of,
+    narrow,
+    ours,
+)
+from compose2fargate.apply.store_permissions import SEE_STORES, STORE_RULES
 from compose2fargate.aws import resources as aws
 from compose2fargate.aws.ownership import PROJECT_TAG
-from compose2fargate.aws.stack import Stack, parameter_folder
-from compose2fargate.records import NamedTuple
 
 Json = dict[str, Any]
 
@@ -23,76 +31,6 @@ COMMANDS: Final = ("apply", "push", "run", "status", "logs", "rollback", "exec",
 MANAGED_POLICY_CHARACTERS: Final = 6144
 """What a managed policy may hold, blanks not counted: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 QUOTAS_URL: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"
-FEW: Final = 4
-"""Up to so many names are listed; more become one pattern, where they have a beginning in common that is the stack's."""
-
-
-class ArnScope(NamedTuple):
-    """The account that ARNs are made for; `*` where nobody said."""
-
-    stack: Stack
-    project: str
-    region: str = "*"
-    account: str = "*"
-
-    def arn(self, service: str, rest: str, *, region: str | None = None) -> str:
-        """Make an ARN or a pattern of one."""
-        partition = next((p for begin, p in _PARTITIONS if self.region.startswith(begin)), "aws")
-        place = self.region if region is None else region
-        return f"arn:{partition}:{service}:{place}:{self.account}:{rest}"
-
-
-_PARTITIONS = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"))
-
-
-class PermissionRule(NamedTuple):
-    """Actions that go together.
-
-    Attributes:
-        sid: What they are for.
-        actions: The actions of one service, without its name, or with it.
-        on: Gives the resources; none means that the rule does not apply.
-        condition: Gives the condition; empty for none.
-        kinds: The rule is there when the stack has a resource of one of these types; empty for always.
-    """
-
-    sid: str
-    actions: tuple[str, ...]
-    on: Callable[[ArnScope], list[str]]
-    condition: Callable[[ArnScope], Json] = lambda _: {}
-    kinds: tuple[type[Any], ...] = ()
-
-
-# -- what resources are called
-
-
-def _everything(_: ArnScope) -> list[str]:
-    return ["*"]
-
-
-def _narrow(names: Iterable[str], stack: str) -> list[str]:
-    """List a few names; of many give what they have in common, if that is the stack's alone."""
-    names = sorted(set(names))
-    if len(names) < 2:
-        return names
-    common = names[0]
-    while not names[-1].startswith(common):  # what the first and the last share, all between them do
-        common = common[:-1]
-    few = (
-        1 if common.endswith((f"/{stack}/", f"/{parameter_folder(stack)}/")) else FEW
-    )  # a folder of its own holds nothing of `shop-production`
-    return names if stack not in common or len(names) <= few else [f"{common}*"]
-
-
-def _of(kind: type[Any], member: str, *existing: str) -> Callable[[ArnScope], list[str]]:
-    """Name the resources of a type, and those that the user has of some kinds."""
-
-    def names(where: ArnScope) -> list[str]:
-        own = [str(getattr(resource, member)) for _, resource in where.stack.of_type(kind)]
-        others = [e.identifier for _, e in where.stack.of_type(aws.Existing) if e.kind in existing]
-        return _narrow(own, where.stack.name) + sorted(others)
-
-    return names
 
 
 def _arns(
@@ -119,12 +57,12 @@ def _clusters(where: ArnScope) -> list[str]:
 
 
 def _families(where: ArnScope) -> list[str]:
-    return _narrow((one.family for _, one in where.stack.of_type(aws.TaskDefinition)), where.stack.name)
+    return narrow((one.family for _, one in where.stack.of_type(aws.TaskDefinition)), where.stack.name)
 
 
 def _groups(where: ArnScope) -> list[str]:
     own = [one.log_group_name for _, one in where.stack.of_type(aws.LogGroup)]
-    return _narrow([*own, *(source.group for source in log_sources(where.stack))], where.stack.name)
+    return narrow([*own, *(source.group for source in log_sources(where.stack))], where.stack.name)
 
 
 def _balancers(*forms: str) -> Callable[[ArnScope], list[str]]:
@@ -157,12 +95,12 @@ def _roles(where: ArnScope) -> list[str]:
         for _, one in where.stack.of_type(aws.Schedule)
         if isinstance(one.target.role_arn, str)
     ]
-    return _narrow(own, where.stack.name) + sorted(set(given))
+    return narrow(own, where.stack.name) + sorted(set(given))
 
 
 def _parameters(where: ArnScope) -> list[str]:
     own = [one.name.lstrip("/") for _, one in where.stack.of_type(aws.SecretParameter)]
-    return _narrow(own, where.stack.name)
+    return narrow(own, where.stack.name)
 
 
 def _keyed(where: ArnScope) -> list[str]:
@@ -191,14 +129,10 @@ def _repositories(where: ArnScope) -> list[str]:
     ]
     built = [image.repository for image in where.stack.built_images()]
     named = [name_of(where.stack, one) for one in built if isinstance(where.stack.get(one), aws.Existing)]
-    return _narrow(own, where.stack.name) + sorted({*others, *named} - set(own))
+    return narrow(own, where.stack.name) + sorted({*others, *named} - set(own))
 
 
 # -- conditions
-
-
-def _ours(where: ArnScope) -> Json:
-    return {"StringEquals": {f"aws:ResourceTag/{PROJECT_TAG}": where.project}}
 
 
 def _by_ecs(_: ArnScope) -> Json:
@@ -228,7 +162,9 @@ def _passed(_: ArnScope) -> Json:
 
 
 def _linked(_: ArnScope) -> Json:
-    names = ["ecs", "ecs.application-autoscaling", "elasticfilesystem", "elasticloadbalancing"]
+    names = [
+        "ecs", "ecs.application-autoscaling", "elasticache", "elasticfilesystem", "elasticloadbalancing", "rds",
+    ]  # fmt: skip
     return {"StringEquals": {"iam:AWSServiceName": [f"{name}.amazonaws.com" for name in names]}}
 
 
@@ -256,12 +192,12 @@ _TASKS = _arns("ecs", _clusters, "task/{name}/*")
 _DEFINITIONS = _arns("ecs", _families, "task-definition/{name}:*")
 _LOGS = _arns("logs", _groups, "log-group:{name}", "log-group:{name}:*")
 _ROLES = _arns("iam", _roles, "role/{name}", region="")
-_OWN_ROLES = _arns("iam", _of(aws.Role, "role_name"), "role/{name}", region="")
+_OWN_ROLES = _arns("iam", names_of(aws.Role, "role_name"), "role/{name}", region="")
 _PARAMETERS = _arns("ssm", _parameters, "parameter/{name}")
-_SECRETS = _arns("secretsmanager", _of(aws.ManagedSecret, "name"), "secret:{name}-*")
+_SECRETS = _arns("secretsmanager", names_of(aws.ManagedSecret, "name"), "secret:{name}-*")
 _ECR = _arns("ecr", _repositories, "repository/{name}")
-_SCHEDULES = _arns("scheduler", _of(aws.Schedule, "name"), "schedule/default/{name}")
-_TARGET_GROUPS = _arns("elasticloadbalancing", _of(aws.TargetGroup, "name"), "targetgroup/{name}/*")
+_SCHEDULES = _arns("scheduler", names_of(aws.Schedule, "name"), "schedule/default/{name}")
+_TARGET_GROUPS = _arns("elasticloadbalancing", names_of(aws.TargetGroup, "name"), "targetgroup/{name}/*")
 
 
 def _ec2(*forms: str) -> Callable[[ArnScope], list[str]]:
@@ -279,10 +215,6 @@ def _existing(kind: str) -> Callable[[ArnScope], list[str]]:
 
 def _efs(*forms: str) -> Callable[[ArnScope], list[str]]:
     return lambda where: [where.arn("elasticfilesystem", form) for form in forms]
-
-
-def _cloud_map(*forms: str) -> Callable[[ArnScope], list[str]]:
-    return lambda where: [where.arn("servicediscovery", form) for form in forms]
 
 
 def _alarms(where: ArnScope) -> list[str]:
@@ -305,16 +237,21 @@ _LOOK = PermissionRule(
         "elasticfilesystem:DescribeMountTargetSecurityGroups",
         "elasticfilesystem:DescribeMountTargets",
         "elasticloadbalancing:Describe*",
+        "elasticache:DescribeCacheClusters", "elasticache:DescribeCacheParameterGroups",
+        "elasticache:DescribeCacheParameters", "elasticache:DescribeCacheSubnetGroups",
+        "elasticache:DescribeReplicationGroups", "elasticache:ListTagsForResource",
         "iam:ListRoles",
         "logs:DescribeLogGroups", "logs:ListTagsForResource",
+        "rds:DescribeDBInstances", "rds:DescribeDBParameterGroups", "rds:DescribeDBParameters",
+        "rds:DescribeDBSubnetGroups", "rds:ListTagsForResource",
         "scheduler:GetSchedule", "scheduler:ListSchedules",
         "secretsmanager:DescribeSecret", "secretsmanager:ListSecrets",
         "servicediscovery:GetOperation", "servicediscovery:GetService", "servicediscovery:ListNamespaces",
-        "servicediscovery:ListServices", "servicediscovery:ListTagsForResource",
+        "servicediscovery:ListInstances", "servicediscovery:ListServices", "servicediscovery:ListTagsForResource",
         "ssm:DescribeParameters", "ssm:ListTagsForResource",
         "tag:GetResources",
     ),
-    _everything,
+    everything,
 )  # fmt: skip
 """What a plan reads: what is there of every type, also of those that left the compose file."""
 
@@ -324,13 +261,13 @@ _APPLY: Final = (
     _LOOK,
     PermissionRule("LookAtRoles", ("iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"),
          lambda where: [where.arn("iam", f"role/{where.stack.name}*", region=""), *_ROLES(where)]),
-    PermissionRule("NewCluster", ("ecs:CreateCluster",), _everything, _new, (aws.Cluster,)),
+    PermissionRule("NewCluster", ("ecs:CreateCluster",), everything, _new, (aws.Cluster,)),
     PermissionRule("Clusters", ("ecs:DescribeClusters",), _CLUSTER),
     PermissionRule("OwnCluster", ("ecs:DeleteCluster", "ecs:PutClusterCapacityProviders", "ecs:TagResource",
                         "ecs:UntagResource", "ecs:UpdateCluster"), _CLUSTER, kinds=(aws.Cluster,)),
     PermissionRule("StopTasks", ("ecs:StopTask",), _TASKS, kinds=(aws.Cluster,)),
-    PermissionRule("NewRevisions", ("ecs:RegisterTaskDefinition",), _everything, _new, (aws.TaskDefinition,)),
-    PermissionRule("OldRevisions", ("ecs:DeregisterTaskDefinition",), _everything, kinds=(aws.TaskDefinition,)),
+    PermissionRule("NewRevisions", ("ecs:RegisterTaskDefinition",), everything, _new, (aws.TaskDefinition,)),
+    PermissionRule("OldRevisions", ("ecs:DeregisterTaskDefinition",), everything, kinds=(aws.TaskDefinition,)),
     PermissionRule("Revisions", ("ecs:TagResource", "ecs:UntagResource"), _DEFINITIONS, kinds=(aws.TaskDefinition,)),
     PermissionRule("Services", ("ecs:DescribeServices",), _SERVICES),
     PermissionRule("Services", ("ecs:CreateService", "ecs:DeleteService", "ecs:TagResource", "ecs:UntagResource",
@@ -339,7 +276,7 @@ _APPLY: Final = (
     PermissionRule("RunJobs", ("ecs:RunTask",), _DEFINITIONS, _in_clusters, (aws.RunTask,)),
     PermissionRule("TagTasks", ("ecs:TagResource",), _TASKS, kinds=(aws.RunTask,)),
     _PASS,
-    PermissionRule("ServiceLinkedRoles", ("iam:CreateServiceLinkedRole",), _everything, _linked),
+    PermissionRule("ServiceLinkedRoles", ("iam:CreateServiceLinkedRole",), everything, _linked),
     PermissionRule("Roles", ("iam:CreateRole", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:PutRolePolicy", "iam:TagRole",
                    "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole"), _OWN_ROLES, kinds=(aws.Role,)),
     PermissionRule("RolePolicies", ("iam:AttachRolePolicy",), _OWN_ROLES, _attached, (aws.Role,)),
@@ -354,7 +291,7 @@ _APPLY: Final = (
     PermissionRule("SecurityGroups", ("ec2:AuthorizeSecurityGroupIngress", "ec2:CreateTags", "ec2:DeleteSecurityGroup",
                             "ec2:DeleteTags", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress",
                             "ec2:UpdateSecurityGroupRuleDescriptionsIngress"),
-         _ec2("security-group/*"), _ours, (aws.SecurityGroup, aws.IngressRule)),
+         _ec2("security-group/*"), ours, (aws.SecurityGroup, aws.IngressRule)),
     PermissionRule("LoadBalancers", ("elasticloadbalancing:AddTags", "elasticloadbalancing:CreateListener",
                            "elasticloadbalancing:CreateLoadBalancer", "elasticloadbalancing:DeleteLoadBalancer",
                            "elasticloadbalancing:ModifyLoadBalancerAttributes", "elasticloadbalancing:RemoveTags",
@@ -371,23 +308,23 @@ _APPLY: Final = (
                           "elasticloadbalancing:ModifyTargetGroupAttributes", "elasticloadbalancing:RemoveTags"),
          _TARGET_GROUPS, kinds=(aws.TargetGroup,)),
     PermissionRule("NewNamespaces", ("servicediscovery:CreateHttpNamespace", "servicediscovery:CreatePrivateDnsNamespace"),
-         _everything, _new, (aws.Namespace, aws.DnsNamespace)),
+         everything, _new, (aws.Namespace, aws.DnsNamespace)),
     PermissionRule("Names", ("servicediscovery:CreateService", "servicediscovery:DeleteNamespace",
                    "servicediscovery:DeleteService", "servicediscovery:UntagResource",
                    "servicediscovery:UpdateService"),
-         _cloud_map("namespace/*", "service/*"), _ours,
+         cloud_map("namespace/*", "service/*"), ours,
          (aws.Namespace, aws.DnsNamespace, aws.DiscoveryService)),
-    PermissionRule("NamesOfServiceConnect", ("servicediscovery:DeleteService",), _cloud_map("service/*"), _by_ecs,
+    PermissionRule("NamesOfServiceConnect", ("servicediscovery:DeleteService",), cloud_map("service/*"), _by_ecs,
          (aws.Namespace, aws.DnsNamespace)),
-    PermissionRule("TagNames", ("servicediscovery:TagResource",), _cloud_map("namespace/*", "service/*"), _new,
+    PermissionRule("TagNames", ("servicediscovery:TagResource",), cloud_map("namespace/*", "service/*"), _new,
          (aws.Namespace, aws.DnsNamespace, aws.DiscoveryService)),
     PermissionRule("NamesElsewhere", ("servicediscovery:CreateService",),
-         lambda where: _cloud_map("namespace/*")(where) if _has(where, "DnsNamespace") else [],
+         lambda where: cloud_map("namespace/*")(where) if _has(where, "DnsNamespace") else [],
          kinds=(aws.DiscoveryService,)),
     PermissionRule("PrivateZones", ("ec2:DescribeRegions", "route53:AssociateVPCWithHostedZone", "route53:CreateHostedZone",
                           "route53:DeleteHostedZone", "route53:GetHostedZone", "route53:ListHostedZonesByName",
                           "route53:ListHostedZonesByVPC"),
-         _everything, kinds=(aws.DnsNamespace,)),
+         everything, kinds=(aws.DnsNamespace,)),
     PermissionRule("Repositories", ("ecr:CreateRepository", "ecr:DeleteRepository", "ecr:PutImageScanningConfiguration",
                           "ecr:PutImageTagMutability", "ecr:PutLifecyclePolicy", "ecr:TagResource",
                           "ecr:UntagResource"), _ECR, kinds=(aws.Repository,)),
@@ -399,7 +336,7 @@ _APPLY: Final = (
                      "secretsmanager:RestoreSecret",
                      "secretsmanager:TagResource", "secretsmanager:UntagResource", "secretsmanager:UpdateSecret"),
          _SECRETS, kinds=(aws.ManagedSecret,)),
-    PermissionRule("NewFileSystems", ("elasticfilesystem:CreateFileSystem",), _everything, _new, (aws.FileSystem,)),
+    PermissionRule("NewFileSystems", ("elasticfilesystem:CreateFileSystem",), everything, _new, (aws.FileSystem,)),
     PermissionRule("FileSystems", ("elasticfilesystem:CreateAccessPoint", "elasticfilesystem:CreateMountTarget",
                          "elasticfilesystem:DeleteAccessPoint", "elasticfilesystem:DeleteFileSystem",
                          "elasticfilesystem:DeleteMountTarget", "elasticfilesystem:ModifyMountTargetSecurityGroups",
@@ -407,19 +344,20 @@ _APPLY: Final = (
                          "elasticfilesystem:PutFileSystemPolicy", "elasticfilesystem:PutLifecycleConfiguration",
                          "elasticfilesystem:UntagResource",
                          "elasticfilesystem:UpdateFileSystem"),
-         _efs("file-system/*", "access-point/*"), _ours, (aws.FileSystem, aws.MountTargets, aws.AccessPoint)),
+         _efs("file-system/*", "access-point/*"), ours, (aws.FileSystem, aws.MountTargets, aws.AccessPoint)),
     PermissionRule("TagFileSystems", ("elasticfilesystem:TagResource",), _efs("file-system/*", "access-point/*"), _new,
          (aws.FileSystem, aws.AccessPoint)),
     PermissionRule("AccessPoints", ("elasticfilesystem:CreateAccessPoint", "elasticfilesystem:CreateMountTarget"),
          _arns("elasticfilesystem", _existing("FileSystem"), "file-system/{name}"), kinds=(aws.AccessPoint,)),
     PermissionRule("MountTargets", ("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
                           "ec2:DescribeNetworkInterfaces", "ec2:ModifyNetworkInterfaceAttribute"),
-         _everything, kinds=(aws.MountTargets,)),
+         everything, kinds=(aws.MountTargets,)),
+    *STORE_RULES,
     PermissionRule("Schedules", ("scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:UpdateSchedule"),
          _SCHEDULES, kinds=(aws.Schedule,)),
     PermissionRule("Scaling", ("application-autoscaling:DeleteScalingPolicy", "application-autoscaling:DeregisterScalableTarget",
                      "application-autoscaling:PutScalingPolicy", "application-autoscaling:RegisterScalableTarget"),
-         _everything, _only_ecs, (aws.ScalableTarget, aws.ScalingPolicy)),
+         everything, _only_ecs, (aws.ScalableTarget, aws.ScalingPolicy)),
     PermissionRule("TagScaling", ("application-autoscaling:TagResource", "application-autoscaling:UntagResource"),
          lambda where: [where.arn("application-autoscaling", "scalable-target/*")], kinds=(aws.ScalableTarget,)),
     PermissionRule("ScalingAlarms", ("cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"),
@@ -427,17 +365,17 @@ _APPLY: Final = (
 )  # fmt: skip
 
 _SEE_REVISIONS = PermissionRule(
-    "SeeRevisions", ("ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"), _everything
+    "SeeRevisions", ("ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"), everything
 )
 _SEE = (
     PermissionRule("Services", ("ecs:DescribeServices",), _SERVICES),
-    PermissionRule("ListTasks", ("ecs:ListTasks",), _everything, _in_clusters),
+    PermissionRule("ListTasks", ("ecs:ListTasks",), everything, _in_clusters),
     PermissionRule("Tasks", ("ecs:DescribeTasks",), _TASKS),
     _SEE_REVISIONS,
 )
 _FAILURES = (
     PermissionRule(
-        "SeeTargets", ("elasticloadbalancing:DescribeTargetHealth",), _everything, kinds=(aws.TargetGroup,)
+        "SeeTargets", ("elasticloadbalancing:DescribeTargetHealth",), everything, kinds=(aws.TargetGroup,)
     ),
     PermissionRule("ReadFailures", ("logs:GetLogEvents",), _LOGS, kinds=(aws.TaskDefinition,)),
 )
@@ -445,7 +383,7 @@ _FAILURES = (
 INCLUDED: Mapping[str, tuple[PermissionRule, ...]] = {
     "apply": _APPLY,
     "push": (
-        PermissionRule("Registry", ("ecr:GetAuthorizationToken",), _everything),
+        PermissionRule("Registry", ("ecr:GetAuthorizationToken",), everything),
         PermissionRule("PushImages", ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload",
                             "ecr:CreateRepository", "ecr:DescribeImages", "ecr:DescribeRepositories",
                             "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:ListImages",
@@ -457,15 +395,16 @@ INCLUDED: Mapping[str, tuple[PermissionRule, ...]] = {
         PermissionRule("RunTasks", ("ecs:RunTask",), _DEFINITIONS, _in_clusters, (aws.TaskDefinition,)),
         PermissionRule("TagTasks", ("ecs:StopTask", "ecs:TagResource"), _TASKS),
         PermissionRule("FindClusters", ("ecs:DescribeClusters",), _CLUSTER),
-        PermissionRule("FindNetwork", ("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"), _everything),
+        PermissionRule("FindNetwork", ("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"), everything),
         PermissionRule("ReadLogs", ("logs:FilterLogEvents",), _LOGS, kinds=(aws.TaskDefinition,)),
         _PASS,
     ),
     "status": (
         *_SEE,
-        PermissionRule("SeeAddresses", ("elasticloadbalancing:DescribeLoadBalancers",), _everything, kinds=(aws.LoadBalancer,)),
+        PermissionRule("SeeAddresses", ("elasticloadbalancing:DescribeLoadBalancers",), everything, kinds=(aws.LoadBalancer,)),
         PermissionRule("SeeSchedules", ("scheduler:GetSchedule",), _SCHEDULES, kinds=(aws.Schedule,)),
         PermissionRule("SeeLastRuns", ("logs:DescribeLogStreams",), _LOGS, kinds=(aws.RunTask,)),
+        *SEE_STORES,
     ),
     "logs": (
         PermissionRule("ReadLogs", ("logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"), _LOGS,
@@ -483,7 +422,7 @@ INCLUDED: Mapping[str, tuple[PermissionRule, ...]] = {
     ),
     "secrets": (
         PermissionRule("FindSecrets", ("secretsmanager:DescribeSecret", "ssm:DescribeParameters", "ssm:ListTagsForResource"),
-             _everything),
+             everything),
         PermissionRule("WriteParameters", ("ssm:AddTagsToResource", "ssm:GetParameter", "ssm:PutParameter"), _PARAMETERS,
              kinds=(aws.SecretParameter,)),
         PermissionRule("WriteSecrets", ("secretsmanager:CreateSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue",

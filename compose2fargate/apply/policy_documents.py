@@ -5,15 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from compose2fargate.apply.permissions import (
-    COMMANDS,
-    INCLUDED,
-    MANAGED_POLICY_CHARACTERS,
-    QUOTAS_URL,
-    ArnScope,
-    Json,
-    PermissionRule,
-)
+from compose2fargate.apply.permission_rules import ArnScope, Json, PermissionRule
+from compose2fargate.apply.permissions import COMMANDS, INCLUDED, MANAGED_POLICY_CHARACTERS, QUOTAS_URL
 from compose2fargate.aws import resources as aws
 from compose2fargate.aws.policies import VERSION
 from compose2fargate.aws.stack import Stack

@@ -80,7 +80,7 @@ def test_every_call_in_the_code_of_apply_is_allowed() -> None:
     ]
     text = "".join(file.read_text("utf-8") for file in files)
     words = set(re.findall(r"\.([a-z_0-9]+)\b", text)) | set(re.findall(r'"([a-z_0-9]+)"', text))
-    document = policy_for_commands(sample_stack(stores=False), "shop", ["apply"])
+    document = policy_for_commands(sample_stack(), "shop", ["apply"])
     refused = {
         word for word in words & set(known) if not any(policy_allows(document, a) for a in known[word])
     }
@@ -98,7 +98,7 @@ SIGNED = {
     **{
         name: name
         for name in (
-            "application-autoscaling", "ec2", "ecr", "ecs", "iam", "logs", "scheduler", "secretsmanager",
+            "application-autoscaling", "ec2", "ecr", "ecs", "elasticache", "iam", "logs", "rds", "scheduler", "secretsmanager",
             "servicediscovery", "ssm", "sts",
         )
     },
@@ -151,7 +151,7 @@ def test_a_command_may_be_executed_in_the_clusters_tasks(shop: Operate, sandbox:
 
 def test_push_may_do_what_its_code_calls() -> None:
     text = (ROOT / "compose2fargate" / "apply" / "aws_client" / "ecr_login.py").read_text("utf-8")
-    document = policy_for_commands(sample_stack(stores=False), "shop", ["push"])
+    document = policy_for_commands(sample_stack(), "shop", ["push"])
     for call in re.findall(r"\.((?:create|describe|get|put)_[a-z_]+)\(", text):
         action = "".join(word.capitalize() for word in call.split("_"))
         assert (
@@ -188,7 +188,7 @@ def test_actions_are_those_that_aws_knows() -> None:
     session = botocore.session.get_session()
     models = {"elasticloadbalancing": "elbv2", "elasticfilesystem": "efs", "tag": "resourcegroupstaggingapi"}
     document = policy_for_commands(
-        sample_stack(stores=False),
+        sample_stack(),
         "shop",
         ["apply", "push", "run", "status", "logs", "rollback", "exec", "secrets"],
     )
@@ -205,9 +205,7 @@ def statement(document: dict[str, Any], action: str) -> list[dict[str, Any]]:
 
 
 def test_writing_is_limited_to_the_names_or_the_tag_of_the_stack() -> None:
-    document = policy_for_commands(
-        sample_stack(stores=False), "shop", ["apply"], "eu-central-1", "123456789012"
-    )
+    document = policy_for_commands(sample_stack(), "shop", ["apply"], "eu-central-1", "123456789012")
     reading = ("Describe", "Get", "List")
     allowed_anywhere = {
         "ecs:DeregisterTaskDefinition",  # AWS knows no resource for it
@@ -228,7 +226,7 @@ def test_writing_is_limited_to_the_names_or_the_tag_of_the_stack() -> None:
 
 def test_names_of_another_environment_are_not_allowed() -> None:
     document = policy_for_commands(
-        sample_stack(stores=False), "shop", ["apply", "run", "logs"], "eu-central-1", "123456789012"
+        sample_stack(), "shop", ["apply", "run", "logs"], "eu-central-1", "123456789012"
     )
     for one in document["Statement"]:
         resources = one["Resource"] if isinstance(one["Resource"], list) else [one["Resource"]]
@@ -252,9 +250,7 @@ def covers(pattern: str, name: str) -> bool:
 
 
 def test_roles_can_be_passed_to_tasks_and_schedules_only() -> None:
-    document = policy_for_commands(
-        sample_stack(stores=False), "shop", ["apply"], "eu-central-1", "123456789012"
-    )
+    document = policy_for_commands(sample_stack(), "shop", ["apply"], "eu-central-1", "123456789012")
     (passing,) = statement(document, "iam:PassRole")
     assert "*" not in passing["Resource"]
     assert passing["Condition"]["StringEquals"]["iam:PassedToService"] == [
@@ -279,7 +275,7 @@ def test_a_stack_without_a_thing_needs_no_permission_for_it(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
 def test_other_partitions_have_arns_of_their_own(region: str, partition: str) -> None:
-    document = policy_for_commands(sample_stack(stores=False), "shop", ["apply"], region, "123456789012")
+    document = policy_for_commands(sample_stack(), "shop", ["apply"], region, "123456789012")
     assert statement(document, "ecs:UpdateService")[0]["Resource"].startswith(
         f"arn:{partition}:ecs:{region}:"
     )
@@ -287,7 +283,7 @@ def test_other_partitions_have_arns_of_their_own(region: str, partition: str) ->
 
 def test_what_is_too_large_is_said_and_cut(program: Program, tmp_path: Path) -> None:
     document = policy_for_commands(
-        sample_stack(stores=False),
+        sample_stack(),
         "shop",
         ["apply", "push", "run", "secrets"],
         "eu-central-1",
