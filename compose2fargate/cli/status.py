@@ -1,4 +1,4 @@
-"""`compose2fargate status`: how the services, jobs and schedules of a stack are."""
+"""`compose2fargate status`: how the services, jobs, schedules and stores of a stack are."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def command(
         help="How often with --watch (5).")] = 5.0,
     exit_code: Annotated[bool, option("--exit-code", panel=Panel.OUTPUT, help="Exit with 1 when a service is not as wanted.")] = False,
 ) -> None:  # fmt: skip
-    """Show the state of services, jobs and schedules.
+    """Show the state of services, jobs, schedules, and of databases and caches that AWS runs.
 
     Nothing is changed. The last run of a job is what ECS remembers of it (an hour), what the last apply noted, or the
     last line of its log.
@@ -76,7 +76,7 @@ def _now() -> datetime:
 
 
 def as_text(seen: Any, now: datetime, console: Console) -> str:
-    """Lay a status out: a table of services, their last events and addresses, a table of jobs."""
+    """Lay a status out: a table of services, their last events and addresses, tables of jobs and of stores."""
     parts = []
     if seen.services:
         head = ("SERVICE", "DESIRED", "RUNNING", "PENDING", "REVISION", "HEALTH", "STATE", "SINCE")
@@ -87,6 +87,11 @@ def as_text(seen: Any, now: datetime, console: Console) -> str:
     if seen.jobs:
         columns = ("JOB", "REVISION", "RUNNING", "LAST RUN", "ENDED", "SCHEDULE")
         parts.append(table([columns, *(_job_row(one, now) for one in seen.jobs)]))
+    if seen.stores:
+        titles = ("STORE", "ENGINE", "CLASS", "STATE", "ENDPOINT")
+        parts.append(table([titles, *(_store_row(one) for one in seen.stores)]))
+        waiting = [f"{one.service}: settings that wait for a restart" for one in seen.stores if one.pending]
+        parts += ["".join(f"{one_line(line)}\n" for line in waiting)] if waiting else []
     text = "\n".join(parts) or f"{seen.stack} has no services and no jobs\n"
     return _coloured(text) if console.color and sys.stdout.isatty() else text
 
@@ -118,6 +123,10 @@ def _job_row(one: Any, now: datetime) -> tuple[str, ...]:
     return (one.service, one.revision or "-", str(one.running), last, one.outcome or "-", schedule)
 
 
+def _store_row(one: Any) -> tuple[str, ...]:
+    return (one.service, one.engine or "-", one.size or "-", one.state, one.endpoint or "-")
+
+
 def ago(at: datetime | None, now: datetime) -> str:
     """Say how long ago something was, in its largest unit: `3 h`."""
     if at is None:
@@ -135,6 +144,7 @@ _COLOURS = {
     "failed": "31",
     "not deployed": "31",
     "unhealthy": "31",
+    "available": "32",
 }
 
 
@@ -156,6 +166,7 @@ def as_json(seen: Any) -> str:
         "good": seen.good,
         "services": [_plain(one) for one in seen.services],
         "jobs": [_plain(one) for one in seen.jobs],
+        "stores": [_plain(one) for one in seen.stores],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 

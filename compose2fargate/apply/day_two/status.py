@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
@@ -18,11 +18,14 @@ from compose2fargate.apply.day_two.aws_names import (
 from compose2fargate.apply.day_two.ecs_reads import call_all, live_services, short_arn, tasks_of
 from compose2fargate.apply.deployment.rollout import primary_deployment
 from compose2fargate.apply.deployment.stack_deployment import Deployment
+from compose2fargate.apply.handlers.cache_handlers import CacheReplicationGroupHandler
+from compose2fargate.apply.handlers.database_handlers import DbInstanceHandler
 from compose2fargate.apply.handlers.handler import HandlerContext, Json
 from compose2fargate.apply.handlers.task_definition_handlers import TaskDefinitionHandler
 from compose2fargate.aws.ownership import RAN_TAG
 from compose2fargate.aws.resources import LoadBalancer
 from compose2fargate.aws.stack import Stack
+from compose2fargate.aws.store_resources import CacheReplicationGroup, DbInstance
 from compose2fargate.records import NamedTuple
 
 MISSING = "not deployed"
@@ -90,6 +93,37 @@ class JobStatus(NamedTuple):
     state: str = ""
 
 
+class StoreStatus(NamedTuple):
+    """One database or cache that AWS runs.
+
+    Attributes:
+        service: The compose name.
+        name: The name in RDS or ElastiCache.
+        engine: Engine and version, `postgres 16.4`; "" when it is not deployed.
+        size: The class of its instances.
+        state: What AWS says: available, creating, modifying; "not deployed".
+        endpoint: Its name in the DNS; "" until it has one.
+        pending: Whether a setting takes effect with the next restart only.
+    """
+
+    service: str
+    name: str
+    engine: str = ""
+    size: str = ""
+    state: str = MISSING
+    endpoint: str = ""
+    pending: bool = False
+
+    @property
+    def good(self) -> bool:
+        """Whether clients reach it."""
+        return self.state in GOOD_STATES
+
+
+GOOD_STATES = DbInstanceHandler.ready - {"stopped"} | CacheReplicationGroupHandler.ready
+"""States in which a store serves."""
+
+
 class StackStatus(NamedTuple):
     """A whole stack."""
 
@@ -97,11 +131,12 @@ class StackStatus(NamedTuple):
     region: str
     services: tuple[ServiceStatus, ...]
     jobs: tuple[JobStatus, ...]
+    stores: tuple[StoreStatus, ...] = ()
 
     @property
     def good(self) -> bool:
-        """Whether every service runs as it is to."""
-        return all(service.good for service in self.services)
+        """Whether every service and every store runs as it is to."""
+        return all(service.good for service in self.services) and all(store.good for store in self.stores)
 
 
 def read_status(deployment: Deployment) -> StackStatus:
@@ -122,6 +157,8 @@ def read_status(deployment: Deployment) -> StackStatus:
             works[f"tasks {place.service}"] = partial(_tasks, account, place, live)
             if place.schedule:
                 works[f"schedule {place.service}"] = partial(_schedule, account, place.schedule)
+        for node, store in _stores(stack):
+            works[f"store {node}"] = partial(_store, stack.origins.get(node, ""), store, deployment.context)
         read = call_all(works)
         services = [
             _service(stack, place, live.get(place.service), read) for place in every.values() if not place.job
@@ -132,7 +169,8 @@ def read_status(deployment: Deployment) -> StackStatus:
             for place in every.values()
             if place.job
         ]
-    return StackStatus(stack.name, account.region, tuple(services), tuple(jobs))
+    stores = tuple(read[f"store {node}"] for node, _ in _stores(stack))
+    return StackStatus(stack.name, account.region, tuple(services), tuple(jobs), stores)
 
 
 def load_balancer_hosts(account: AwsAccount, stack: Stack) -> dict[str, str]:
@@ -169,6 +207,32 @@ def _schedule(account: AwsAccount, name: str) -> Json:
             raise
         return {}
     return answer
+
+
+# -- stores
+
+
+def _stores(stack: Stack) -> Iterator[tuple[str, DbInstance | CacheReplicationGroup]]:
+    yield from stack.of_type(DbInstance)
+    yield from stack.of_type(CacheReplicationGroup)
+
+
+def _store(service: str, store: DbInstance | CacheReplicationGroup, context: HandlerContext) -> StoreStatus:
+    name = store.db_instance_identifier if isinstance(store, DbInstance) else store.replication_group_id
+    handler = DbInstanceHandler() if isinstance(store, DbInstance) else CacheReplicationGroupHandler()
+    found = handler.named(name, context)
+    if found is None:
+        return StoreStatus(service or name, name)
+    state = found.state
+    return StoreStatus(
+        service or name,
+        name,
+        f"{state.get('engine', '')} {state.get('engineVersion', '')}".strip(),
+        str(state.get("dBInstanceClass") or state.get("cacheNodeType") or ""),
+        str(found.extra["status"]),
+        str(found.attributes.get("endpoint", "")),
+        bool(found.extra.get("pending")),
+    )
 
 
 # -- services
