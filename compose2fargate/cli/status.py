@@ -44,9 +44,9 @@ def command(
         help="How often with --watch (5).")] = 5.0,
     exit_code: Annotated[bool, option("--exit-code", panel=Panel.OUTPUT, help="Exit with 1 when a service is not as wanted.")] = False,
 ) -> None:  # fmt: skip
-    """Show the state of services, jobs, schedules, and of databases and caches that AWS runs.
+    """Show the state of services, jobs and schedules.
 
-    Nothing is changed. The last run of a job is what ECS remembers of it (an hour), what the last apply noted, or the
+    Databases and caches that AWS runs have a table of their own. Nothing is changed. The last run of a job is what ECS remembers of it (an hour), what the last apply noted, or the
     last line of its log.
     """
     from compose2fargate.workflows import operating

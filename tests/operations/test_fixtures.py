@@ -220,7 +220,7 @@ def test_managed_stores_live(program: Program, account: AwsAccount, sandbox: San
     assert {name: one["state"] for name, one in shown.items()} == dict.fromkeys(
         ("db", "legacy", "cache"), "available"
     )
-    assert shown["db"]["engine"] == "postgres 16"
+    assert shown["db"]["engine"] == "postgres 16.1"
     for name, content in (("bigger", BIGGER), ("upgraded", UPGRADED)):
         (folder / f"{name}.yaml").write_text(json.dumps(content), encoding="utf-8")
         files += ["-f", f"{name}.yaml"]
@@ -229,7 +229,7 @@ def test_managed_stores_live(program: Program, account: AwsAccount, sandbox: San
         assert {c.operation for c in sandbox.calls} & {"CreateDBInstance", "CreateReplicationGroup"} == set()
         steady(run)
     shown = {one["service"]: one for one in json.loads(run("status", "--format", "json").out)["stores"]}
-    assert (shown["db"]["engine"], shown["db"]["size"]) == ("postgres 17", "db.t4g.large")
+    assert (shown["db"]["engine"], shown["db"]["size"]) == ("postgres 17.1", "db.t4g.large")
     assert (shown["cache"]["engine"][:10], shown["cache"]["size"]) == ("valkey 8.0", "cache.t4g.small")
     kept = run("destroy", "--yes", "--volumes", "--images").err
     assert "db-instance/db shop-db: db.t4g.large, about" in kept

@@ -88,6 +88,7 @@ def _create(create: Operation) -> Operation:
             _check_storage(given)
         answer = create(response)
         instance = backend.databases[given["DBInstanceIdentifier"]]
+        instance.engine_version = _full(instance.engine, instance.engine_version)
         instance.status, instance.sandbox_endpoint = "creating", False
         instance.sandbox_steps = list(_CREATED)
         return answer
@@ -136,6 +137,11 @@ def _major(engine: str, version: str) -> list[str]:
     return version.split(".")[: 1 if engine == "postgres" else 2]
 
 
+def _full(engine: str, version: str) -> str:
+    """Give the whole version, of which the last part is RDS's own choice."""
+    return version if version.split(".") != _major(engine, version) else f"{version}.1"
+
+
 def _modify(_: Operation) -> Operation:
     def modified(response: Any) -> Any:
         from moto.core.responses import ActionResult
@@ -158,6 +164,8 @@ def _modify(_: Operation) -> Operation:
             )
         given.pop("AllowMajorVersionUpgrade", None)
         given.pop("ApplyImmediately", None)
+        if "EngineVersion" in given:
+            given["EngineVersion"] = _full(instance.engine, version)
         instance.sandbox_change = given
         instance.sandbox_pending = {k: given[k] for k in _PENDING if k in given} or {"Port": instance.port}
         instance.sandbox_steps = list(_MODIFIED if any(k in given for k in _PENDING) else ("available",))
