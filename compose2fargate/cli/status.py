@@ -46,8 +46,8 @@ def command(
 ) -> None:  # fmt: skip
     """Show the state of services, jobs and schedules.
 
-    Databases and caches that AWS runs have a table of their own. Nothing is changed. The last run of a job is what ECS remembers of it (an hour), what the last apply noted, or the
-    last line of its log.
+    Databases and caches that AWS runs have a table of their own. Nothing is changed. The last run of a job is what ECS
+    remembers of it (an hour), what the last apply noted, or the last line of its log.
     """
     from compose2fargate.workflows import operating
 

@@ -20,6 +20,7 @@ from compose2fargate.apply.handlers.handler import (
 )
 from compose2fargate.apply.handlers.store_handler import (
     AVAILABLE,
+    POLLS,
     DataStoreHandler,
     StoreHandler,
     parameter_changes,
@@ -352,10 +353,10 @@ class DbInstanceHandler(DataStoreHandler):
         self.client(context).modify_db_instance(
             DBInstanceIdentifier=found.key, DeletionProtection=False, ApplyImmediately=True
         )
-        poll = 0
-        while self.settled(found.key, context, also=self.lost).state.get("deletionProtection"):
-            self.pause("unprotecting", poll, context)
-            poll += 1
+        for poll in range(POLLS):
+            if not self.settled(found.key, context, also=self.lost).state.get("deletionProtection"):
+                return
+            self.pause("protected", poll, context)
 
     def remove(self, found: FoundResource, snapshot: str, context: HandlerContext) -> None:
         """Delete it."""

@@ -24,7 +24,7 @@ from compose2fargate.diagnostics import AwsError, Diagnostic, Severity
 AVAILABLE: Final = "available"
 _FIRST_PAUSE: Final = 2.0
 _LONGEST_PAUSE: Final = 15.0
-_POLLS: Final = 240
+POLLS: Final = 240
 """An hour: RDS takes ten minutes for a database, and longer for one with much on it."""
 _TRIES: Final = 9
 _NAME_PART: Final = 31
@@ -197,7 +197,7 @@ class DataStoreHandler(StoreHandler):
     def until_as_wanted(self, want: Json, changed: frozenset[str], context: HandlerContext) -> FoundResource:
         """Wait until a change shows: for a moment after it was asked for, all is as before."""
         name = want[self.name_member]
-        for poll in range(_POLLS):
+        for poll in range(POLLS):
             self.settled(name, context)
             found = self.finish(want, context)
             if all(found.state.get(member) == want.get(member) for member in changed):
@@ -214,7 +214,7 @@ class DataStoreHandler(StoreHandler):
             AwsError: It cannot be used as it is, or is not ready after an hour.
         """
         status = ""
-        for poll in range(_POLLS):
+        for poll in range(POLLS):
             found = self.named(name, context)
             if found is None:
                 raise self.not_available(name, "gone")
@@ -233,7 +233,7 @@ class DataStoreHandler(StoreHandler):
 
     def until_gone(self, name: str, context: HandlerContext) -> None:
         """Wait until nothing has the name: what it uses is free only then."""
-        for poll in range(_POLLS):
+        for poll in range(POLLS):
             found = self.named(name, context)
             if found is None or not self.is_going(found):
                 return
