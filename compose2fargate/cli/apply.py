@@ -26,11 +26,12 @@ from compose2fargate.cli.deploy_options import (
     show_plan,
     worth_saying,
 )
+from compose2fargate.cli.next_commands import completed, completed_text, mean_stack_of
 from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, chosen, format_option
 from compose2fargate.cli.push import PUSH_OPTIONS, push_images, push_options
 from compose2fargate.cli.sandbox_notes import end_scripts, say_untried
 from compose2fargate.cli.settings_options import chosen_settings, settings_options
-from compose2fargate.cli.verdicts import applied_verdict, say_verdict
+from compose2fargate.cli.verdicts import applied_verdict, saved_plan_command, say_verdict
 from compose2fargate.diagnostics import has_errors
 from compose2fargate.settings import Panel
 
@@ -100,7 +101,7 @@ def deploy(
     console.report(planned.diagnostics)
     if out:
         deploying.save(out, prepared, planned, choices)
-        console.say(f"saved: compose2fargate apply {out} carries it out")
+        console.say(f"saved: {saved_plan_command(out)} carries it out")
         return
     show_plan(ctx, planned)
     if has_errors(planned.diagnostics):
@@ -117,6 +118,7 @@ def _apply_saved(ctx: click.Context, file: str, *, as_json: bool) -> None:
 
     console = Console.of(ctx)
     prepared, planned, moved = deploying.prepare_saved(file, os.environ)
+    mean_stack_of(ctx, prepared)
     if prepared.target.sandbox:
         console.say(BANNER)
     if moved is not None:
@@ -146,7 +148,7 @@ def _carry_out(ctx: click.Context, prepared: Any, planned: Any, *, as_json: bool
     if as_json:
         from compose2fargate.workflows.verdict import verdict_as_json
 
-        document = {**as_document(planned, result), "verdict": verdict_as_json(verdict)}
+        document = {**as_document(ctx, planned, result), "verdict": verdict_as_json(verdict)}
         write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     else:
         say_verdict(console, verdict)
@@ -162,7 +164,7 @@ def stop_like_ctrl_c() -> None:
     signal.signal(signal.SIGTERM, interrupt)
 
 
-def as_document(planned: Any, result: Any) -> dict[str, Any]:
+def as_document(ctx: click.Context, planned: Any, result: Any) -> dict[str, Any]:
     """Give plan and result as plain JSON."""
     from compose2fargate.workflows import deploying
 
@@ -180,7 +182,7 @@ def as_document(planned: Any, result: Any) -> dict[str, Any]:
         {
             "about": f.about,
             "message": f.diagnostic.message,
-            "hint": f.diagnostic.hint,
+            "hint": completed_text(ctx, f.diagnostic.hint),
             "details": f.details,
             "log": f.log,
         }
@@ -190,7 +192,9 @@ def as_document(planned: Any, result: Any) -> dict[str, Any]:
         "plan": deploying.plan_as_json(planned),
         "outcomes": outcomes,
         "failures": failures,
-        "problems": [{"code": d.code, "message": d.message, "hint": d.hint} for d in result.diagnostics],
+        "problems": [
+            {"code": d.code, "message": d.message, "hint": d.hint} for d in completed(ctx, result.diagnostics)
+        ],
         "interrupted": result.interrupted,
         "exit_code": result.exit_code,
     }

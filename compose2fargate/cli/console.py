@@ -29,6 +29,7 @@ class Console(NamedTuple):
     quiet: bool
     format: str
     notes: bool = False
+    context: click.Context | None = None
 
     @classmethod
     def of(cls, ctx: click.Context) -> Console:
@@ -40,6 +41,7 @@ class Console(NamedTuple):
             quiet=options.get("quiet", False),
             format=options.get("diagnostics", "text"),
             notes=options.get("notes", False),
+            context=ctx,
         )
 
     def report(self, diagnostics: Iterable[Diagnostic]) -> None:
@@ -47,6 +49,10 @@ class Console(NamedTuple):
         shown = [d for d in diagnostics if not self.quiet or d.severity is Severity.ERROR]
         if not shown and self.format == "text":
             return
+        if self.context and any("compose2fargate " in one.hint for one in shown):
+            from compose2fargate.cli.next_commands import completed
+
+            shown = list(completed(self.context, shown))
         from compose2fargate.diagnostics.text_report import RENDERERS
 
         complain(RENDERERS[self.format](shown, read_source, color=self.color, notes=self.notes))

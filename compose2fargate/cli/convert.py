@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os.path
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -17,9 +17,17 @@ from compose2fargate.cli.commands import option
 from compose2fargate.cli.completion import targets
 from compose2fargate.cli.console import Console, standard_input, write
 from compose2fargate.cli.deploy_options import CHOICE_OPTIONS, EXECUTION_OPTIONS, TARGET_OPTIONS, target_of
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, choose, format_option, load_options
+from compose2fargate.cli.options import (
+    COMPOSE_OPTIONS,
+    OUTPUT_OPTIONS,
+    choose,
+    chosen,
+    format_option,
+    load_options,
+)
 from compose2fargate.cli.settings_options import as_chosen, chosen_settings, settings_options
 from compose2fargate.compose.loader import LoadOptions
+from compose2fargate.diagnostics import Diagnostic
 from compose2fargate.mapping.names import ecs_name
 from compose2fargate.settings import Panel
 
@@ -142,34 +150,36 @@ def _conclude(
     console = Console.of(ctx)
     if console.quiet and not as_json:
         return
-    from compose2fargate.cli.verdicts import given_options, judge, say_verdict
+    from compose2fargate.cli.next_commands import completed, given_options, next_command
+    from compose2fargate.cli.verdicts import judge, say_verdict
     from compose2fargate.workflows.verdict import TEMPLATE, deploy_command
 
     assert conversion.translated is not None  # noqa: S101 - `convert` gives it
     given = given_options(ctx)
-    trial = (f"compose2fargate apply{given} --sandbox", "a trial without an account")
+    sandbox = () if chosen(ctx).get("sandbox") else ("--sandbox",)
+    trial = (next_command(ctx, "apply", *sandbox), "a trial without an account")
     then = [] if conversion.translated.translation.stack.has_stores else [trial]
     size = len(conversion.artifacts.get(TEMPLATE, "").encode("utf-8", "surrogateescape"))
     deploy = deploy_command(target, folder, conversion.translated, size) if folder != "-" else ""
     then += [(deploy, "")] if deploy else []
     verdict = judge(ctx, conversion.translated, conversion.diagnostics, then, options=given)
     if as_json:
-        _write_document(conversion, folder, verdict)
+        _write_document(completed(ctx, conversion.diagnostics), conversion.artifacts, folder, verdict)
         return
     if folder != "-":
         console.say(f"{len(conversion.artifacts)} files in {folder}")
     say_verdict(console, verdict)
 
 
-def _write_document(conversion: api.Conversion, folder: str, verdict: Verdict) -> None:
+def _write_document(found: Sequence[Diagnostic], files: Iterable[str], folder: str, verdict: Verdict) -> None:
     """Write as JSON what was done, what was found, and the verdict."""
     from compose2fargate.diagnostics.text_report import as_dict
     from compose2fargate.workflows.verdict import verdict_as_json
 
     document = {
         "folder": folder,
-        "files": list(conversion.artifacts),
-        "diagnostics": [as_dict(one) for one in conversion.diagnostics],
+        "files": list(files),
+        "diagnostics": [as_dict(one) for one in found],
         "verdict": verdict_as_json(verdict),
     }
     write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")

@@ -20,7 +20,7 @@ from compose2fargate.cli.deploy_options import (
 )
 from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option
 from compose2fargate.cli.settings_options import settings_options
-from compose2fargate.cli.verdicts import plan_verdict, say_verdict
+from compose2fargate.cli.verdicts import plan_verdict, saved_plan_command, say_verdict
 from compose2fargate.diagnostics import has_errors
 from compose2fargate.settings import Panel
 
@@ -69,7 +69,7 @@ def command(
         write(deploying.plan_as_text(planned, unchanged=everything, paint=painted(console)))
     if out:
         deploying.save(out, prepared, planned, choices)
-        console.say(f"saved: compose2fargate apply {out} carries it out")
+        console.say(f"saved: {saved_plan_command(out)} carries it out")
     if format == "text":
         say_verdict(console, verdict)
     if has_errors(planned.diagnostics) or (exit_code and planned.pending):

@@ -9,36 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from compose2fargate.cli.console import Console
+from compose2fargate.cli.next_commands import completed, given_options, next_command
 from compose2fargate.cli.options import chosen
-from compose2fargate.cli.settings_options import chosen_settings
 
 if TYPE_CHECKING:
     from compose2fargate.diagnostics import Diagnostic
     from compose2fargate.workflows.verdict import Verdict
-
-
-def given_options(ctx: click.Context) -> str:
-    """Give the options of this run that say which stack is meant and what belongs to it, for another command.
-
-    Those of a folder's last run are among them where `convert` kept them; how things are printed and written is not.
-    """
-    from compose2fargate.workflows.kept_options import spelled_options
-
-    values, settings = dict(chosen(ctx)), chosen_settings(ctx)
-    values.setdefault("project_directory", values.get("workdir"))
-    if version := values.get("compose_version"):
-        settings["compose_version"] = version
-    profile = values.get("profile")
-    account = (f"--aws-profile {shlex.quote(profile)}",) if profile else ()
-    return f"{spelled_options(values, settings, *account)}{' --sandbox' if values.get('sandbox') else ''}"
-
-
-def apply_options(ctx: click.Context) -> str:
-    """Give what `apply` is to be told: `given_options`, and what the plan may do."""
-    values = chosen(ctx)
-    flags = [f"--{name}" for name in ("adopt", "prune", "volumes", "images") if values.get(name)]
-    words = (*flags, *(f"--rerun {shlex.quote(job)}" for job in values.get("rerun", ())))
-    return "".join((given_options(ctx), *(f" {word}" for word in words)))
 
 
 def judge(
@@ -59,7 +35,7 @@ def judge(
     pretends = bool(chosen(ctx).get("sandbox"))  # there, images and values are not needed
     given = given_options(ctx) if options is None else options
     known = Known(steps, given, hosts or {}, applies, deployed or pretends)
-    return verdict_of(translated, found, known)
+    return verdict_of(translated, completed(ctx, found), known)
 
 
 def say_verdict(console: Console, verdict: Verdict) -> None:
@@ -69,15 +45,19 @@ def say_verdict(console: Console, verdict: Verdict) -> None:
     console.say(verdict_as_text(verdict))
 
 
+def saved_plan_command(file: str) -> str:
+    """Give the command that carries out a saved plan: which stack is meant stands in it."""
+    return f"compose2fargate apply {shlex.quote(file)}"
+
+
 def plan_verdict(ctx: click.Context, prepared: Any, planned: Any, file: str = "") -> Verdict:
     """Judge a stack that is planned; `file` is where the plan was saved."""
     from compose2fargate.workflows import deploying
 
     found = (*prepared.diagnostics, *planned.diagnostics)
-    if planned.pending:
-        command = f"compose2fargate apply{f' {shlex.quote(file)}' if file else apply_options(ctx)}"
-    else:
-        command = f"compose2fargate status{given_options(ctx)}"
+    command = next_command(ctx, "apply" if planned.pending else "status")
+    if planned.pending and file:
+        command = saved_plan_command(file)
     hosts = deploying.load_balancer_hosts(prepared)
     then = [(command, "")]
     return judge(
@@ -91,12 +71,11 @@ def applied_verdict(ctx: click.Context, prepared: Any, planned: Any, result: Any
 
     found = (*prepared.diagnostics, *planned.diagnostics, *result.diagnostics)
     good = result.exit_code == 0
-    again = f"status{given_options(ctx)}" if good else f"apply{apply_options(ctx)}"
     return judge(
         ctx,
         prepared.translated,
         found,
-        [(f"compose2fargate {again}", "")],
+        [(next_command(ctx, "status" if good else "apply"), "")],
         hosts=deploying.load_balancer_hosts(prepared),
         applies=True,
         deployed=good,
