@@ -26,12 +26,25 @@ from compose2fargate.cli.deploy_options import (
     show_plan,
     worth_saying,
 )
-from compose2fargate.cli.next_commands import completed, completed_text, mean_stack_of
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, chosen, format_option
+from compose2fargate.cli.next_commands import completed, completed_text, mean_stack_of, next_command
+from compose2fargate.cli.options import (
+    COMPOSE_OPTIONS,
+    OUTPUT_OPTIONS,
+    chosen,
+    chosen_settings,
+    format_option,
+)
 from compose2fargate.cli.push import PUSH_OPTIONS, push_images, push_options
 from compose2fargate.cli.sandbox_notes import end_scripts, say_untried
-from compose2fargate.cli.settings_options import chosen_settings, settings_options
-from compose2fargate.cli.verdicts import applied_verdict, saved_plan_command, say_verdict
+from compose2fargate.cli.settings_options import settings_options
+from compose2fargate.cli.verdicts import (
+    Attempt,
+    applied_verdict,
+    attempting,
+    end_blocked,
+    saved_plan_command,
+    say_verdict,
+)
 from compose2fargate.diagnostics import has_errors
 from compose2fargate.settings import Panel
 
@@ -75,11 +88,17 @@ def command(
             raise click.UsageError("--push cannot be combined with a saved plan: push first, then plan.")
         _apply_saved(ctx, file, as_json=as_json)
         return
-    if push:
-        push_images(ctx, chosen_settings(ctx), push_options(ctx))
-    prepared = prepare(ctx)
-    report_news(ctx, prepared)
+    with attempting(ctx, _attempt(ctx, as_json=as_json)):
+        if push:
+            push_images(ctx, chosen_settings(ctx), push_options(ctx))
+        prepared = prepare(ctx)
+        report_news(ctx, prepared)
     deploy(ctx, prepared, as_json=as_json, verify_only=verify_only, out=out)
+
+
+def _attempt(ctx: click.Context, *, as_json: bool) -> Attempt:
+    document: Any = {"plan": None, "outcomes": [], "failures": [], "interrupted": False} if as_json else None
+    return Attempt("nothing was changed", next_command(ctx, "apply"), document)
 
 
 def deploy(
@@ -93,11 +112,12 @@ def deploy(
         found = deploying.check_first(prepared)
         console.report(found if verify_only else worth_saying(found))
         if has_errors(found):
-            ctx.exit(FINDINGS)
+            end_blocked(ctx, _attempt(ctx, as_json=as_json), found, FINDINGS)
     if verify_only:
         console.say("everything that could be checked is there")
         return
-    planned = deploying.plan(prepared, choices)
+    with attempting(ctx, _attempt(ctx, as_json=as_json)):
+        planned = deploying.plan(prepared, choices)
     console.report(planned.diagnostics)
     if out:
         deploying.save(out, prepared, planned, choices)
@@ -105,7 +125,7 @@ def deploy(
         return
     show_plan(ctx, planned)
     if has_errors(planned.diagnostics):
-        ctx.exit(FINDINGS)
+        end_blocked(ctx, _attempt(ctx, as_json=as_json), planned.diagnostics, FINDINGS)
     if planned.pending and not confirm(ctx, "Do this?"):
         console.say("nothing was changed")
         ctx.exit(FINDINGS)

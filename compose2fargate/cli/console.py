@@ -49,7 +49,7 @@ class Console(NamedTuple):
         shown = [d for d in diagnostics if not self.quiet or d.severity is Severity.ERROR]
         if not shown and self.format == "text":
             return
-        if self.context and any("compose2fargate " in one.hint for one in shown):
+        if self.context:
             from compose2fargate.cli.next_commands import completed
 
             shown = list(completed(self.context, shown))

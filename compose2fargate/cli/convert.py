@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os.path
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import click
 import typer
+from click.core import ParameterSource
 
 from compose2fargate import api
 from compose2fargate.cli.commands import command as make_command
@@ -20,14 +22,16 @@ from compose2fargate.cli.deploy_options import CHOICE_OPTIONS, EXECUTION_OPTIONS
 from compose2fargate.cli.options import (
     COMPOSE_OPTIONS,
     OUTPUT_OPTIONS,
+    as_chosen,
     choose,
     chosen,
+    chosen_settings,
     format_option,
     load_options,
 )
-from compose2fargate.cli.settings_options import as_chosen, chosen_settings, settings_options
+from compose2fargate.cli.settings_options import settings_options
 from compose2fargate.compose.loader import LoadOptions
-from compose2fargate.diagnostics import Diagnostic
+from compose2fargate.diagnostics import Compose2FargateError, Diagnostic
 from compose2fargate.mapping.names import ecs_name
 from compose2fargate.settings import Panel
 
@@ -80,22 +84,25 @@ def command(
         options, flags = _with_kept(ctx, options, flags, folder, inside="" if output else options.cwd)
     if apply and "-" in options.files:
         stdin = StringIO(stdin.read())  # it is read once more to deploy
-    conversion = api.convert(
-        options,
-        flags,
-        target=target,
-        folder="." if folder == "-" else folder,
-        stdin=stdin,
-    )
-    console.report(conversion.diagnostics)
+    as_json = format == "json" and folder != "-"
+    try:
+        at = "." if folder == "-" else folder
+        conversion = api.convert(options, flags, target=target, folder=at, stdin=stdin)
+        console.report(conversion.diagnostics)
+        if not (strict and conversion.losses):
+            _write(conversion.artifacts, folder, force=force, inside="" if output else options.cwd)
+    except Compose2FargateError as error:
+        console.report(error.diagnostics)
+        _end_blocked(ctx, error.diagnostics, folder, error.exit_code, as_json=as_json)
     if strict and conversion.losses:
-        lost = ", ".join(conversion.losses)
-        console.say(f"--strict: {lost}; nothing is written (--allow CODE agrees to one)")
-        ctx.exit(FINDINGS)
-    _write(conversion.artifacts, folder, force=force, inside="" if output else options.cwd)
+        console.say(
+            f"--strict: {', '.join(conversion.losses)}; nothing is written (--allow CODE agrees to one)"
+        )
+        lost = [one for one in conversion.diagnostics if one.code in conversion.losses]
+        _end_blocked(ctx, lost, folder, FINDINGS, as_json=as_json)
     _remember(console, conversion, folder)
     if not apply:
-        _conclude(ctx, conversion, target, folder, as_json=format == "json" and folder != "-")
+        _conclude(ctx, conversion, target, folder, as_json=as_json)
         return
     if isinstance(stdin, StringIO):
         stdin.seek(0)
@@ -136,6 +143,23 @@ def _write(artifacts: Mapping[str, str], folder: str, *, force: bool, inside: st
         write(_one_document(artifacts))
     else:
         api.write(artifacts, folder, force=force, inside=inside)
+
+
+def _end_blocked(
+    ctx: click.Context, found: Iterable[Diagnostic], folder: str, status: int, *, as_json: bool
+) -> NoReturn:
+    """End a run that wrote nothing, with the command to give again."""
+    from compose2fargate.cli.next_commands import next_command
+    from compose2fargate.cli.verdicts import Attempt, end_blocked
+
+    words = []
+    for name, flag in (("target", "-t"), ("output", "-o"), ("strict", "--strict"), ("force", "--force")):
+        if value := ctx.get_parameter_source(name) is not ParameterSource.DEFAULT and ctx.params[name]:
+            words.append(flag if value is True else f"{flag} {shlex.quote(value)}")
+    document = {"folder": folder, "files": []} if as_json else None
+    end_blocked(
+        ctx, Attempt("nothing is written", next_command(ctx, "convert", *words), document), found, status
+    )
 
 
 def _conclude(

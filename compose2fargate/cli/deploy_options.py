@@ -12,8 +12,7 @@ from typer.core import TyperOption
 
 from compose2fargate.cli.completion import services
 from compose2fargate.cli.console import Console, complain, standard_input
-from compose2fargate.cli.options import chosen, load_options, shared
-from compose2fargate.cli.settings_options import chosen_settings
+from compose2fargate.cli.options import chosen, chosen_settings, load_options, shared
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
 from compose2fargate.settings import Panel
 from compose2fargate.text.escaping import inert, paint

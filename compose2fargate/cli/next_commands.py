@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import click
 
-from compose2fargate.cli.options import choose, chosen
-from compose2fargate.cli.settings_options import as_chosen, chosen_settings
+from compose2fargate.cli.options import as_chosen, choose, chosen, chosen_settings
 from compose2fargate.diagnostics import Diagnostic
 
 _NAME: Final = "compose2fargate"
@@ -60,23 +59,28 @@ def next_command(ctx: click.Context, name: str, *more: str) -> str:
 
 def completed_text(ctx: click.Context, text: str) -> str:
     """Let the commands of this program in a text mean the same stack."""
-    if f"{_NAME} " not in text:
-        return text
-    options, project = given_options(ctx), given_options(ctx, of_the_account=False)
-
-    def complete(found: re.Match[str]) -> str:
-        words = project if found[1] in _OF_A_PROJECT else options
-        begun = bool(words) and text.startswith(words, found.end())  # it was made by `next_command`
-        return found[0] if begun else f"{found[0]}{words}"
-
-    return re.sub(_COMMAND, complete, text)
+    return _completion(ctx)(text) if f"{_NAME} " in text else text
 
 
 def completed(ctx: click.Context, found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Let the commands in the hints of findings mean the same stack."""
-    return tuple(
-        one._replace(hint=completed_text(ctx, one.hint)) if f"{_NAME} " in one.hint else one for one in found
-    )
+    every = tuple(found)
+    if not any(f"{_NAME} " in one.hint for one in every):
+        return every
+    complete = _completion(ctx)
+    return tuple(one._replace(hint=complete(one.hint)) if f"{_NAME} " in one.hint else one for one in every)
+
+
+def _completion(ctx: click.Context) -> Callable[[str], str]:
+    """Make the function that completes a text: a report may have thousands of hints, and the options are the same in all."""
+    options, project = given_options(ctx), given_options(ctx, of_the_account=False)
+
+    def complete(found: re.Match[str]) -> str:
+        words = project if found[1] in _OF_A_PROJECT else options
+        begun = bool(words) and found.string.startswith(words, found.end())  # it was made by `next_command`
+        return found[0] if begun else f"{found[0]}{words}"
+
+    return lambda text: re.sub(_COMMAND, complete, text)
 
 
 def mean_stack_of(ctx: click.Context, prepared: Any) -> None:

@@ -15,8 +15,14 @@ from compose2fargate.cli.completion import services as complete_services
 from compose2fargate.cli.console import Console, standard_input, write
 from compose2fargate.cli.deploy_options import worth_saying
 from compose2fargate.cli.next_commands import completed, completed_text
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option, load_options
-from compose2fargate.cli.settings_options import chosen_settings, settings_options
+from compose2fargate.cli.options import (
+    COMPOSE_OPTIONS,
+    OUTPUT_OPTIONS,
+    chosen_settings,
+    format_option,
+    load_options,
+)
+from compose2fargate.cli.settings_options import settings_options
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
 from compose2fargate.disk.reading import read_text
 from compose2fargate.settings import Panel

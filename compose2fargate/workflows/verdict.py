@@ -53,6 +53,20 @@ class Step(NamedTuple):
     why: str
 
 
+class Obstacles(NamedTuple):
+    """What keeps a command from doing what it is for.
+
+    Attributes:
+        undone: What is not done for that.
+        by: The findings that keep it from that, each message once; the first is the first to be mended.
+        rest: Commands that show the rest.
+    """
+
+    undone: str
+    by: tuple[Diagnostic, ...]
+    rest: tuple[Step, ...]
+
+
 class Verdict(NamedTuple):
     """What there is to know of a stack.
 
@@ -66,6 +80,7 @@ class Verdict(NamedTuple):
         month: What the services cost a month, in USD; None where there are none.
         priced: By which prices.
         then: The next commands, one of which is enough.
+        blocked: What kept the command from doing anything; nothing else is known then.
     """
 
     public: tuple[EntryAddress, ...]
@@ -77,6 +92,7 @@ class Verdict(NamedTuple):
     month: float | None
     priced: str
     then: tuple[Step, ...] = ()
+    blocked: Obstacles | None = None
 
 
 class Known(NamedTuple):
@@ -114,6 +130,29 @@ def verdict_of(translated: Translated, found: Iterable[Diagnostic], known: Known
         priced_by(translated.settings),
         known.then,
     )
+
+
+def blocked_verdict(
+    undone: str, found: Iterable[Diagnostic], then: tuple[Step, ...], options: str = ""
+) -> Verdict:
+    """Judge a run that its findings keep from doing anything.
+
+    Args:
+        undone: What is not done.
+        found: All that was found: errors keep a command from it, or else (`--strict`) everything that is given.
+        then: The command to run when that is mended.
+        options: The options that say which project is meant.
+    """
+    every = tuple(found)
+    errors = [one for one in every if one.severity is Severity.ERROR] or every
+    by = tuple({one.message: one for one in sorted(errors, key=lambda one: harm_of(one.code))}.values())
+    codes = list(dict.fromkeys(one.code for one in by))
+    rest = [Step(f"compose2fargate explain {codes[0]}", "cause, example, mend")] if codes else []
+    # `explain` goes through a project that can be read; a command whose options are at fault is not given again.
+    if any(one.path and not one.code.startswith("C2F1") for one in by):
+        rest.append(Step(f"compose2fargate explain{options}", "what is to decide, service by service"))
+    after = then if all(one.path or one.location for one in by) else ()
+    return Verdict((), "", (), (), {}, {}, None, "", after, Obstacles(undone, by, tuple(rest)))
 
 
 def _service(stack: Stack, logical_id: str) -> str:
@@ -261,6 +300,8 @@ _NOT_COUNTED: Final = "jobs, NAT, traffic, logs and files come on top"
 
 def verdict_as_text(verdict: Verdict) -> str:
     """Write a verdict in at most ten lines, each with its subject."""
+    if verdict.blocked:
+        return _laid_out([*_blocked_rows(verdict.blocked), *_next_rows(verdict)])
     rows = [("public", line) for line in _public_lines(verdict)]
     rows += [("broken", line) for line in _broken_lines(verdict)]
     rows += [("first", line) for line in _before_lines(verdict)]
@@ -271,8 +312,30 @@ def verdict_as_text(verdict: Verdict) -> str:
     if verdict.month is not None:
         cost = f"about {verdict.month:.2f} USD a month ({verdict.priced}); {_NOT_COUNTED}"
         rows.append(("costs", cost))
+    return _laid_out([*rows, *_next_rows(verdict)])
+
+
+def _next_rows(verdict: Verdict) -> Iterator[tuple[str, str]]:
     if verdict.then:
-        rows.append(("next", ", or ".join(map(_step, verdict.then))))
+        yield "next", ", or ".join(map(_step, verdict.then))
+
+
+def _blocked_rows(blocked: Obstacles) -> Iterator[tuple[str, str]]:
+    at_most, by = 3, blocked.by
+    noun = "error" if all(one.severity is Severity.ERROR for one in by) else "finding"
+    yield "blocked", f"{blocked.undone}: {len(by)} {noun}{'s' * (len(by) != 1)}"
+    for found in by[:at_most]:
+        yield "blocked", f"{f'{found.location}: ' if found.location else ''}{found.message} ({found.code})"
+    if left := by[at_most:]:
+        yield "blocked", f"and {len(left)} more: {listed(list(dict.fromkeys(d.code for d in left)))}"
+    if hint := next((one.hint for one in by if one.hint), ""):
+        yield "first", hint.split("\n")[0]
+    if blocked.rest:
+        yield "rest", ", ".join(map(_step, blocked.rest))
+
+
+def _laid_out(rows: Iterable[tuple[str, str]]) -> str:
+    """Write rows, each below its subject, which is said once."""
     lines, last = [], ""
     for subject, text in rows:
         lines.append(f"{'' if subject == last else subject:<10}{one_line(text)}")
@@ -315,16 +378,29 @@ def _step(step: Step) -> str:
 def verdict_as_json(verdict: Verdict) -> dict[str, Any]:
     """Give a verdict as plain values."""
     month = None if verdict.month is None else round(verdict.month, 2)
+    blocked = verdict.blocked
     return {
+        "blocked": blocked
+        and {
+            "undone": blocked.undone,
+            "by": [_finding(one) for one in blocked.by],
+            "rest": [step._asdict() for step in blocked.rest],
+        },
         "public": [one._asdict() for one in verdict.public],
         "to_open": verdict.to_open,
-        "broken": [
-            {"code": d.code, "message": d.message, "place": str(d.location or ""), "hint": d.hint}
-            for d in verdict.broken
-        ],
+        "broken": [_finding(one) for one in verdict.broken],
         "before": [step._asdict() for step in verdict.before],
         "once": {job: list(users) for job, users in verdict.once.items()},
         "scheduled": dict(verdict.scheduled),
         "cost": {"usd_a_month": month, "prices": verdict.priced, "not_counted": _NOT_COUNTED},
         "next": [step._asdict() for step in verdict.then],
+    }
+
+
+def _finding(found: Diagnostic) -> dict[str, str]:
+    return {
+        "code": found.code,
+        "message": found.message,
+        "place": str(found.location or ""),
+        "hint": found.hint,
     }
