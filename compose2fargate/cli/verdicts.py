@@ -43,9 +43,9 @@ def judge(
 
 def say_verdict(console: Console, verdict: Verdict) -> None:
     """Print a verdict where what was done is told."""
-    from compose2fargate.workflows.verdict import verdict_as_text
+    from compose2fargate.workflows.verdict import SUBJECT, commands_of, verdict_as_text
 
-    console.say(verdict_as_text(verdict))
+    console.say(verdict_as_text(verdict), hang=SUBJECT, whole=commands_of(verdict))
 
 
 class Attempt(NamedTuple):

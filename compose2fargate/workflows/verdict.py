@@ -295,6 +295,9 @@ def deploy_command(target: str, folder: str, translated: Translated, size: int) 
 # -- as text and as data
 
 
+SUBJECT: Final = 10
+"""How many columns the subject of a line takes."""
+
 _NOT_COUNTED: Final = "jobs, NAT, traffic, logs and files come on top"
 
 
@@ -334,11 +337,60 @@ def _blocked_rows(blocked: Obstacles) -> Iterator[tuple[str, str]]:
         yield "rest", ", ".join(map(_step, blocked.rest))
 
 
+def commands_of(verdict: Verdict) -> Iterator[str]:
+    """Give the commands that a verdict names."""
+    rest = verdict.blocked.rest if verdict.blocked else ()
+    return (step.command for step in (*verdict.before, *verdict.then, *rest))
+
+
+class JudgedFolder(NamedTuple):
+    """A folder that was checked.
+
+    Attributes:
+        folder: Where it stands.
+        state: What the check says of it, as the subject of a line.
+        verdict: What there is to know of its stack; None where it cannot be translated.
+    """
+
+    folder: str
+    state: str
+    verdict: Verdict | None
+
+
+def folders_as_text(judged: Sequence[JudgedFolder], fix: str) -> str:
+    """Write what there is to know of several folders in at most ten lines; `fix` brings those up to date that are not."""
+    rows = []
+    for state in dict.fromkeys(one.state for one in judged):
+        names = [one.folder for one in judged if one.state == state]
+        rows.append((state, f"{len(names)} of {len(judged)} folders: {listed(names)}"))
+    known = [(one.folder, one.verdict) for one in judged if one.verdict]
+    public = [f"{way.service} at {way.url} ({at})" for at, verdict in known for way in verdict.public]
+    rows.append(("public", listed(public, 2) if public else "nothing"))
+    broken: dict[tuple[str, str], list[str]] = {}
+    for at, verdict in known:
+        for found in verdict.broken:
+            broken.setdefault((found.message, found.code), []).append(at)
+    for (message, code), places in list(broken.items())[:2]:
+        rows.append(("broken", f"{message} ({code}; {listed(places)})"))
+    if len(broken) > 2:
+        rows.append(("broken", f"and {len(broken) - 2} more"))
+    months = {at: verdict.month for at, verdict in known if verdict.month is not None}
+    if months:
+        each = listed([f"{month:.2f} {at}" for at, month in months.items()])
+        rows.append(
+            ("costs", f"about {sum(months.values()):.2f} USD a month in all ({each}); {_NOT_COUNTED}")
+        )
+    steps = [step.command for _, verdict in known for step in verdict.then]
+    if fix or steps:
+        rows.append(("next", fix or listed(steps, 2)))
+    return _laid_out(rows)
+
+
 def _laid_out(rows: Iterable[tuple[str, str]]) -> str:
     """Write rows, each below its subject, which is said once."""
     lines, last = [], ""
     for subject, text in rows:
-        lines.append(f"{'' if subject == last else subject:<10}{one_line(text)}")
+        lines.append(f"{'' if subject == last else subject:<{SUBJECT}}{one_line(text)}")
         last = subject
     return "\n".join(lines)
 

@@ -324,3 +324,28 @@ def test_a_plan_that_cannot_be_carried_out_says_so_and_not_apply(program: Progra
         lines = verdict_lines(done.err)
         assert lines[0].startswith(f"blocked   {undone}: ")
         assert "compose2fargate apply" not in "".join(lines[:-1])
+
+
+def test_several_folders_are_judged_together_in_ten_lines(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        "services: {web: {image: registry.example.com/a, depends_on: [api], ports: ['80:80']},"
+        " api: {image: registry.example.com/b}}\n"
+    )
+    for n in range(12):
+        assert program("convert", "--environment", f"e{n}", cwd=tmp_path).status == 0
+    good = program("check", "--no-diff", cwd=tmp_path).err
+    assert good.splitlines()[0].startswith("in sync   12 of 12 folders: fargate/json/e0, ")
+    assert "sh fargate/json/e0/commands.sh" in good.splitlines()[-1]
+    edited = tmp_path / "fargate/json/e3/services/web.json"
+    edited.write_text(edited.read_text().replace('"desiredCount": 1', '"desiredCount": 9'))
+    (tmp_path / "fargate/json/e5/services/web.json").unlink()
+    (tmp_path / "fargate/json/e7/compose2fargate.json").write_text("{")
+    shown = program("check", "--no-diff", cwd=tmp_path)
+    lines = shown.err.splitlines()
+    assert len(lines) <= 10
+    subjects = [line[:10].strip() for line in lines if line[0] != " "]
+    assert subjects == ["in sync", "changed", "unjudged", "public", "broken", "costs", "next"]
+    assert lines[1] == "changed   2 of 12 folders: fargate/json/e3 and fargate/json/e5"
+    assert shown.err.count("C2F228") == 1
+    assert lines[-1] == "next      compose2fargate check --fix fargate/json/e3 fargate/json/e5 --force"
+    assert program(*shlex.split(lines[-1])[2:], cwd=tmp_path).status == 0
