@@ -14,13 +14,13 @@ from compose2fargate.cli.commands import argument, option
 from compose2fargate.cli.commands import command as make_command
 from compose2fargate.cli.console import Console, write
 from compose2fargate.cli.deploy_options import (
+    ALL_OPTION,
     CHOICE_OPTIONS,
     EXECUTION_OPTIONS,
     TARGET_OPTIONS,
     choices_of,
     confirm,
     execution_of,
-    painted,
     prepare,
     report_news,
     show_plan,
@@ -54,6 +54,7 @@ FINDINGS = 1
 @make_command(
     "apply",
     *EXECUTION_OPTIONS,
+    ALL_OPTION,
     *PUSH_OPTIONS,
     *CHOICE_OPTIONS,
     *TARGET_OPTIONS,
@@ -144,7 +145,7 @@ def _apply_saved(ctx: click.Context, file: str, *, as_json: bool) -> None:
     if moved is not None:
         console.report([moved])
         ctx.exit(FINDINGS)
-    console.say(deploying.plan_as_text(planned, paint=painted(console)).rstrip("\n"))
+    show_plan(ctx, planned)
     if has_errors(planned.diagnostics):
         console.report(planned.diagnostics)
         ctx.exit(FINDINGS)

@@ -12,7 +12,14 @@ from compose2fargate.cli.apply import FINDINGS, as_document, stop_like_ctrl_c
 from compose2fargate.cli.commands import command as make_command
 from compose2fargate.cli.commands import option
 from compose2fargate.cli.console import Console, write
-from compose2fargate.cli.deploy_options import TARGET_OPTIONS, YES_OPTION, confirm_by_name, prepare, show_plan
+from compose2fargate.cli.deploy_options import (
+    ALL_OPTION,
+    TARGET_OPTIONS,
+    YES_OPTION,
+    confirm_by_name,
+    prepare,
+    show_plan,
+)
 from compose2fargate.cli.next_commands import next_command
 from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option
 from compose2fargate.cli.sandbox_notes import end_scripts
@@ -24,6 +31,7 @@ from compose2fargate.text.escaping import one_line
 @make_command(
     "destroy",
     YES_OPTION,
+    ALL_OPTION,
     *TARGET_OPTIONS,
     *settings_options(OF_THE_STACK),
     *COMPOSE_OPTIONS,
@@ -55,7 +63,7 @@ def command(
     prepared, planned = deploying.plan_destruction(prepare(ctx, strict=False), choices)
     stack = prepared.deployment.stack.name
     where = "in the sandbox" if prepared.deployment.sandbox else f"in account {planned.account}"
-    show_plan(ctx, planned, f"stack {stack} {where}, region {planned.region}")
+    show_plan(ctx, planned, f"stack {stack} {where}, region {planned.region}", counted=("delete",))
     if planned.pending and not confirm_by_name(ctx, stack):
         console.say("nothing was deleted")
         ctx.exit(FINDINGS)
