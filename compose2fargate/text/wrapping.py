@@ -53,8 +53,9 @@ def _broken(line: str, width: int, indent: str) -> Iterator[str]:
     words = line[len(start) :].split(" ")
     now = start + words[0]
     for word in words[1:]:
-        # A line that begins with two colons would be a command to GitHub's runner.
-        if _visible(now) + 1 + _visible(word) <= width or word.startswith("::") or not word:
+        fits = _visible(now) + 1 + _visible(word) <= width
+        # A break that close to the indent gains nothing; a line that begins with two colons would command GitHub's runner.
+        if fits or not word or word.startswith("::") or _visible(now) < len(indent):
             now = f"{now} {word}"
         else:
             yield now.rstrip(" ")

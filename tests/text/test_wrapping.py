@@ -38,7 +38,8 @@ def test_lines_go_on_below_what_they_say() -> None:
 
 def test_colours_take_no_room_and_addresses_and_commands_stay_whole() -> None:
     address = f"  see https://docs.example.com/{'x' * 60}"
-    assert wrapped(address, 60) == f"  see\n      https://docs.example.com/{'x' * 60}"
+    assert wrapped(address, 60) == address
+    assert wrapped(f"next      {'y' * 70}", 60, hang=10) == f"next      {'y' * 70}"
     painted = inert(f"{paint('1', 'word ' * 7 + 'word')} end")
     assert wrapped(painted, 43) == painted
     command = "compose2fargate apply --sandbox --environment staging --region eu-west-1"
