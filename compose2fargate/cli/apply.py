@@ -14,23 +14,37 @@ from compose2fargate.cli.commands import argument, option
 from compose2fargate.cli.commands import command as make_command
 from compose2fargate.cli.console import Console, write
 from compose2fargate.cli.deploy_options import (
+    ALL_OPTION,
     CHOICE_OPTIONS,
     EXECUTION_OPTIONS,
     TARGET_OPTIONS,
     choices_of,
     confirm,
     execution_of,
-    painted,
     prepare,
     report_news,
     show_plan,
     worth_saying,
 )
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, chosen, format_option
+from compose2fargate.cli.next_commands import completed, completed_text, mean_stack_of, next_command
+from compose2fargate.cli.options import (
+    COMPOSE_OPTIONS,
+    OUTPUT_OPTIONS,
+    chosen,
+    chosen_settings,
+    format_option,
+)
 from compose2fargate.cli.push import PUSH_OPTIONS, push_images, push_options
 from compose2fargate.cli.sandbox_notes import end_scripts, say_untried
-from compose2fargate.cli.settings_options import chosen_settings, settings_options
-from compose2fargate.cli.verdicts import applied_verdict, say_verdict
+from compose2fargate.cli.settings_options import settings_options
+from compose2fargate.cli.verdicts import (
+    Attempt,
+    applied_verdict,
+    attempting,
+    end_blocked,
+    saved_plan_command,
+    say_verdict,
+)
 from compose2fargate.diagnostics import has_errors
 from compose2fargate.settings import Panel
 
@@ -40,6 +54,7 @@ FINDINGS = 1
 @make_command(
     "apply",
     *EXECUTION_OPTIONS,
+    ALL_OPTION,
     *PUSH_OPTIONS,
     *CHOICE_OPTIONS,
     *TARGET_OPTIONS,
@@ -74,11 +89,17 @@ def command(
             raise click.UsageError("--push cannot be combined with a saved plan: push first, then plan.")
         _apply_saved(ctx, file, as_json=as_json)
         return
-    if push:
-        push_images(ctx, chosen_settings(ctx), push_options(ctx))
-    prepared = prepare(ctx)
-    report_news(ctx, prepared)
+    with attempting(ctx, _attempt(ctx, as_json=as_json)):
+        if push:
+            push_images(ctx, chosen_settings(ctx), push_options(ctx))
+        prepared = prepare(ctx)
+        report_news(ctx, prepared)
     deploy(ctx, prepared, as_json=as_json, verify_only=verify_only, out=out)
+
+
+def _attempt(ctx: click.Context, *, as_json: bool) -> Attempt:
+    document: Any = {"plan": None, "outcomes": [], "failures": [], "interrupted": False} if as_json else None
+    return Attempt("nothing was changed", next_command(ctx, "apply"), document)
 
 
 def deploy(
@@ -92,19 +113,20 @@ def deploy(
         found = deploying.check_first(prepared)
         console.report(found if verify_only else worth_saying(found))
         if has_errors(found):
-            ctx.exit(FINDINGS)
+            end_blocked(ctx, _attempt(ctx, as_json=as_json), found, FINDINGS)
     if verify_only:
         console.say("everything that could be checked is there")
         return
-    planned = deploying.plan(prepared, choices)
+    with attempting(ctx, _attempt(ctx, as_json=as_json)):
+        planned = deploying.plan(prepared, choices)
     console.report(planned.diagnostics)
     if out:
         deploying.save(out, prepared, planned, choices)
-        console.say(f"saved: compose2fargate apply {out} carries it out")
+        console.say(f"saved: {saved_plan_command(out)} carries it out")
         return
     show_plan(ctx, planned)
     if has_errors(planned.diagnostics):
-        ctx.exit(FINDINGS)
+        end_blocked(ctx, _attempt(ctx, as_json=as_json), planned.diagnostics, FINDINGS)
     if planned.pending and not confirm(ctx, "Do this?"):
         console.say("nothing was changed")
         ctx.exit(FINDINGS)
@@ -117,12 +139,13 @@ def _apply_saved(ctx: click.Context, file: str, *, as_json: bool) -> None:
 
     console = Console.of(ctx)
     prepared, planned, moved = deploying.prepare_saved(file, os.environ)
+    mean_stack_of(ctx, prepared)
     if prepared.target.sandbox:
         console.say(BANNER)
     if moved is not None:
         console.report([moved])
         ctx.exit(FINDINGS)
-    console.say(deploying.plan_as_text(planned, paint=painted(console)).rstrip("\n"))
+    show_plan(ctx, planned)
     if has_errors(planned.diagnostics):
         console.report(planned.diagnostics)
         ctx.exit(FINDINGS)
@@ -146,7 +169,7 @@ def _carry_out(ctx: click.Context, prepared: Any, planned: Any, *, as_json: bool
     if as_json:
         from compose2fargate.workflows.verdict import verdict_as_json
 
-        document = {**as_document(planned, result), "verdict": verdict_as_json(verdict)}
+        document = {**as_document(ctx, planned, result), "verdict": verdict_as_json(verdict)}
         write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     else:
         say_verdict(console, verdict)
@@ -162,7 +185,7 @@ def stop_like_ctrl_c() -> None:
     signal.signal(signal.SIGTERM, interrupt)
 
 
-def as_document(planned: Any, result: Any) -> dict[str, Any]:
+def as_document(ctx: click.Context, planned: Any, result: Any) -> dict[str, Any]:
     """Give plan and result as plain JSON."""
     from compose2fargate.workflows import deploying
 
@@ -180,7 +203,7 @@ def as_document(planned: Any, result: Any) -> dict[str, Any]:
         {
             "about": f.about,
             "message": f.diagnostic.message,
-            "hint": f.diagnostic.hint,
+            "hint": completed_text(ctx, f.diagnostic.hint),
             "details": f.details,
             "log": f.log,
         }
@@ -190,7 +213,9 @@ def as_document(planned: Any, result: Any) -> dict[str, Any]:
         "plan": deploying.plan_as_json(planned),
         "outcomes": outcomes,
         "failures": failures,
-        "problems": [{"code": d.code, "message": d.message, "hint": d.hint} for d in result.diagnostics],
+        "problems": [
+            {"code": d.code, "message": d.message, "hint": d.hint} for d in completed(ctx, result.diagnostics)
+        ],
         "interrupted": result.interrupted,
         "exit_code": result.exit_code,
     }

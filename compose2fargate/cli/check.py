@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import click
@@ -82,32 +83,52 @@ def command(
     hushed = quiet and by_default and format in ("text", "github")
     write(RENDERERS[format](states, diffs=diff and not hushed, quiet=quiet))
     if format == FORMATS[0]:
-        _say(Console.of(ctx), verdicts)
+        _say(ctx, states, verdicts)
     ctx.exit(status)
 
 
-def _say(console: Console, verdicts: Mapping[str, Verdict]) -> None:
-    """Print the verdict of a folder; of several, a line for each with what is to do next."""
-    if len(verdicts) == 1:
-        say_verdict(console, *verdicts.values())
+def _say(ctx: click.Context, states: Sequence[FolderState], verdicts: Mapping[str, Verdict]) -> None:
+    """Print the verdict of a folder, or one verdict of several."""
+    console = Console.of(ctx)
+    if console.quiet:
         return
-    for folder, verdict in verdicts.items():
-        for step in verdict.then:
-            console.say(f"{folder}: next {step.command}")
+    if len(states) == 1:
+        for verdict in verdicts.values():  # of what cannot be judged, the report says all there is
+            say_verdict(console, verdict)
+        return
+    from compose2fargate.workflows.verdict import SUBJECT, JudgedFolder, folders_as_text
+
+    judged = [JudgedFolder(s.folder, _state_of(s), verdicts.get(s.folder)) for s in states]
+    stale = [s for s in states if not _is_good(s) and not s.problems]
+    force = any(s.replaces_edits for s in stale)
+    fix = _fix([s.folder for s in stale], force=force) if stale else ""
+    steps = (step.command for verdict in verdicts.values() for step in verdict.then)
+    console.say(folders_as_text(judged, fix), hang=SUBJECT, whole=(fix, *steps))
+
+
+def _is_good(state: FolderState) -> bool:
+    return (state.fixed or not state.different) and not state.problems
+
+
+def _state_of(state: FolderState) -> str:
+    if state.problems:
+        return "differs" if state.live and state.made_from is not None else "unjudged"
+    return "in sync" if _is_good(state) else "changed"
+
+
+def _fix(folders: Sequence[str], *, force: bool) -> str:
+    return f"compose2fargate check --fix {shlex.join(folders)}{' --force' if force else ''}"
 
 
 def _verdict(ctx: click.Context, state: FolderState) -> Verdict:
     """Judge the stack of a folder: what is there to do next is to write its files anew, or to deploy them."""
     import os
-    import shlex
 
     from compose2fargate.workflows.kept_options import recorded_options
     from compose2fargate.workflows.verdict import TEMPLATE, deploy_command
 
     translated: Any = state.made_from
-    theirs = " --force" if state.replaces_edits else ""
-    fix = f"compose2fargate check --fix {shlex.quote(state.folder)}{theirs}"
-    good = (state.fixed or not state.different) and not state.problems
+    fix, good = _fix([state.folder], force=state.replaces_edits), _is_good(state)
     template = os.path.join(state.folder, TEMPLATE)
     size = os.path.getsize(template) if os.path.isfile(template) else 0
     then = deploy_command(state.target, state.folder, translated, size) if good else fix

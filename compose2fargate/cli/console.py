@@ -29,6 +29,7 @@ class Console(NamedTuple):
     quiet: bool
     format: str
     notes: bool = False
+    context: click.Context | None = None
 
     @classmethod
     def of(cls, ctx: click.Context) -> Console:
@@ -40,6 +41,7 @@ class Console(NamedTuple):
             quiet=options.get("quiet", False),
             format=options.get("diagnostics", "text"),
             notes=options.get("notes", False),
+            context=ctx,
         )
 
     def report(self, diagnostics: Iterable[Diagnostic]) -> None:
@@ -47,14 +49,37 @@ class Console(NamedTuple):
         shown = [d for d in diagnostics if not self.quiet or d.severity is Severity.ERROR]
         if not shown and self.format == "text":
             return
+        if self.context:
+            from compose2fargate.cli.next_commands import completed
+
+            shown = list(completed(self.context, shown))
         from compose2fargate.diagnostics.text_report import RENDERERS
 
-        complain(RENDERERS[self.format](shown, read_source, color=self.color, notes=self.notes))
+        text = RENDERERS[self.format](shown, read_source, color=self.color, notes=self.notes)
+        complain(fitted(text) if self.format == "text" else text)
 
-    def say(self, line: str) -> None:
-        """Print a line about what was done; nothing with `--quiet`, or where stderr is to hold one JSON document."""
+    def say(self, line: str, *, hang: int = 0, whole: Iterable[str] = ()) -> None:
+        """Print a line about what was done; nothing with `--quiet`, or where stderr is to hold one JSON document.
+
+        For `hang` and `whole` see `text.wrapping.wrapped`.
+        """
         if not self.quiet and self.format == "text":
-            complain(f"{line}\n")
+            complain(fitted(f"{line}\n", hang=hang, whole=whole))
+
+
+def fitted(text: str, *, hang: int = 0, whole: Iterable[str] = ()) -> str:
+    """Break lines at words where stderr is a terminal; elsewhere a line stays one, whatever its length."""
+    if not sys.stderr.isatty():
+        return text
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):
+        return text
+    if not columns:  # a terminal that does not know
+        return text
+    from compose2fargate.text.wrapping import wrapped
+
+    return wrapped(text, columns, hang=hang, whole=whole)
 
 
 def write(text: str) -> None:

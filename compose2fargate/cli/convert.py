@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os.path
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import click
 import typer
+from click.core import ParameterSource
 
 from compose2fargate import api
 from compose2fargate.cli.commands import command as make_command
@@ -17,9 +19,19 @@ from compose2fargate.cli.commands import option
 from compose2fargate.cli.completion import targets
 from compose2fargate.cli.console import Console, standard_input, write
 from compose2fargate.cli.deploy_options import CHOICE_OPTIONS, EXECUTION_OPTIONS, TARGET_OPTIONS, target_of
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, choose, format_option, load_options
-from compose2fargate.cli.settings_options import as_chosen, chosen_settings, settings_options
+from compose2fargate.cli.options import (
+    COMPOSE_OPTIONS,
+    OUTPUT_OPTIONS,
+    as_chosen,
+    choose,
+    chosen,
+    chosen_settings,
+    format_option,
+    load_options,
+)
+from compose2fargate.cli.settings_options import settings_options
 from compose2fargate.compose.loader import LoadOptions
+from compose2fargate.diagnostics import Compose2FargateError, Diagnostic
 from compose2fargate.mapping.names import ecs_name
 from compose2fargate.settings import Panel
 
@@ -72,22 +84,25 @@ def command(
         options, flags = _with_kept(ctx, options, flags, folder, inside="" if output else options.cwd)
     if apply and "-" in options.files:
         stdin = StringIO(stdin.read())  # it is read once more to deploy
-    conversion = api.convert(
-        options,
-        flags,
-        target=target,
-        folder="." if folder == "-" else folder,
-        stdin=stdin,
-    )
-    console.report(conversion.diagnostics)
+    as_json = format == "json" and folder != "-"
+    try:
+        at = "." if folder == "-" else folder
+        conversion = api.convert(options, flags, target=target, folder=at, stdin=stdin)
+        console.report(conversion.diagnostics)
+        if not (strict and conversion.losses):
+            _write(conversion.artifacts, folder, force=force, inside="" if output else options.cwd)
+    except Compose2FargateError as error:
+        console.report(error.diagnostics)
+        _end_blocked(ctx, error.diagnostics, folder, error.exit_code, as_json=as_json)
     if strict and conversion.losses:
-        lost = ", ".join(conversion.losses)
-        console.say(f"--strict: {lost}; nothing is written (--allow CODE agrees to one)")
-        ctx.exit(FINDINGS)
-    _write(conversion.artifacts, folder, force=force, inside="" if output else options.cwd)
+        console.say(
+            f"--strict: {', '.join(conversion.losses)}; nothing is written (--allow CODE agrees to one)"
+        )
+        lost = [one for one in conversion.diagnostics if one.code in conversion.losses]
+        _end_blocked(ctx, lost, folder, FINDINGS, as_json=as_json)
     _remember(console, conversion, folder)
     if not apply:
-        _conclude(ctx, conversion, target, folder, as_json=format == "json" and folder != "-")
+        _conclude(ctx, conversion, target, folder, as_json=as_json)
         return
     if isinstance(stdin, StringIO):
         stdin.seek(0)
@@ -130,6 +145,23 @@ def _write(artifacts: Mapping[str, str], folder: str, *, force: bool, inside: st
         api.write(artifacts, folder, force=force, inside=inside)
 
 
+def _end_blocked(
+    ctx: click.Context, found: Iterable[Diagnostic], folder: str, status: int, *, as_json: bool
+) -> NoReturn:
+    """End a run that wrote nothing, with the command to give again."""
+    from compose2fargate.cli.next_commands import next_command
+    from compose2fargate.cli.verdicts import Attempt, end_blocked
+
+    words = []
+    for name, flag in (("target", "-t"), ("output", "-o"), ("strict", "--strict"), ("force", "--force")):
+        if value := ctx.get_parameter_source(name) is not ParameterSource.DEFAULT and ctx.params[name]:
+            words.append(flag if value is True else f"{flag} {shlex.quote(value)}")
+    document = {"folder": folder, "files": []} if as_json else None
+    end_blocked(
+        ctx, Attempt("nothing is written", next_command(ctx, "convert", *words), document), found, status
+    )
+
+
 def _conclude(
     ctx: click.Context,
     conversion: api.Conversion,
@@ -142,33 +174,35 @@ def _conclude(
     console = Console.of(ctx)
     if console.quiet and not as_json:
         return
-    from compose2fargate.cli.verdicts import given_options, judge, say_verdict
+    from compose2fargate.cli.next_commands import completed, given_options, next_command
+    from compose2fargate.cli.verdicts import judge, say_verdict
     from compose2fargate.workflows.verdict import TEMPLATE, deploy_command
 
     assert conversion.translated is not None  # noqa: S101 - `convert` gives it
     given = given_options(ctx)
-    then = [(f"compose2fargate apply{given} --sandbox", "a trial without an account")]
+    sandbox = () if chosen(ctx).get("sandbox") else ("--sandbox",)
+    then = [(next_command(ctx, "apply", *sandbox), "a trial without an account")]
     size = len(conversion.artifacts.get(TEMPLATE, "").encode("utf-8", "surrogateescape"))
     deploy = deploy_command(target, folder, conversion.translated, size) if folder != "-" else ""
     then += [(deploy, "")] if deploy else []
     verdict = judge(ctx, conversion.translated, conversion.diagnostics, then, options=given)
     if as_json:
-        _write_document(conversion, folder, verdict)
+        _write_document(completed(ctx, conversion.diagnostics), conversion.artifacts, folder, verdict)
         return
     if folder != "-":
         console.say(f"{len(conversion.artifacts)} files in {folder}")
     say_verdict(console, verdict)
 
 
-def _write_document(conversion: api.Conversion, folder: str, verdict: Verdict) -> None:
+def _write_document(found: Sequence[Diagnostic], files: Iterable[str], folder: str, verdict: Verdict) -> None:
     """Write as JSON what was done, what was found, and the verdict."""
     from compose2fargate.diagnostics.text_report import as_dict
     from compose2fargate.workflows.verdict import verdict_as_json
 
     document = {
         "folder": folder,
-        "files": list(conversion.artifacts),
-        "diagnostics": [as_dict(one) for one in conversion.diagnostics],
+        "files": list(files),
+        "diagnostics": [as_dict(one) for one in found],
         "verdict": verdict_as_json(verdict),
     }
     write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")

@@ -12,8 +12,7 @@ from typer.core import TyperOption
 
 from compose2fargate.cli.completion import services
 from compose2fargate.cli.console import Console, complain, standard_input
-from compose2fargate.cli.options import chosen, load_options, shared
-from compose2fargate.cli.settings_options import chosen_settings
+from compose2fargate.cli.options import chosen, chosen_settings, load_options, shared
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
 from compose2fargate.settings import Panel
 from compose2fargate.text.escaping import inert, paint
@@ -158,12 +157,26 @@ def _asked(ask: Callable[[], Any]) -> Any:
         return False
 
 
-def show_plan(ctx: click.Context, planned: Any, title: str = "") -> None:
-    """Print a plan; with `--quiet` only where a question about it follows."""
+ALL_OPTION: Final = shared(
+    "every_resource", "--all", panel=Panel.OUTPUT, is_flag=True, help="Name each resource, where many are counted."
+)  # fmt: skip
+"""Which plan is shown before a question."""
+
+
+def show_plan(
+    ctx: click.Context, planned: Any, title: str = "", *, counted: tuple[str, ...] = ("create",)
+) -> None:
+    """Print a plan as somebody needs it who decides: what is changed in full, of kinds that are `counted` how many.
+
+    With `--quiet` it is printed only where a question about it follows.
+    """
     from compose2fargate.workflows.deploying import plan_as_text
 
     console = Console.of(ctx)
-    text = plan_as_text(planned, paint=painted(console))
+    if chosen(ctx).get("every_resource"):
+        counted = ()
+    names_all = "`plan`" if ctx.info_name == "convert" else "--all"
+    text = plan_as_text(planned, counted=counted, names_all=names_all, paint=painted(console))
     shown = f"{title}\n{text}" if title else text
     if console.quiet and planned.pending and not chosen(ctx).get("yes") and sys.stderr.isatty():
         complain(shown)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -13,8 +12,16 @@ from compose2fargate.cli.apply import FINDINGS, as_document, stop_like_ctrl_c
 from compose2fargate.cli.commands import command as make_command
 from compose2fargate.cli.commands import option
 from compose2fargate.cli.console import Console, write
-from compose2fargate.cli.deploy_options import TARGET_OPTIONS, YES_OPTION, confirm_by_name, prepare, show_plan
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, chosen, format_option
+from compose2fargate.cli.deploy_options import (
+    ALL_OPTION,
+    TARGET_OPTIONS,
+    YES_OPTION,
+    confirm_by_name,
+    prepare,
+    show_plan,
+)
+from compose2fargate.cli.next_commands import next_command
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option
 from compose2fargate.cli.sandbox_notes import end_scripts
 from compose2fargate.cli.settings_options import OF_THE_STACK, settings_options
 from compose2fargate.settings import Panel
@@ -24,6 +31,7 @@ from compose2fargate.text.escaping import one_line
 @make_command(
     "destroy",
     YES_OPTION,
+    ALL_OPTION,
     *TARGET_OPTIONS,
     *settings_options(OF_THE_STACK),
     *COMPOSE_OPTIONS,
@@ -57,7 +65,7 @@ def command(
     prepared, planned = deploying.plan_destruction(prepare(ctx, strict=False), choices)
     stack = prepared.deployment.stack.name
     where = "in the sandbox" if prepared.deployment.sandbox else f"in account {planned.account}"
-    show_plan(ctx, planned, f"stack {stack} {where}, region {planned.region}")
+    show_plan(ctx, planned, f"stack {stack} {where}, region {planned.region}", counted=("delete",))
     if planned.pending and not confirm_by_name(ctx, stack):
         console.say("nothing was deleted")
         ctx.exit(FINDINGS)
@@ -69,7 +77,7 @@ def command(
         end_scripts(console, prepared.target.sandbox, "ends with the stack")
     _say_what_stays(ctx, deploying.what_stays(planned))
     if format == "json":
-        write(json.dumps(as_document(planned, result), indent=2, ensure_ascii=False) + "\n")
+        write(json.dumps(as_document(ctx, planned, result), indent=2, ensure_ascii=False) + "\n")
     ctx.exit(result.exit_code)
 
 
@@ -83,23 +91,4 @@ def _say_what_stays(ctx: typer.Context, kept: Sequence[Any]) -> None:
         console.say(f"  {one_line(one.title)}: {one.cost}")
     options = dict.fromkeys(one.option for one in kept if one.option)
     if options:
-        console.say(f"to delete that too: {' '.join((*_same_stack(ctx), *options))}")
-
-
-def _same_stack(ctx: typer.Context) -> Iterator[str]:
-    """Give the words of a command that means the same stack."""
-    yield "compose2fargate destroy"
-    values = chosen(ctx)
-    flags = {
-        "files": "-f",
-        "project_name": "-p",
-        "project_directory": "--project-directory",
-        "profile": "--aws-profile",
-    }
-    flags |= {f"setting_{name}": f"--{name}" for name in ("environment", "region", "cluster")}
-    for name, flag in flags.items():
-        given = values.get(name) or ()
-        for value in (given,) if isinstance(given, str) else given:
-            yield f"{flag} {shlex.quote(value)}"
-    if values.get("sandbox"):
-        yield "--sandbox"
+        console.say(f"to delete that too: {next_command(ctx, 'destroy', *options)}")

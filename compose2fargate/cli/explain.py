@@ -24,8 +24,14 @@ from compose2fargate.cli.decisions import (
     ledger_as_text,
     paragraph,
 )
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option, load_options
-from compose2fargate.cli.settings_options import chosen_settings, settings_options
+from compose2fargate.cli.options import (
+    COMPOSE_OPTIONS,
+    OUTPUT_OPTIONS,
+    chosen_settings,
+    format_option,
+    load_options,
+)
+from compose2fargate.cli.settings_options import settings_options
 from compose2fargate.credentials import mask_value
 from compose2fargate.diagnostics import Diagnostic, LoadError, Severity, UsageError
 from compose2fargate.diagnostics.text_report import as_dict

@@ -17,7 +17,7 @@ from typer.core import TyperOption
 
 from compose2fargate.cli.commands import option
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
-from compose2fargate.settings import Panel
+from compose2fargate.settings import OPTIONS, Option, Panel
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 if TYPE_CHECKING:
@@ -166,6 +166,32 @@ OUTPUT_OPTIONS: Final = (
     *COLOR_OPTIONS,
 )
 """How diagnostics are printed."""
+
+
+def settings_parameter(setting: Option) -> str:
+    """The parameter's name, apart from those of compose's options: `--files` and `-f/--file` are two things."""
+    return f"setting_{setting.name}"
+
+
+def chosen_settings(ctx: click.Context) -> dict[str, Any]:
+    """Give the settings that were chosen by options, by name."""
+    return settings_flags(chosen(ctx))
+
+
+def settings_flags(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Pick the settings out of the values of options."""
+    return {
+        setting.name: values[settings_parameter(setting)]
+        for setting in OPTIONS
+        if settings_parameter(setting) in values
+    }
+
+
+def as_chosen(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Give settings by the parameter names of their options: the reverse of `settings_flags`."""
+    return {
+        settings_parameter(setting): settings[setting.name] for setting in OPTIONS if setting.name in settings
+    }
 
 
 def load_options(ctx: click.Context, **attributes: Any) -> LoadOptions:

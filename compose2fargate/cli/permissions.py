@@ -12,8 +12,14 @@ from compose2fargate.cli.commands import command as make_command
 from compose2fargate.cli.commands import option
 from compose2fargate.cli.console import Console, standard_input, write
 from compose2fargate.cli.deploy_options import TARGET_OPTIONS
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option, load_options
-from compose2fargate.cli.settings_options import chosen_settings, settings_options
+from compose2fargate.cli.options import (
+    COMPOSE_OPTIONS,
+    OUTPUT_OPTIONS,
+    chosen_settings,
+    format_option,
+    load_options,
+)
+from compose2fargate.cli.settings_options import settings_options
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
 from compose2fargate.settings import Panel
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,9 +18,10 @@ from compose2fargate.cli.deploy_options import (
     prepare,
     report_news,
 )
+from compose2fargate.cli.next_commands import next_command
 from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option
 from compose2fargate.cli.settings_options import settings_options
-from compose2fargate.cli.verdicts import plan_verdict, say_verdict
+from compose2fargate.cli.verdicts import Attempt, attempting, plan_verdict, saved_plan_command, say_verdict
 from compose2fargate.diagnostics import has_errors
 from compose2fargate.settings import Panel
 
@@ -55,21 +56,24 @@ def command(
     from compose2fargate.workflows import deploying
 
     console, choices = Console.of(ctx), choices_of(ctx)
-    prepared = prepare(ctx)
-    report_news(ctx, prepared)
-    planned = deploying.plan(prepared, choices)
+    document: Any = {"in_sync": None, "actions": []} if format == "json" else None
+    attempt = Attempt("nothing is planned", next_command(ctx, "plan"), document)
+    with attempting(ctx, attempt):
+        prepared = prepare(ctx)
+        report_news(ctx, prepared)
+        planned = deploying.plan(prepared, choices)
     console.report(planned.diagnostics)
     verdict = plan_verdict(ctx, prepared, planned, out)
     if format == "json":
         from compose2fargate.workflows.verdict import verdict_as_json
 
-        document = {**deploying.plan_as_json(planned), "verdict": verdict_as_json(verdict)}
-        write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        told = {**deploying.plan_as_json(planned), "verdict": verdict_as_json(verdict)}
+        write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
     else:
         write(deploying.plan_as_text(planned, unchanged=everything, paint=painted(console)))
     if out:
         deploying.save(out, prepared, planned, choices)
-        console.say(f"saved: compose2fargate apply {out} carries it out")
+        console.say(f"saved: {saved_plan_command(out)} carries it out")
     if format == "text":
         say_verdict(console, verdict)
     if has_errors(planned.diagnostics) or (exit_code and planned.pending):

@@ -60,14 +60,24 @@ class Patience(ProgressListener):
 
 
 class Live(ProgressListener):
-    """A table of what is under way, drawn again a few times a second; what is done goes above it."""
+    """A table of what is under way, drawn again a few times a second; what was waited for, and what failed, stays above it.
+
+    Everything is written by who holds the lock. rich lets each thread write what it has drawn by itself, and what one thread has
+    drawn meanwhile is not erased then.
+    """
+
+    ROWS = 12
+    _STAYS = ("service/", "run-task/", "schedule/")
+    _LONG = 5.0
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._rows: dict[str, tuple[str, str, float]] = {}
         self._count = self._done = 0
         self._live: Any = None
+        self._height = 24
+        self._ended = threading.Event()
 
     def begin(self, actions: tuple[Action, ...]) -> None:
         """Begin to draw."""
@@ -76,13 +86,22 @@ class Live(ProgressListener):
 
         self._count = len(actions)
         terminal = RichConsole(file=sys.stderr, highlight=False)
+        self._height = terminal.height
         self._live = RichLive(
-            get_renderable=self._table, console=terminal, refresh_per_second=5, transient=True
+            get_renderable=self._table, console=terminal, auto_refresh=False, transient=True
         )
-        self._live.start()
+        with self._lock:
+            self._live.start()
+        threading.Thread(target=self._draw, daemon=True).start()
+
+    def _draw(self) -> None:
+        while not self._ended.wait(0.2):
+            with self._lock:
+                if not self._ended.is_set():
+                    self._live.refresh()
 
     def tell(self, logical_id: str, state: str, text: str = "") -> None:
-        """Note what happens; what has ended is printed for good."""
+        """Note what happens; what failed or took its time is printed for good."""
         logical_id, text = inert(one_line(logical_id)), inert(one_line(text))  # rich escapes nothing
         with self._lock:
             began = self._rows.get(logical_id, ("", "", time.monotonic()))[2]
@@ -91,29 +110,38 @@ class Live(ProgressListener):
                 return
             self._done += 1
             del self._rows[logical_id]
-        if self._live is not None:
-            from rich.markup import escape
+            took = time.monotonic() - began
+            waited_for = logical_id.startswith(self._STAYS) or took > self._LONG
+            if self._live is not None and (state == "failed" or waited_for):
+                self._keep(logical_id, state, text, took)
 
-            took = f"{time.monotonic() - began:.1f} s"
-            words = f" ({escape(text)})" if text else ""
-            self._live.console.print(
-                f"[{_STYLES[state]}]{_SIGNS[state]}[/] {escape(logical_id)} [dim]{took}{words}[/]"
-            )
+    def _keep(self, logical_id: str, state: str, text: str, took: float) -> None:
+        from rich.markup import escape
+
+        words = f" ({escape(text)})" if text else ""
+        self._live.console.print(
+            f"[{_STYLES[state]}]{_SIGNS[state]}[/] {escape(logical_id)} [dim]{took:.1f} s{words}[/]"
+        )
 
     def end(self) -> None:
         """Leave the terminal as it was."""
-        if self._live is not None:
-            self._live.stop()
+        if self._live is not None and not self._ended.is_set():
+            with self._lock:
+                self._ended.set()
+                self._live.stop()
 
     def _table(self) -> Any:
         from rich.markup import escape
         from rich.table import Table
 
         table = Table.grid(padding=(0, 2))
-        with self._lock:
-            rows = list(self._rows.items())
-            title = f"{self._done} of {self._count} done"
-        for logical_id, (state, text, began) in rows[:20]:
+        for _ in range(4):
+            table.add_column(no_wrap=True, overflow="ellipsis")  # a row is a line, which is erased as one
+        # Without our lock: rich asks for the table with its own held, and who holds ours may wait for that.
+        rows = list(self._rows.items())
+        title = f"{self._done} of {self._count} done"
+        most = max(1, min(self.ROWS, self._height - 4))
+        for logical_id, (state, text, began) in rows[:most]:
             seconds = f"{time.monotonic() - began:.0f} s"
             table.add_row(
                 f"[{_STYLES[state]}]{_SIGNS[state]}[/]",
@@ -121,8 +149,8 @@ class Live(ProgressListener):
                 escape(text),
                 f"[dim]{seconds}[/]",
             )
-        if len(rows) > 20:
-            table.add_row("", f"[dim]and {len(rows) - 20} more[/]", "", "")
+        if len(rows) > most:
+            table.add_row("", f"[dim]and {len(rows) - most} more[/]", "", "")
         table.add_row("", f"[dim]{title}[/]", "", "")
         return table
 

@@ -16,8 +16,15 @@ from compose2fargate.cli.commands import command as make_command
 from compose2fargate.cli.completion import services as complete_services
 from compose2fargate.cli.console import Console, standard_input, write_exact
 from compose2fargate.cli.deploy_options import TARGET_OPTIONS, sandbox_folder
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, chosen, load_options, shared
-from compose2fargate.cli.settings_options import OF_THE_STACK, chosen_settings, settings_options
+from compose2fargate.cli.options import (
+    COMPOSE_OPTIONS,
+    OUTPUT_OPTIONS,
+    chosen,
+    chosen_settings,
+    load_options,
+    shared,
+)
+from compose2fargate.cli.settings_options import OF_THE_STACK, settings_options
 from compose2fargate.diagnostics import Compose2FargateError, Diagnostic
 from compose2fargate.images.builders import NAMES
 from compose2fargate.images.push_images import PushEvent

@@ -14,8 +14,15 @@ from compose2fargate.cli.commands import command as make_command
 from compose2fargate.cli.completion import services as complete_services
 from compose2fargate.cli.console import Console, standard_input, write
 from compose2fargate.cli.deploy_options import worth_saying
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option, load_options
-from compose2fargate.cli.settings_options import chosen_settings, settings_options
+from compose2fargate.cli.next_commands import completed, completed_text
+from compose2fargate.cli.options import (
+    COMPOSE_OPTIONS,
+    OUTPUT_OPTIONS,
+    chosen_settings,
+    format_option,
+    load_options,
+)
+from compose2fargate.cli.settings_options import settings_options
 from compose2fargate.diagnostics import Diagnostic, Severity, UsageError
 from compose2fargate.disk.reading import read_text
 from compose2fargate.settings import Panel
@@ -96,8 +103,17 @@ def _rehearse(ctx: click.Context, order: Any, format: str) -> None:
         )
     finally:
         progress.end()
-    write(rehearsing.render_report(report, format))
+    text = rehearsing.render_report(_completed(ctx, report), format)
+    write(completed_text(ctx, text) if format == "text" else text)
     ctx.exit(0 if report.well else FINDINGS)
+
+
+def _completed(ctx: click.Context, report: Any) -> Any:
+    found = {
+        unit: tuple(one._replace(diagnostic=completed(ctx, [one.diagnostic])[0]) for one in findings)
+        for unit, findings in report.findings.items()
+    }
+    return report._replace(findings=found)
 
 
 def _secrets(given: Iterable[str]) -> dict[str, str]:

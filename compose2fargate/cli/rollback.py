@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -13,8 +14,10 @@ from compose2fargate.cli.commands import command as make_command
 from compose2fargate.cli.completion import services
 from compose2fargate.cli.console import Console, write
 from compose2fargate.cli.deploy_options import TARGET_OPTIONS, YES_OPTION, confirm, prepare
+from compose2fargate.cli.next_commands import completed, next_command
 from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option
 from compose2fargate.cli.settings_options import OF_THE_STACK, settings_options
+from compose2fargate.diagnostics import Diagnostic
 from compose2fargate.settings import Panel
 from compose2fargate.text.escaping import one_line
 
@@ -63,13 +66,13 @@ def command(
         console.say("nothing was changed")
         ctx.exit(FINDINGS)
     stop_like_ctrl_c()
-    ctx.exit(_go(console, prepared, back, timeout=timeout, as_json=format == "json"))
+    ctx.exit(_go(ctx, prepared, back, timeout=timeout, as_json=format == "json"))
 
 
-def _go(console: Console, prepared: Any, back: Any, *, timeout: float, as_json: bool) -> int:
+def _go(ctx: typer.Context, prepared: Any, back: Any, *, timeout: float, as_json: bool) -> int:
     from compose2fargate.workflows import operating
 
-    told: dict[str, str] = {}
+    console, told = Console.of(ctx), dict[str, str]()
 
     def report(service: str, text: str) -> None:
         if told.get(service) != text:
@@ -79,7 +82,7 @@ def _go(console: Console, prepared: Any, back: Any, *, timeout: float, as_json: 
     try:
         failures = operating.go_back(prepared, back, timeout=timeout, report=report)
     except KeyboardInterrupt:
-        console.say("interrupted: ECS continues; compose2fargate status shows the progress")
+        console.say(f"interrupted: ECS continues; {next_command(ctx, 'status')} shows the progress")
         return INTERRUPTED
     for failure in failures:
         for line in (*failure.details, *(f"log: {line}" for line in failure.log)):
@@ -87,7 +90,10 @@ def _go(console: Console, prepared: Any, back: Any, *, timeout: float, as_json: 
     console.report([failure.diagnostic for failure in failures])
     failed = {failure.about for failure in failures}
     if as_json:
-        write(json.dumps(_document(back, failed), indent=2, ensure_ascii=False) + "\n")
+        write(
+            json.dumps(_document(completed(ctx, back.problems), back, failed), indent=2, ensure_ascii=False)
+            + "\n"
+        )
     for step in back.steps:
         if step.place.name not in failed:
             console.say(
@@ -96,7 +102,7 @@ def _go(console: Console, prepared: Any, back: Any, *, timeout: float, as_json: 
     return FINDINGS if failures or back.problems else 0
 
 
-def _document(back: Any, failed: set[str]) -> dict[str, Any]:
+def _document(found: Iterable[Diagnostic], back: Any, failed: set[str]) -> dict[str, Any]:
     steps = [
         {
             "service": step.place.service,
@@ -107,5 +113,5 @@ def _document(back: Any, failed: set[str]) -> dict[str, Any]:
         }
         for step in back.steps
     ]
-    problems = [{"code": one.code, "message": one.message, "hint": one.hint} for one in back.problems]
+    problems = [{"code": one.code, "message": one.message, "hint": one.hint} for one in found]
     return {"rollback": steps, "problems": problems}

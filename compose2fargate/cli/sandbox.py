@@ -12,9 +12,9 @@ from compose2fargate.cli.commands import command as make_command
 from compose2fargate.cli.completion import services
 from compose2fargate.cli.console import Console, standard_input, write
 from compose2fargate.cli.deploy_options import BANNER, project_folder
-from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, load_options
+from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, chosen_settings, load_options
 from compose2fargate.cli.sandbox_notes import scripted_lines
-from compose2fargate.cli.settings_options import OF_THE_STACK, chosen_settings, settings_options
+from compose2fargate.cli.settings_options import OF_THE_STACK, settings_options
 from compose2fargate.settings import Panel
 
 _SHARED: Final = (*COMPOSE_OPTIONS, *OUTPUT_OPTIONS)

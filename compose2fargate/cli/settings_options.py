@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any, Final
 
-import click
 from typer.core import TyperOption
 
 from compose2fargate.cli.completion import COMPLETIONS
-from compose2fargate.cli.options import chosen, shared
+from compose2fargate.cli.options import settings_parameter, shared
 from compose2fargate.settings import OPTIONS, Option
 
 _OFFERED: Final = tuple(setting for setting in OPTIONS if not setting.of_compose)
@@ -19,16 +18,11 @@ OF_THE_STACK: Final = frozenset(
 """The settings that say which stack is meant: what a command needs that works with what is deployed."""
 
 
-def _parameter(setting: Option) -> str:
-    """The parameter's name, apart from those of compose's options: `--files` and `-f/--file` are two things."""
-    return f"setting_{setting.name}"
-
-
 def _setting(setting: Option, *, hidden: bool) -> TyperOption:
     # Values stay text here: settings.py checks those of flags and of the environment alike.
     flag = f"{setting.flag}/--no-{setting.flag[2:]}" if setting.kind == "switch" else setting.flag
     return shared(
-        _parameter(setting),
+        settings_parameter(setting),
         flag,
         panel=setting.panel,
         is_flag=setting.kind in ("flag", "switch"),
@@ -52,18 +46,3 @@ def settings_options(shown: Collection[str] = ()) -> tuple[TyperOption, ...]:
             that the same options may stand behind every command.
     """
     return tuple(_setting(setting, hidden=bool(shown) and setting.name not in shown) for setting in _OFFERED)
-
-
-def chosen_settings(ctx: click.Context) -> dict[str, Any]:
-    """Give the settings that were chosen by options, by name."""
-    return settings_flags(chosen(ctx))
-
-
-def settings_flags(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Pick the settings out of the values of options."""
-    return {setting.name: values[_parameter(setting)] for setting in OPTIONS if _parameter(setting) in values}
-
-
-def as_chosen(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Give settings by the parameter names of their options: the reverse of `settings_flags`."""
-    return {_parameter(setting): settings[setting.name] for setting in OPTIONS if setting.name in settings}

@@ -365,5 +365,6 @@ CODES: Mapping[str, str] = {
     "C2F345": "A script cannot contain a text",
     "C2F346": "A patched resource is looked up by the template",
     "C2F347": "An overlay of something that the template has not",
+    "C2F348": "A file that is to be committed holds a credential",
 }
 """Every code and its title. The message of a diagnostic says the particulars."""

@@ -15,7 +15,7 @@ from compose2fargate.diagnostics import Diagnostic, Location, Severity, sort_key
 from compose2fargate.diagnostics.codes import CODES
 from compose2fargate.diagnostics.grouping_diagnostics import GroupedDiagnostic, group_diagnostics
 from compose2fargate.diagnostics.harm import harm_of
-from compose2fargate.text.escaping import inert, one_line, paint
+from compose2fargate.text.escaping import columns_of, inert, one_line, paint
 from compose2fargate.text.sentences import listed
 
 Sources = Callable[[str], "str | None"]
@@ -229,9 +229,9 @@ def _excerpt(at: Location, lines_of: _LineReader, paint: _Painter) -> Iterator[s
     begin = max(0, min(start - _EXCERPT_WIDTH // 3, len(shown) - _EXCERPT_WIDTH))
     window = shown[begin : begin + _EXCERPT_WIDTH].replace("\t", " ")
     yield f"{paint('dim', f'{at.line:>5} | ')}{one_line(window)}"
-    indent = _columns(one_line(window[: start - begin]))
+    indent = columns_of(one_line(window[: start - begin]))
     underlined = one_line(window[start - begin :][: len(key[0]) if key else 1])
-    yield f"{paint('dim', '      | ')}{' ' * indent}{paint('error', '^' * _columns(underlined or ' '))}"
+    yield f"{paint('dim', '      | ')}{' ' * indent}{paint('error', '^' * columns_of(underlined or ' '))}"
 
 
 def _position(line: str, shown: str, column: int) -> int:
@@ -243,15 +243,6 @@ def _position(line: str, shown: str, column: int) -> int:
     if from_end and shown.endswith(line[column:]):
         return len(shown) - from_end
     return next(i for i, (a, b) in enumerate(zip(line + "\0", shown + "\1", strict=False)) if a != b)
-
-
-def _columns(text: str) -> int:
-    """Count the terminal columns that `text` takes: wide characters take two."""
-    if text.isascii():
-        return len(text)
-    from unicodedata import combining, east_asian_width
-
-    return sum(0 if combining(c) else 1 + (east_asian_width(c) in "WF") for c in text)
 
 
 def _indented(text: str) -> str:

@@ -54,6 +54,20 @@ class Step(NamedTuple):
     why: str
 
 
+class Obstacles(NamedTuple):
+    """What keeps a command from doing what it is for.
+
+    Attributes:
+        undone: What is not done for that.
+        by: The findings that keep it from that, each message once; the first is the first to be mended.
+        rest: Commands that show the rest.
+    """
+
+    undone: str
+    by: tuple[Diagnostic, ...]
+    rest: tuple[Step, ...]
+
+
 class Verdict(NamedTuple):
     """What there is to know of a stack.
 
@@ -68,6 +82,7 @@ class Verdict(NamedTuple):
         month: What the services cost a month, in USD; None where there are none.
         priced: By which prices.
         then: The next commands, one of which is enough.
+        blocked: What kept the command from doing anything; nothing else is known then.
     """
 
     public: tuple[EntryAddress, ...]
@@ -80,6 +95,7 @@ class Verdict(NamedTuple):
     month: float | None
     priced: str
     then: tuple[Step, ...] = ()
+    blocked: Obstacles | None = None
 
 
 class Known(NamedTuple):
@@ -118,6 +134,29 @@ def verdict_of(translated: Translated, found: Iterable[Diagnostic], known: Known
         priced_by(translated.settings),
         known.then,
     )
+
+
+def blocked_verdict(
+    undone: str, found: Iterable[Diagnostic], then: tuple[Step, ...], options: str = ""
+) -> Verdict:
+    """Judge a run that its findings keep from doing anything.
+
+    Args:
+        undone: What is not done.
+        found: All that was found: errors keep a command from it, or else (`--strict`) everything that is given.
+        then: The command to run when that is mended.
+        options: The options that say which project is meant.
+    """
+    every = tuple(found)
+    errors = [one for one in every if one.severity is Severity.ERROR] or every
+    by = tuple({one.message: one for one in sorted(errors, key=lambda one: harm_of(one.code))}.values())
+    codes = list(dict.fromkeys(one.code for one in by))
+    rest = [Step(f"compose2fargate explain {codes[0]}", "cause, example, mend")] if codes else []
+    # `explain` goes through a project that can be read; a command whose options are at fault is not given again.
+    if any(one.path and not one.code.startswith("C2F1") for one in by):
+        rest.append(Step(f"compose2fargate explain{options}", "what is to decide, service by service"))
+    after = then if all(one.path or one.location for one in by) else ()
+    return Verdict((), "", (), (), (), {}, {}, None, "", after, Obstacles(undone, by, tuple(rest)))
 
 
 def _service(stack: Stack, logical_id: str) -> str:
@@ -260,11 +299,16 @@ def deploy_command(target: str, folder: str, translated: Translated, size: int) 
 # -- as text and as data
 
 
+SUBJECT: Final = 10
+"""How many columns the subject of a line takes."""
+
 _NOT_COUNTED: Final = "jobs, NAT, traffic, logs and files come on top"
 
 
 def verdict_as_text(verdict: Verdict) -> str:
     """Write a verdict in at most ten lines, each with its subject."""
+    if verdict.blocked:
+        return _laid_out([*_blocked_rows(verdict.blocked), *_next_rows(verdict)])
     rows = [("public", line) for line in _public_lines(verdict)]
     rows += [("broken", line) for line in _broken_lines(verdict)]
     rows += [("first", line) for line in _before_lines(verdict)]
@@ -282,11 +326,82 @@ def verdict_as_text(verdict: Verdict) -> str:
     if verdict.month is not None:
         cost = f"about {verdict.month:.2f} USD a month ({verdict.priced}); {_NOT_COUNTED}"
         rows.append(("costs", cost))
+    return _laid_out([*rows, *_next_rows(verdict)])
+
+
+def _next_rows(verdict: Verdict) -> Iterator[tuple[str, str]]:
     if verdict.then:
-        rows.append(("next", ", or ".join(map(_step, verdict.then))))
+        yield "next", ", or ".join(map(_step, verdict.then))
+
+
+def _blocked_rows(blocked: Obstacles) -> Iterator[tuple[str, str]]:
+    at_most, by = 3, blocked.by
+    noun = "error" if all(one.severity is Severity.ERROR for one in by) else "finding"
+    yield "blocked", f"{blocked.undone}: {len(by)} {noun}{'s' * (len(by) != 1)}"
+    for found in by[:at_most]:
+        yield "blocked", f"{f'{found.location}: ' if found.location else ''}{found.message} ({found.code})"
+    if left := by[at_most:]:
+        yield "blocked", f"and {len(left)} more: {listed(list(dict.fromkeys(d.code for d in left)))}"
+    if hint := next((one.hint for one in by if one.hint), ""):
+        yield "first", hint.split("\n")[0]
+    if blocked.rest:
+        yield "rest", ", ".join(map(_step, blocked.rest))
+
+
+def commands_of(verdict: Verdict) -> Iterator[str]:
+    """Give the commands that a verdict names."""
+    rest = verdict.blocked.rest if verdict.blocked else ()
+    return (step.command for step in (*verdict.before, *verdict.then, *rest))
+
+
+class JudgedFolder(NamedTuple):
+    """A folder that was checked.
+
+    Attributes:
+        folder: Where it stands.
+        state: What the check says of it, as the subject of a line.
+        verdict: What there is to know of its stack; None where it cannot be translated.
+    """
+
+    folder: str
+    state: str
+    verdict: Verdict | None
+
+
+def folders_as_text(judged: Sequence[JudgedFolder], fix: str) -> str:
+    """Write what there is to know of several folders in at most ten lines; `fix` brings those up to date that are not."""
+    rows = []
+    for state in dict.fromkeys(one.state for one in judged):
+        names = [one.folder for one in judged if one.state == state]
+        rows.append((state, f"{len(names)} of {len(judged)} folders: {listed(names)}"))
+    known = [(one.folder, one.verdict) for one in judged if one.verdict]
+    public = [f"{way.service} at {way.url} ({at})" for at, verdict in known for way in verdict.public]
+    rows.append(("public", listed(public, 2) if public else "nothing"))
+    broken: dict[tuple[str, str], list[str]] = {}
+    for at, verdict in known:
+        for found in verdict.broken:
+            broken.setdefault((found.message, found.code), []).append(at)
+    for (message, code), places in list(broken.items())[:2]:
+        rows.append(("broken", f"{message} ({code}; {listed(places)})"))
+    if len(broken) > 2:
+        rows.append(("broken", f"and {len(broken) - 2} more"))
+    months = {at: verdict.month for at, verdict in known if verdict.month is not None}
+    if months:
+        each = listed([f"{month:.2f} {at}" for at, month in months.items()])
+        rows.append(
+            ("costs", f"about {sum(months.values()):.2f} USD a month in all ({each}); {_NOT_COUNTED}")
+        )
+    steps = [step.command for _, verdict in known for step in verdict.then]
+    if fix or steps:
+        rows.append(("next", fix or listed(steps, 2)))
+    return _laid_out(rows)
+
+
+def _laid_out(rows: Iterable[tuple[str, str]]) -> str:
+    """Write rows, each below its subject, which is said once."""
     lines, last = [], ""
     for subject, text in rows:
-        lines.append(f"{'' if subject == last else subject:<10}{one_line(text)}")
+        lines.append(f"{'' if subject == last else subject:<{SUBJECT}}{one_line(text)}")
         last = subject
     return "\n".join(lines)
 
@@ -326,17 +441,30 @@ def _step(step: Step) -> str:
 def verdict_as_json(verdict: Verdict) -> dict[str, Any]:
     """Give a verdict as plain values."""
     month = None if verdict.month is None else round(verdict.month, 2)
+    blocked = verdict.blocked
     return {
+        "blocked": blocked
+        and {
+            "undone": blocked.undone,
+            "by": [_finding(one) for one in blocked.by],
+            "rest": [step._asdict() for step in blocked.rest],
+        },
         "public": [one._asdict() for one in verdict.public],
         "to_open": verdict.to_open,
-        "broken": [
-            {"code": d.code, "message": d.message, "place": str(d.location or ""), "hint": d.hint}
-            for d in verdict.broken
-        ],
+        "broken": [_finding(one) for one in verdict.broken],
         "unnamed": list(verdict.unnamed),
         "before": [step._asdict() for step in verdict.before],
         "once": {job: list(users) for job, users in verdict.once.items()},
         "scheduled": dict(verdict.scheduled),
         "cost": {"usd_a_month": month, "prices": verdict.priced, "not_counted": _NOT_COUNTED},
         "next": [step._asdict() for step in verdict.then],
+    }
+
+
+def _finding(found: Diagnostic) -> dict[str, str]:
+    return {
+        "code": found.code,
+        "message": found.message,
+        "place": str(found.location or ""),
+        "hint": found.hint,
     }

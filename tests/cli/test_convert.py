@@ -171,7 +171,7 @@ def test_strict_does_not_let_an_approximation_pass_unless_it_is_allowed(
     (tmp_path / "compose.yaml").write_text(
         "services:\n"
         "  web: {image: nginx, depends_on: [db]}\n"
-        "  db: {image: postgres}\n"
+        "  db: {image: redis}\n"
     )  # fmt: skip
     options = (
         "convert",

@@ -127,7 +127,7 @@ def test_ctrl_c_at_the_question_ends_the_line_and_changes_nothing(shop: Shop, co
 def test_what_stays_is_named_with_its_cost_and_the_command_for_it(shop: Shop) -> None:
     lines = shop.run("plan", "--sandbox", "--all").stdout.splitlines()
     planned = {line.split()[1] for line in lines if line.startswith("  unchanged")}
-    done = shop.run("destroy", "--sandbox", "--yes", "--keep-secrets")
+    done = shop.run("destroy", "--sandbox", "--all", "--yes", "--keep-secrets")
     assert done.returncode == 0, done.stderr
     deleted = {line.split()[2] for line in done.stderr.splitlines() if line.startswith("- delete")}
     named = {re.sub(r":\d+$", "", one) for one in deleted if not one.startswith("ingress-rule/")}

@@ -373,7 +373,9 @@ def test_push_convert_and_apply_in_a_row(machine: Machine) -> None:
             image = definition["containerDefinitions"][0]["image"]
             assert image == f"{machine.registry.host}/shop/{service}@{machine.lock[key]['digest']}"
         group = sandbox_security_group(machine)
-        applied = machine.run("apply", "--sandbox", "--push", "--yes", "--security-group", group, *images)
+        applied = machine.run(
+            "apply", "--sandbox", "--all", "--push", "--yes", "--security-group", group, *images
+        )
         assert applied.returncode == 0, applied.stderr
         assert "0 built and pushed, 3 unchanged" in applied.stderr
         # What push made is what apply would have made, and it is known as the stack's own.

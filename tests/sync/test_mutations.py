@@ -77,7 +77,7 @@ def settings_of(flags: list[str]) -> dict[str, object]:
     import click
 
     from compose2fargate.cli.convert import command
-    from compose2fargate.cli.settings_options import settings_flags
+    from compose2fargate.cli.options import settings_flags
 
     context = click.Context(command)
     parsed, _, _ = command.make_parser(context).parse_args(list(flags))

@@ -222,3 +222,130 @@ def test_the_prices_are_named_where_the_price_of_a_store_is_not_known(
     )
     told = verdict(program, tmp_path, "--region", "eu-central-1")
     assert str(told["cost"]["prices"]).endswith("; prices of eu-central-1 differ")  # type: ignore[index]
+
+
+REFUSED = """\
+name: shop
+services:
+  api: {image: registry.example.com/a, privileged: true}
+  web: {image: registry.example.com/b, ports: ["80:80"]}
+"""
+
+
+def verdict_lines(shown: str) -> list[str]:
+    return shown[shown.index("\nblocked ") + 1 :].splitlines()
+
+
+@pytest.mark.parametrize("command", [("convert", "-t", "terraform"), ("plan", "--sandbox")])
+def test_what_is_refused_ends_with_what_blocks_and_what_to_do_first(
+    program: Program, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "compose.yaml").write_text(REFUSED)
+    name, *options = command
+    done = program(name, "--environment", "staging", *options, cwd=tmp_path)
+    assert done.status == 2
+    lines = verdict_lines(done.err)
+    assert len(lines) <= 10
+    assert [line.split()[0] for line in lines if line[0] != " "] == ["blocked", "first", "rest", "next"]
+    assert lines[1].startswith("          compose.yaml:3:40: privileged: ")
+    assert "--without api" in lines[2]
+    assert "compose2fargate explain C2F208 (cause" in lines[3]
+    assert ", compose2fargate explain --environment staging (" in lines[3]
+    again = f"compose2fargate {name} --environment staging"
+    assert lines[4].startswith(f"next      {again}")
+    assert shlex.split(lines[4])[-len(options) :] == options
+    quiet = program(name, "-q", *options, cwd=tmp_path)
+    assert "blocked" not in quiet.err
+
+
+@pytest.mark.parametrize("name", ["convert", "plan", "apply"])
+def test_what_is_refused_is_told_as_data(program: Program, tmp_path: Path, name: str) -> None:
+    (tmp_path / "compose.yaml").write_text(REFUSED)
+    sandbox = [] if name == "convert" else ["--sandbox"]
+    done = program(name, "--format", "json", *sandbox, cwd=tmp_path)
+    assert done.status == 2
+    document = json.loads(done.out)
+    blocked = document["verdict"]["blocked"]
+    assert [one["code"] for one in blocked["by"]] == ["C2F208"]
+    assert blocked["by"][0]["place"] == "compose.yaml:3:40"
+    assert [step["command"] for step in blocked["rest"]] == [
+        "compose2fargate explain C2F208",
+        "compose2fargate explain",
+    ]
+    assert "C2F208" in {one["code"] for one in document["diagnostics"]}
+    assert (
+        document["verdict"]["next"][0]["command"] == f"compose2fargate {name}{' --sandbox' * bool(sandbox)}"
+    )
+
+
+def test_a_hundred_errors_are_told_in_ten_lines(program: Program, tmp_path: Path) -> None:
+    services = "".join(f"  s{n}: {{image: a, port: [80], nonsense{n}: 1}}\n" for n in range(50))
+    (tmp_path / "compose.yaml").write_text(f"services:\n{services}")
+    lines = verdict_lines(program("convert", cwd=tmp_path).err)
+    assert len(lines) <= 10
+    assert lines[0] == "blocked   nothing is written: 100 errors"
+    assert lines[4].strip() == "and 97 more: C2F141"
+    assert "explain (" not in "".join(lines)  # which cannot read the project either
+
+
+def test_options_that_are_at_fault_are_not_given_again(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("services: {web: {image: nginx}}\n")
+    lines = verdict_lines("\n" + program("convert", "--region", "eu-wst-1", cwd=tmp_path).err)
+    assert [line.split()[0] for line in lines if line[0] != " "] == ["blocked", "first", "rest"]
+
+
+def test_losses_that_strict_does_not_agree_to_block(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        "services: {web: {image: nginx, environment: {API_TOKEN: hunter2}}}\n"
+    )
+    done = program("convert", "--strict", cwd=tmp_path)
+    assert done.status == 1
+    lines = verdict_lines(done.err)
+    assert lines[0].startswith("blocked   nothing is written: ")
+    assert "API_TOKEN looks like a credential" in lines[1]
+    assert lines[-1] == "next      compose2fargate convert --strict"
+    assert not (tmp_path / "fargate").exists()
+
+
+def test_a_plan_that_cannot_be_carried_out_says_so_and_not_apply(program: Program, tmp_path: Path) -> None:
+    """A cluster of the same name that was not made for the stack."""
+    pytest.importorskip("moto")
+    (tmp_path / "compose.yaml").write_text("name: shop\nservices: {web: {image: 'nginx:1.27'}}\n")
+    try:
+        assert program("apply", "--sandbox", "--yes", cwd=tmp_path).status == 0
+        (tmp_path / "other.yaml").write_text("name: other\nservices: {web: {image: 'nginx:1.27'}}\n")
+        taken = ("-f", "other.yaml", "--cluster", "shop", "--sandbox")
+        planned = program("plan", *taken, cwd=tmp_path)
+        applied = program("apply", *taken, "--yes", cwd=tmp_path)
+    finally:
+        program("sandbox", "stop", cwd=tmp_path)
+    for done, undone in ((planned, "apply would change nothing"), (applied, "nothing was changed")):
+        assert done.status == 1, done.err
+        lines = verdict_lines(done.err)
+        assert lines[0].startswith(f"blocked   {undone}: ")
+        assert "compose2fargate apply" not in "".join(lines[:-1])
+
+
+def test_several_folders_are_judged_together_in_ten_lines(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        "services: {web: {image: registry.example.com/a, depends_on: [api], ports: ['80:80']},"
+        " api: {image: registry.example.com/b}}\n"
+    )
+    for n in range(12):
+        assert program("convert", "--environment", f"e{n}", cwd=tmp_path).status == 0
+    good = program("check", "--no-diff", cwd=tmp_path).err
+    assert good.splitlines()[0].startswith("in sync   12 of 12 folders: fargate/json/e0, ")
+    assert "sh fargate/json/e0/commands.sh" in good.splitlines()[-1]
+    edited = tmp_path / "fargate/json/e3/services/web.json"
+    edited.write_text(edited.read_text().replace('"desiredCount": 1', '"desiredCount": 9'))
+    (tmp_path / "fargate/json/e5/services/web.json").unlink()
+    (tmp_path / "fargate/json/e7/compose2fargate.json").write_text("{")
+    shown = program("check", "--no-diff", cwd=tmp_path)
+    lines = shown.err.splitlines()
+    assert len(lines) <= 10
+    subjects = [line[:10].strip() for line in lines if line[0] != " "]
+    assert subjects == ["in sync", "changed", "unjudged", "public", "broken", "costs", "next"]
+    assert lines[1] == "changed   2 of 12 folders: fargate/json/e3 and fargate/json/e5"
+    assert shown.err.count("C2F228") == 1
+    assert lines[-1] == "next      compose2fargate check --fix fargate/json/e3 fargate/json/e5 --force"
+    assert program(*shlex.split(lines[-1])[2:], cwd=tmp_path).status == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
 
 from compose2fargate.apply.deployment.differences import shown_sides
 from compose2fargate.apply.deployment.planner import (
@@ -16,6 +18,7 @@ from compose2fargate.apply.deployment.planner import (
     REPLACE,
     RUN,
     UPDATE,
+    Action,
     Plan,
 )
 from compose2fargate.apply.deployment.resource_words import NAMELESS, titled
@@ -37,12 +40,34 @@ _SIGNS: Mapping[str, str] = {
 }
 
 
+_FEW: Final = 8
+_ALWAYS_NAMED: Final = frozenset({"EcsService", "RunTask", "Schedule"})
+_HOLDS_DATA: Final = frozenset({"FileSystem", "Repository", "ManagedSecret", "SecretParameter"})
+
+
 def plan_as_text(
-    planned: Plan, *, unchanged: bool = False, paint: Callable[[str, str], str] = lambda text, _: text
+    planned: Plan,
+    *,
+    unchanged: bool = False,
+    counted: Collection[str] = (),
+    names_all: str = "",
+    paint: Callable[[str, str], str] = lambda text, _: text,
 ) -> str:
-    """Write a plan for people: a line per resource, one per changed member, and the sum."""
+    """Write a plan for people: a line per resource, one per changed member, and the sum.
+
+    Args:
+        planned: The plan.
+        unchanged: Whether to name what is unchanged, too.
+        counted: The kinds of actions whose resources are counted by type, where there are many: services and jobs are named all
+            the same, and so is what is deleted with the data on it.
+        names_all: What prints every name, said where some are counted.
+        paint: Colours a line by the kind of its action.
+    """
+    few = _counted_actions(planned, counted)
     lines = []
     for action in planned.actions:
+        if action in few:
+            continue
         if (action.kind == KEEP and not unchanged) or (action.kind == KEEP and action.type in _QUIET):
             continue
         name = "" if action.type in NAMELESS else action.name
@@ -50,7 +75,28 @@ def plan_as_text(
         title = one_line(title + (f"  ({action.note})" if action.note else ""))
         lines.append(paint(title, action.kind))
         lines += [one_line(f"      {c.member}: {' -> '.join(shown_sides(c))}") for c in action.changes]
+    for kind in dict.fromkeys(action.kind for action in few):
+        words = Counter(action.logical_id.partition("/")[0] for action in few if action.kind == kind)
+        text = ", ".join(f"{count} {_plural(word)}" if count > 1 else word for word, count in words.items())
+        told = f"{_SIGNS[kind]} {kind:<9} {sum(words.values())} more: {text}"
+        lines.append(paint(f"{told} ({names_all} names each)" if names_all else told, kind))
     return "\n".join([*lines, plan_summary(planned)]) + "\n"
+
+
+def _counted_actions(planned: Plan, kinds: Collection[str]) -> list[Action]:
+    """Give the actions that are counted; a note or a change is worth its line."""
+    found = [
+        action
+        for action in planned.actions
+        if action.kind in kinds
+        and not (action.note or action.changes or action.type in _ALWAYS_NAMED)
+        and not (action.kind == DELETE and action.type in _HOLDS_DATA)
+    ]
+    return found if len(found) > _FEW else []
+
+
+def _plural(word: str) -> str:
+    return word if word.endswith("s") else f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
 
 
 _QUIET = frozenset(kind.__name__ for kind in LOOKED_UP)

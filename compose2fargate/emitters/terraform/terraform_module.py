@@ -59,6 +59,7 @@ from compose2fargate.emitters.resource_graph import (
     with_inputs_looked_up,
 )
 from compose2fargate.emitters.secret_commands import set_command
+from compose2fargate.emitters.terraform.committed_credentials import committed_credentials
 from compose2fargate.emitters.terraform.hcl import (
     HclAttribute,
     HclBlock,
@@ -126,6 +127,10 @@ class TerraformEmitter:
 
     name = "terraform"
     summary = "a Terraform root module (AWS provider 5 and 6), one file per service"
+
+    def notes(self, artifacts: Artifacts, settings: Settings) -> Iterator[Diagnostic]:  # noqa: ARG002 - the shape of every emitter
+        """Say what should not be committed as it is."""
+        return committed_credentials(artifacts)
 
     def emit(self, stack: Stack, settings: Settings) -> Artifacts:
         """Render each resource where it belongs, and around them what varies and what is of use.
