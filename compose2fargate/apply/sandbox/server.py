@@ -105,7 +105,11 @@ class Sandbox:
 
         os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # half a second each time
         moto_patches.patch_moto()
+        from moto import backends
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        modules = tuple(backends.list_of_moto_modules())
+        backends.list_of_moto_modules = lambda: modules  # for each call it looks through moto's folder
 
         self.calls: list[RecordedCall] = []
         self.on_stop: Callable[[], None] = lambda: None
@@ -182,7 +186,8 @@ class Sandbox:
     def _call(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         call = identify_operation(environ)
         faults = self._hits(call)
-        time.sleep(sum(fault.latency for fault in faults))
+        if faults:
+            time.sleep(sum(fault.latency for fault in faults))
         fault = next((fault for fault in faults if fault.fails), None)
         if fault is None and not self._limits.allow(call.service, call.operation):
             fault = InjectedFault(code="ThrottlingException")
