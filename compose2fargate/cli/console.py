@@ -49,7 +49,7 @@ class Console(NamedTuple):
             return
         from compose2fargate.diagnostics.text_report import RENDERERS
 
-        complain(RENDERERS[self.format](shown, read_source, color=self.color, notes=self.notes))
+        complain(RENDERERS[self.format](shown, _read_source, color=self.color, notes=self.notes))
 
     def say(self, line: str) -> None:
         """Print a line about what was done; nothing with `--quiet`, or where stderr is to hold one JSON document."""
@@ -121,7 +121,7 @@ def standard_input() -> TextIO:
     return sys.stdin
 
 
-def read_source(file: str) -> str | None:
+def _read_source(file: str) -> str | None:
     """Read a source file to show a line of it; None for what is no regular file.
 
     A pipe can be read once only, and a finding about a link is not to show where that leads.

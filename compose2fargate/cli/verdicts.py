@@ -33,7 +33,7 @@ def given_options(ctx: click.Context) -> str:
     return f"{spelled_options(values, settings, *account)}{' --sandbox' if values.get('sandbox') else ''}"
 
 
-def apply_options(ctx: click.Context) -> str:
+def _apply_options(ctx: click.Context) -> str:
     """Give what `apply` is to be told: `given_options`, and what the plan may do."""
     values = chosen(ctx)
     flags = [f"--{name}" for name in ("adopt", "prune", "volumes", "images") if values.get(name)]
@@ -75,7 +75,7 @@ def plan_verdict(ctx: click.Context, prepared: Any, planned: Any, file: str = ""
 
     found = (*prepared.diagnostics, *planned.diagnostics)
     if planned.pending:
-        command = f"compose2fargate apply{f' {shlex.quote(file)}' if file else apply_options(ctx)}"
+        command = f"compose2fargate apply{f' {shlex.quote(file)}' if file else _apply_options(ctx)}"
     else:
         command = f"compose2fargate status{given_options(ctx)}"
     hosts = deploying.load_balancer_hosts(prepared)
@@ -91,7 +91,7 @@ def applied_verdict(ctx: click.Context, prepared: Any, planned: Any, result: Any
 
     found = (*prepared.diagnostics, *planned.diagnostics, *result.diagnostics)
     good = result.exit_code == 0
-    again = f"status{given_options(ctx)}" if good else f"apply{apply_options(ctx)}"
+    again = f"status{given_options(ctx)}" if good else f"apply{_apply_options(ctx)}"
     return judge(
         ctx,
         prepared.translated,

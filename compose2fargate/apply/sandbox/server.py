@@ -184,7 +184,7 @@ class Sandbox:
         return self._call(environ, start)
 
     def _call(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
-        call = identify_operation(environ)
+        call = _identify_operation(environ)
         faults = self._hits(call)
         if faults:
             time.sleep(sum(fault.latency for fault in faults))
@@ -275,7 +275,7 @@ class _Identity(NamedTuple):
 _CREDENTIAL = re.compile(r"Credential=[^/]{1,200}/\d{1,20}/([^/]{1,100})/([^/]{1,100})/aws4_request")
 
 
-def identify_operation(environ: Environ) -> _Identity:
+def _identify_operation(environ: Environ) -> _Identity:
     """Tell which call a request is: by its signature, and by target, action or path."""
     signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     region, service = signed.groups() if signed else (REGION, "")

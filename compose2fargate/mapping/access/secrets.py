@@ -56,13 +56,13 @@ class StackSecret(NamedTuple):
 # -- which variables are secrets -----------------------------------------------------------------------------
 
 
-def chosen_secrets(service: Service) -> Mapping[str, str]:
+def _chosen_secrets(service: Service) -> Mapping[str, str]:
     """Give the variables for which the file names a parameter or secret."""
     given = options_of(service).get("secrets")
     return given if isinstance(given, Mapping) else {}
 
 
-def automatic_secrets(ctx: TranslationInput, service: Service) -> tuple[str, ...]:
+def _automatic_secrets(ctx: TranslationInput, service: Service) -> tuple[str, ...]:
     """Give the variables that become secrets because they look like credentials: nothing unless asked for.
 
     The password of a store that AWS runs is one in any case, in the store itself and wherever a client has it.
@@ -70,7 +70,7 @@ def automatic_secrets(ctx: TranslationInput, service: Service) -> tuple[str, ...
     asked = "auto" in (options_of(service).get("secrets"), ctx.settings.secrets)
     if not (asked or ctx.stores):
         return ()
-    named = chosen_secrets(service)
+    named = _chosen_secrets(service)
     if own := ctx.stores.get(service.name):
         return (own.password.name,) if own.password.kind == "variable" else ()
     return tuple(
@@ -78,13 +78,13 @@ def automatic_secrets(ctx: TranslationInput, service: Service) -> tuple[str, ...
         for name, value in sorted(service.environment.items())
         if name not in named
         and (
-            (asked and is_secret_variable(ctx, name, value))
+            (asked and _is_secret_variable(ctx, name, value))
             or (ctx.stores and ctx.store_passwords.held_by(name, value))
         )
     )
 
 
-def is_secret_variable(ctx: TranslationInput, name: str, value: str | None) -> bool:
+def _is_secret_variable(ctx: TranslationInput, name: str, value: str | None) -> bool:
     """Tell whether a variable is better kept as a secret: by itself, or as it holds the password of another one."""
     text = "unknown" if value is None else str(value)
     return is_proposed(name, text) or bool(ctx.passwords and find_known(text, ctx.passwords))
@@ -97,8 +97,8 @@ def find_shared_secrets(ctx: TranslationInput) -> dict[tuple[str, str], tuple[st
     the database's name. What a `pre_start` hook inherits is its service's.
     """
     alike: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for service in services_with_secrets(ctx):
-        for variable in automatic_secrets(ctx, service):
+    for service in _services_with_secrets(ctx):
+        for variable in _automatic_secrets(ctx, service):
             value = service.environment[variable]
             # Without a value it comes from the variable of that name of whoever deploys.
             same = ("variable", variable) if value is None else ("value", str(value))
@@ -113,7 +113,7 @@ def find_shared_secrets(ctx: TranslationInput) -> dict[tuple[str, str], tuple[st
     }
 
 
-def services_with_secrets(ctx: TranslationInput) -> Iterator[Service]:
+def _services_with_secrets(ctx: TranslationInput) -> Iterator[Service]:
     """Yield every service, and the stores that AWS runs, which read a password as well."""
     yield from ctx.project.services.values()
     yield from (store.service for store in ctx.stores.values())
@@ -129,9 +129,9 @@ def store_password(ctx: TranslationInput, store: ManagedStore) -> Ref:
 
 def secret_variables(ctx: TranslationInput, service: Service) -> tuple[Secret, ...]:
     """Give the variables of a service that are filled from a store when its task starts."""
-    named: dict[str, Text] = {name: str(value) for name, value in chosen_secrets(service).items()}
+    named: dict[str, Text] = {name: str(value) for name, value in _chosen_secrets(service).items()}
     own: dict[str, Text] = {
-        name: _automatic_reference(ctx, service, name) for name in automatic_secrets(ctx, service)
+        name: _automatic_reference(ctx, service, name) for name in _automatic_secrets(ctx, service)
     }
     return tuple(Secret(name, value) for name, value in sorted({**named, **own}.items()))
 
@@ -143,7 +143,7 @@ def _automatic_reference(ctx: TranslationInput, service: Service, variable: str)
 
 def report_automatic(ctx: TranslationInput, findings: TranslationFindings, service: Service) -> None:
     """Name the parameters that variables became because they look like credentials."""
-    for variable in automatic_secrets(ctx, service):
+    for variable in _automatic_secrets(ctx, service):
         name = _automatic_name(ctx, service, variable)
         store = _store(ctx.settings, {}, len(service.environment[variable] or ""))
         _report(findings, ("services", service.name, "environment", variable), variable, name, store)
@@ -244,12 +244,12 @@ def _tags(ctx: TranslationInput) -> tuple[Tag, ...]:
 
 def stack_secrets(ctx: TranslationInput) -> tuple[StackSecret, ...]:
     """Give every secret that the stack reads, each once, by name."""
-    found = {secret.name: secret for service in services_with_secrets(ctx) for secret in _read(ctx, service)}
+    found = {secret.name: secret for service in _services_with_secrets(ctx) for secret in _read(ctx, service)}
     return tuple(found[name] for name in sorted(found))
 
 
 def _read(ctx: TranslationInput, service: Service) -> Iterator[StackSecret]:
-    for name in automatic_secrets(ctx, service):
+    for name in _automatic_secrets(ctx, service):
         value = service.environment[name]
         yield StackSecret(
             _automatic_id(ctx, service, name),
@@ -264,7 +264,7 @@ def _read(ctx: TranslationInput, service: Service) -> Iterator[StackSecret]:
         elif store.password.kind == "external":
             yield StackSecret("", store.password.name, _kind_of(store.password.name), "external", "")
         return
-    for name in chosen_secrets(service).values():
+    for name in _chosen_secrets(service).values():
         yield StackSecret("", str(name), _kind_of(str(name)), "external", "")
     for file in ctx.plans[service.name].written:
         if isinstance(file.value, str):
