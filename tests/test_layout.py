@@ -108,7 +108,7 @@ ELSEWHERE = (
     Elsewhere("emitters/cloudformation", "cloudformation_mount_targets cloudformation_outputs cloudformation_replacement"
               " cloudformation_target cloudformation_types cloudformation_values",
               "emitters/cloudformation/test_cloudformation_template.py", "parts of one template"),
-    Elsewhere("emitters/json_files", "json_roles json_scaling json_target script_ecs script_network script_storage script_stores"
+    Elsewhere("emitters/json_files", "json_roles json_scaling json_target script_ecs script_network script_storage "
               " script_variables", "emitters/json_files/test_commands_script.py", "parts of one script"),
     Elsewhere("emitters/terraform", "terraform_access terraform_blocks terraform_ecs terraform_inputs terraform_names"
               " terraform_network terraform_patches terraform_resources terraform_storage terraform_stores",
@@ -134,6 +134,7 @@ ELSEWHERE = (
     Elsewhere("mapping/images", "image_contents", "mapping/images/test_image_demands.py", "parts of one decision"),
     Elsewhere("mapping/network", "load_balancer_ports target_groups", "mapping/network/test_load_balancing.py",
               "parts of one decision"),
+    Elsewhere("mapping/network", "unknown_ports", "mapping/network/test_service_connect.py", "parts of one decision"),
     Elsewhere("mapping/proxies", "traefik_entrypoints traefik_rules", "mapping/proxies/test_traefik.py", "parts of its routes"),
     Elsewhere("mapping/references", "config_files local_addresses named_ports unreachable_hosts",
               "mapping/references/test_reference_graph.py", "parts of one graph"),

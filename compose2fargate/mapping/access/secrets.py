@@ -56,13 +56,13 @@ class StackSecret(NamedTuple):
 # -- which variables are secrets -----------------------------------------------------------------------------
 
 
-def _chosen_secrets(service: Service) -> Mapping[str, str]:
+def chosen_secrets(service: Service) -> Mapping[str, str]:
     """Give the variables for which the file names a parameter or secret."""
     given = options_of(service).get("secrets")
     return given if isinstance(given, Mapping) else {}
 
 
-def _automatic_secrets(ctx: TranslationInput, service: Service) -> tuple[str, ...]:
+def automatic_secrets(ctx: TranslationInput, service: Service) -> tuple[str, ...]:
     """Give the variables that become secrets because they look like credentials: nothing unless asked for.
 
     The password of a store that AWS runs is one in any case, in the store itself and wherever a client has it.
@@ -70,7 +70,7 @@ def _automatic_secrets(ctx: TranslationInput, service: Service) -> tuple[str, ..
     asked = "auto" in (options_of(service).get("secrets"), ctx.settings.secrets)
     if not (asked or ctx.stores):
         return ()
-    named = _chosen_secrets(service)
+    named = chosen_secrets(service)
     if own := ctx.stores.get(service.name):
         return (own.password.name,) if own.password.kind == "variable" else ()
     return tuple(
@@ -98,7 +98,7 @@ def find_shared_secrets(ctx: TranslationInput) -> dict[tuple[str, str], tuple[st
     """
     alike: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for service in _services_with_secrets(ctx):
-        for variable in _automatic_secrets(ctx, service):
+        for variable in automatic_secrets(ctx, service):
             value = service.environment[variable]
             # Without a value it comes from the variable of that name of whoever deploys.
             same = ("variable", variable) if value is None else ("value", str(value))
@@ -129,9 +129,9 @@ def store_password(ctx: TranslationInput, store: ManagedStore) -> Ref:
 
 def secret_variables(ctx: TranslationInput, service: Service) -> tuple[Secret, ...]:
     """Give the variables of a service that are filled from a store when its task starts."""
-    named: dict[str, Text] = {name: str(value) for name, value in _chosen_secrets(service).items()}
+    named: dict[str, Text] = {name: str(value) for name, value in chosen_secrets(service).items()}
     own: dict[str, Text] = {
-        name: _automatic_reference(ctx, service, name) for name in _automatic_secrets(ctx, service)
+        name: _automatic_reference(ctx, service, name) for name in automatic_secrets(ctx, service)
     }
     return tuple(Secret(name, value) for name, value in sorted({**named, **own}.items()))
 
@@ -143,7 +143,7 @@ def _automatic_reference(ctx: TranslationInput, service: Service, variable: str)
 
 def report_automatic(ctx: TranslationInput, findings: TranslationFindings, service: Service) -> None:
     """Name the parameters that variables became because they look like credentials."""
-    for variable in _automatic_secrets(ctx, service):
+    for variable in automatic_secrets(ctx, service):
         name = _automatic_name(ctx, service, variable)
         store = _store(ctx.settings, {}, len(service.environment[variable] or ""))
         _report(findings, ("services", service.name, "environment", variable), variable, name, store)
@@ -249,7 +249,7 @@ def stack_secrets(ctx: TranslationInput) -> tuple[StackSecret, ...]:
 
 
 def _read(ctx: TranslationInput, service: Service) -> Iterator[StackSecret]:
-    for name in _automatic_secrets(ctx, service):
+    for name in automatic_secrets(ctx, service):
         value = service.environment[name]
         yield StackSecret(
             _automatic_id(ctx, service, name),
@@ -264,7 +264,7 @@ def _read(ctx: TranslationInput, service: Service) -> Iterator[StackSecret]:
         elif store.password.kind == "external":
             yield StackSecret("", store.password.name, _kind_of(store.password.name), "external", "")
         return
-    for name in _chosen_secrets(service).values():
+    for name in chosen_secrets(service).values():
         yield StackSecret("", str(name), _kind_of(str(name)), "external", "")
     for file in ctx.plans[service.name].written:
         if isinstance(file.value, str):
