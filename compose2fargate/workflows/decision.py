@@ -119,7 +119,7 @@ def _not_applied(stack: Stack) -> Iterator[Diagnostic]:
         yield stores_not_applied(stack)._replace(severity=Severity.INFO)
 
 
-def balancers_month(translated: Translated) -> tuple[int, float]:
+def _balancers_month(translated: Translated) -> tuple[int, float]:
     """Give how many load balancers there are, and what they cost a month without their traffic."""
     from compose2fargate.aws import prices
 

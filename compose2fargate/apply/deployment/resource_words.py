@@ -27,7 +27,7 @@ NAMELESS: Final = frozenset({"IngressRule", "Listener", "ListenerRule", "MountTa
 """Types whose name in AWS says nothing that their id does not say better."""
 
 
-def word_of(kind: str) -> str:
+def _word_of(kind: str) -> str:
     """Give the word for a type of resource: `service` for `EcsService`, `log-group` for `LogGroup`."""
     return _WORDS.get(kind) or re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind).lower()
 
@@ -47,7 +47,7 @@ def found_id(kind: type[Any], found: FoundResource, stack: str, groups: Mapping[
         stack: The stack's name, which names in AWS begin with.
         groups: The names of the stack's security groups by their ids.
     """
-    word, name = word_of(kind.__name__), str(found.name or found.key)
+    word, name = _word_of(kind.__name__), str(found.name or found.key)
     if word == "role":
         ending, word = next(((e, w) for e, w in _ROLES if name.endswith(e)), ("", word))
         name = name.removesuffix(ending)
