@@ -8,6 +8,8 @@ PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
 ARGS ?=
 DEMO := build/demo
+# Tests start the program hundreds of times, and each worker of pytest reads all of the tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all rehearsal faults lint format bench dist clean

@@ -93,7 +93,7 @@ def is_proposed(name: str, value: str) -> bool:
     if _is_secret_name(name):
         return "pass" in name.lower() or re.fullmatch(_PATH, value) is None
     is_login = re.search(_DSN, name[-_LONGEST_NAME:]) and re.search(_LOGIN, value)
-    if is_login or is_credential(value) or (is_hidden(name) and _is_random(value)):
+    if is_login or _is_credential(value) or (is_hidden(name) and _is_random(value)):
         return True
     return re.search(_CRYPTIC, name) is not None and _is_random(value) and re.fullmatch(_PATH, value) is None
 
@@ -129,7 +129,7 @@ _BETWEEN_WORDS: Final = r"[\s;,=:@/&?\"'|<>()]+"
 _TELLING: Final = 8
 
 
-def is_credential(value: str) -> bool:
+def _is_credential(value: str) -> bool:
     """Tell whether a value is a credential whatever its name is."""
     return (
         re.fullmatch(_PREFIXED, value) is not None

@@ -93,13 +93,13 @@ AWKWARD = (
 """A text with all that some language reads as something else. It is in Unicode's composed form, see docs/terraform.md."""
 
 
-def sample_tags(stack: str, service: str = "") -> tuple[Tag, ...]:
+def _sample_tags(stack: str, service: str = "") -> tuple[Tag, ...]:
     """Tags of the stack, and of one service in it."""
     shared = (Tag("compose2fargate:stack", stack),)
     return (*shared, Tag("compose2fargate:service", service)) if service else shared
 
 
-def sample_logs(service: str) -> LogConfiguration:
+def _sample_logs(service: str) -> LogConfiguration:
     """The log configuration of a container."""
     options: dict[str, Text] = {
         "awslogs-group": Ref(f"log-group/{service}", "name"),
@@ -123,34 +123,34 @@ def sample_network(*groups: str) -> NetworkConfiguration:
 ROLLING = DeploymentConfiguration(DeploymentCircuitBreaker(enable=True, rollback=True), 200, 100)
 
 
-def sample_service_connect(*services: ServiceConnectService) -> ServiceConnectConfiguration:
+def _sample_service_connect(*services: ServiceConnectService) -> ServiceConnectConfiguration:
     """Membership in the namespace, with what a service offers there."""
     return ServiceConnectConfiguration(enabled=True, namespace=Ref("namespace", "name"), services=services)
 
 
-def sample_statement(sid: str, actions: tuple[str, ...], *resources: str | Ref | JoinedText) -> Statement:
+def _sample_statement(sid: str, actions: tuple[str, ...], *resources: str | Ref | JoinedText) -> Statement:
     """A statement without conditions."""
     return Statement(sid, actions, resources)
 
 
-def ecr_and_logs(*services: str) -> Policy:
+def _ecr_and_logs(*services: str) -> Policy:
     """What the execution role may do."""
     groups = tuple(JoinedText((Ref(f"log-group/{service}", "arn"), ":*")) for service in services)
     return Policy(
         "execution",
         (
-            sample_statement("Login", ("ecr:GetAuthorizationToken",), "*"),
-            sample_statement(
+            _sample_statement("Login", ("ecr:GetAuthorizationToken",), "*"),
+            _sample_statement(
                 "Pull", ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"), Ref("repository/web", "arn")
             ),
-            sample_statement("Logs", ("logs:CreateLogStream", "logs:PutLogEvents"), *groups),
-            sample_statement("Parameters", ("ssm:GetParameters",), Ref("secret/token", "arn")),
-            sample_statement("Secrets", ("secretsmanager:GetSecretValue",), Ref("secret/password", "arn")),
+            _sample_statement("Logs", ("logs:CreateLogStream", "logs:PutLogEvents"), *groups),
+            _sample_statement("Parameters", ("ssm:GetParameters",), Ref("secret/token", "arn")),
+            _sample_statement("Secrets", ("secretsmanager:GetSecretValue",), Ref("secret/password", "arn")),
         ),
     )
 
 
-def sample_forward(target_group: str) -> ListenerAction:
+def _sample_forward(target_group: str) -> ListenerAction:
     """An action that forwards to a target group."""
     return ListenerAction("forward", target_group_arn=Ref(target_group, "arn"))
 
@@ -173,7 +173,7 @@ def target_group(stack: str, service: str, port: int, protocol: str = "HTTP") ->
         matcher=Matcher("200-399") if http else None,
         attributes={"deregistration_delay.timeout_seconds": "30"}
         | ({"stickiness.enabled": "true", "stickiness.type": "lb_cookie"} if http else {}),
-        tags=sample_tags(stack, service),
+        tags=_sample_tags(stack, service),
     )
 
 
@@ -184,19 +184,19 @@ def sample_stack(stack: str = "shop", *, stores: bool = True) -> Stack:
         "account": AccountIdentity(),
         "network": VpcNetwork(),
         "cluster": Cluster(
-            stack, (ClusterSetting("containerInsights", "enabled"),), ("FARGATE", "FARGATE_SPOT"), sample_tags(stack)
+            stack, (ClusterSetting("containerInsights", "enabled"),), ("FARGATE", "FARGATE_SPOT"), _sample_tags(stack)
         ),
-        "namespace": Namespace(stack, sample_tags(stack)),
-        "dns-namespace": DnsNamespace(f"{stack}.internal", Ref("network", "vpc_id"), sample_tags(stack)),
-        "discovery-service/db": DiscoveryService("db", Ref("dns-namespace", "id"), tags=sample_tags(stack, "db")),
+        "namespace": Namespace(stack, _sample_tags(stack)),
+        "dns-namespace": DnsNamespace(f"{stack}.internal", Ref("network", "vpc_id"), _sample_tags(stack)),
+        "discovery-service/db": DiscoveryService("db", Ref("dns-namespace", "id"), tags=_sample_tags(stack, "db")),
         "security-group/load-balancer": SecurityGroup(
-            f"{stack}-load-balancer", "The load balancer", Ref("network", "vpc_id"), sample_tags(stack)
+            f"{stack}-load-balancer", "The load balancer", Ref("network", "vpc_id"), _sample_tags(stack)
         ),
         "security-group/default": SecurityGroup(
-            f"{stack}-default", "Network default", Ref("network", "vpc_id"), sample_tags(stack)
+            f"{stack}-default", "Network default", Ref("network", "vpc_id"), _sample_tags(stack)
         ),
         "security-group/file-system": SecurityGroup(
-            f"{stack}-file-system", "The file system", Ref("network", "vpc_id"), sample_tags(stack), everything_out=False
+            f"{stack}-file-system", "The file system", Ref("network", "vpc_id"), _sample_tags(stack), everything_out=False
         ),
         "ingress-rule/internet-80": IngressRule(
             Ref("security-group/load-balancer", "id"), "tcp", 80, 80, "HTTP from everywhere", None, "0.0.0.0/0", "::/0"
@@ -220,54 +220,54 @@ def sample_stack(stack: str = "shop", *, stores: bool = True) -> Stack:
             stack, "application", "internet-facing", Ref("network", "load_balancer_subnet_ids"),
             (Ref("security-group/load-balancer", "id"),),
             {"routing.http.drop_invalid_header_fields.enabled": "true", "idle_timeout.timeout_seconds": "120"},
-            sample_tags(stack),
+            _sample_tags(stack),
         ),
         "network-load-balancer": LoadBalancer(
             f"{stack}-network", "network", "internal", Ref("network", "load_balancer_subnet_ids"),
             (Ref("security-group/load-balancer", "id"),),
             {"load_balancing.cross_zone.enabled": "true"},
-            sample_tags(stack),
+            _sample_tags(stack),
         ),
         "target-group/web-8080": target_group(stack, "web", 8080),
         "target-group/db-5432": target_group(stack, "db", 5432, "TCP"),
         "listener/80": Listener(
             Ref("load-balancer", "arn"), 80, "HTTP",
-            (ListenerAction("redirect", redirect_config=RedirectConfig("HTTPS", "443")),), tags=sample_tags(stack),
+            (ListenerAction("redirect", redirect_config=RedirectConfig("HTTPS", "443")),), tags=_sample_tags(stack),
         ),
         "listener/443": Listener(
             Ref("load-balancer", "arn"), 443, "HTTPS",
             (ListenerAction("fixed-response", fixed_response_config=FixedResponseConfig("404")),),
-            (Certificate(CERTIFICATE),), "ELBSecurityPolicy-TLS13-1-2-2021-06", sample_tags(stack),
+            (Certificate(CERTIFICATE),), "ELBSecurityPolicy-TLS13-1-2-2021-06", _sample_tags(stack),
         ),
         "listener-rule/web": ListenerRule(
             Ref("listener/443", "arn"), 100,
             (RuleCondition("host-header", ("example.com",)), RuleCondition("path-pattern", ("/*", "/api/*"))),
-            (sample_forward("target-group/web-8080"),), sample_tags(stack, "web"),
+            (_sample_forward("target-group/web-8080"),), _sample_tags(stack, "web"),
         ),
         "listener/5432": Listener(
-            Ref("network-load-balancer", "arn"), 5432, "TCP", (sample_forward("target-group/db-5432"),), tags=sample_tags(stack)
+            Ref("network-load-balancer", "arn"), 5432, "TCP", (_sample_forward("target-group/db-5432"),), tags=_sample_tags(stack)
         ),
-        "log-group/web": LogGroup(f"/ecs/{stack}/web", 30, sample_tags(stack, "web")),
-        "log-group/db": LogGroup(f"/ecs/{stack}/db", 90, sample_tags(stack, "db")),
-        "log-group/migrate": LogGroup(f"/ecs/{stack}/migrate", 30, sample_tags(stack, "migrate")),
-        "repository/web": Repository(f"{stack}/web", tags=sample_tags(stack, "web")),
-        "secret/token": SecretParameter(f"/{stack}/token", "token of web", sample_tags(stack)),
-        "secret/password": ManagedSecret(f"{stack}/password", "Password of db", sample_tags(stack)),
+        "log-group/web": LogGroup(f"/ecs/{stack}/web", 30, _sample_tags(stack, "web")),
+        "log-group/db": LogGroup(f"/ecs/{stack}/db", 90, _sample_tags(stack, "db")),
+        "log-group/migrate": LogGroup(f"/ecs/{stack}/migrate", 30, _sample_tags(stack, "migrate")),
+        "repository/web": Repository(f"{stack}/web", tags=_sample_tags(stack, "web")),
+        "secret/token": SecretParameter(f"/{stack}/token", "token of web", _sample_tags(stack)),
+        "secret/password": ManagedSecret(f"{stack}/password", "Password of db", _sample_tags(stack)),
         "file-system": FileSystem(
             f"{stack}-volumes", throughput_mode="provisioned", provisioned_throughput_in_mibps=8,
-            transition_to_ia="AFTER_30_DAYS", tags=sample_tags(stack),
+            transition_to_ia="AFTER_30_DAYS", tags=_sample_tags(stack),
         ),
         "mount-targets": MountTargets(
             Ref("file-system", "id"), Ref("network", "subnet_ids"), (Ref("security-group/file-system", "id"),)
         ),
         "access-point/data": AccessPoint(
             Ref("file-system", "id"), RootDirectory("/data", CreationInfo(999, 999, "0755")), PosixUser(999, 999),
-            sample_tags(stack),
+            _sample_tags(stack),
         ),
         "execution-role": Role(
             f"{stack}-execution",
             Trust(task, (Condition("StringEquals", "aws:SourceAccount", (Ref("account", "id"),)),)),
-            "Starts the tasks", (ecr_and_logs("web", "db", "migrate"),), (), sample_tags(stack),
+            "Starts the tasks", (_ecr_and_logs("web", "db", "migrate"),), (), _sample_tags(stack),
         ),
         "task-role/db": Role(
             f"{stack}-db", Trust(task), "What db may do",
@@ -288,7 +288,7 @@ def sample_stack(stack: str = "shop", *, stores: bool = True) -> Stack:
                     ),
                 ),
             ),
-            tags=sample_tags(stack, "db"),
+            tags=_sample_tags(stack, "db"),
         ),
         "infrastructure-role": Role(
             f"{stack}-infrastructure", Trust("ecs.amazonaws.com"), "Makes EBS volumes", (),
@@ -297,7 +297,7 @@ def sample_stack(stack: str = "shop", *, stores: bool = True) -> Stack:
                     ("arn:", Ref("account", "partition"), ":iam::aws:policy/service-role/AmazonECSInfrastructureRolePolicyForVolumes")
                 ),
             ),
-            sample_tags(stack),
+            _sample_tags(stack),
         ),
         "scheduler-role": Role(
             f"{stack}-scheduler", Trust("scheduler.amazonaws.com"), "Runs scheduled tasks",
@@ -316,17 +316,17 @@ def sample_stack(stack: str = "shop", *, stores: bool = True) -> Stack:
                     ),
                 ),
             ),
-            tags=sample_tags(stack),
+            tags=_sample_tags(stack),
         ),
         "task-definition/migrate": TaskDefinition(
             family=f"{stack}-migrate", cpu="256", memory="512",
             container_definitions=(
                 ContainerDefinition(
                     "migrate", BuiltImage(Ref("repository/web", "uri"), "migrate", "v1"), command=("migrate", "--all"),
-                    environment=(KeyValue("AWKWARD", AWKWARD),), log_configuration=sample_logs("migrate"),
+                    environment=(KeyValue("AWKWARD", AWKWARD),), log_configuration=_sample_logs("migrate"),
                 ),
             ),
-            execution_role_arn=Ref("execution-role", "name"), runtime_platform=LINUX, tags=sample_tags(stack, "migrate"),
+            execution_role_arn=Ref("execution-role", "name"), runtime_platform=LINUX, tags=_sample_tags(stack, "migrate"),
         ),
         "task-definition/db": TaskDefinition(
             family=f"{stack}-db", cpu="512", memory="1024",
@@ -337,7 +337,7 @@ def sample_stack(stack: str = "shop", *, stores: bool = True) -> Stack:
                     port_mappings=(PortMapping(5432, name="port-5432"),),
                     mount_points=(MountPoint("data", "/var/lib/postgresql/data"), MountPoint("fast", "/fast")),
                     health_check=ContainerHealthCheck(("CMD-SHELL", "pg_isready -U $POSTGRES_USER"), 30, 5, 3, 10),
-                    log_configuration=sample_logs("db"), stop_timeout=60,
+                    log_configuration=_sample_logs("db"), stop_timeout=60,
                 ),
             ),
             execution_role_arn=Ref("execution-role", "name"), task_role_arn=Ref("task-role/db", "name"),
@@ -352,7 +352,7 @@ def sample_stack(stack: str = "shop", *, stores: bool = True) -> Stack:
                 ),
                 TaskVolume("fast", configured_at_launch=True),
             ),
-            tags=sample_tags(stack, "db"),
+            tags=_sample_tags(stack, "db"),
         ),
         "task-definition/web": TaskDefinition(
             family=f"{stack}-web", cpu="256", memory="512",
@@ -364,12 +364,12 @@ def sample_stack(stack: str = "shop", *, stores: bool = True) -> Stack:
                     secrets=(Secret("TOKEN", Ref("secret/token", "arn")),),
                     port_mappings=(PortMapping(8080, name="http", app_protocol="http"),),
                     depends_on=(ContainerDependency("files", "SUCCESS"),), mount_points=(MountPoint("scratch", "/s"),),
-                    log_configuration=sample_logs("web"), readonly_root_filesystem=True,
+                    log_configuration=_sample_logs("web"), readonly_root_filesystem=True,
                     docker_labels={"plain": "a", "for": "b", "e\u00e9 \u65e5": AWKWARD},
                 ),
             ),
             execution_role_arn=Ref("execution-role", "name"), runtime_platform=LINUX, volumes=(TaskVolume("scratch"),),
-            tags=sample_tags(stack, "web"),
+            tags=_sample_tags(stack, "web"),
         ),
         "run-task/migrate": RunTask(Ref("cluster", "name"), Ref("task-definition/migrate", "family"), sample_network("default")),
         "service/db": EcsService(
@@ -381,20 +381,20 @@ def sample_stack(stack: str = "shop", *, stores: bool = True) -> Stack:
             network_configuration=sample_network("default"),
             load_balancers=(EcsLoadBalancer(Ref("target-group/db-5432", "arn"), "db", 5432),),
             service_registries=(ServiceRegistry(Ref("discovery-service/db", "arn")),),
-            service_connect_configuration=sample_service_connect(
+            service_connect_configuration=_sample_service_connect(
                 ServiceConnectService("port-5432", "db", (ServiceConnectClientAlias(5432, "db"),))
             ),
             availability_zone_rebalancing="DISABLED",
             volume_configurations=(
                 ServiceVolumeConfiguration("fast", ManagedEbsVolume(Ref("infrastructure-role", "arn"), 10)),
             ),
-            tags=sample_tags(stack, "db"),
+            tags=_sample_tags(stack, "db"),
         ),
         "service/web": EcsService(
             cluster=Ref("cluster", "name"), service_name="web", task_definition=Ref("task-definition/web", "family"),
             desired_count=2, deployment_configuration=ROLLING, network_configuration=sample_network("default"),
             load_balancers=(EcsLoadBalancer(Ref("target-group/web-8080", "arn"), "web", 8080),),
-            service_connect_configuration=sample_service_connect(
+            service_connect_configuration=_sample_service_connect(
                 ServiceConnectService("http", "web", (ServiceConnectClientAlias(80, "web"),))
             ),
             launch_type=None,
@@ -402,7 +402,7 @@ def sample_stack(stack: str = "shop", *, stores: bool = True) -> Stack:
                 CapacityProviderStrategyItem("FARGATE", 1, 1), CapacityProviderStrategyItem("FARGATE_SPOT", 3),
             ),
             health_check_grace_period_seconds=60, enable_execute_command=True, platform_version="LATEST",
-            tags=sample_tags(stack, "web"),
+            tags=_sample_tags(stack, "web"),
         ),
         "schedule/migrate": Schedule(
             f"{stack}-migrate", "cron(0 3 * * ? *)", "Europe/Berlin", FlexibleTimeWindow("OFF"),
@@ -423,7 +423,7 @@ def sample_stack(stack: str = "shop", *, stores: bool = True) -> Stack:
     }  # fmt: skip
     return with_origins(
         stack,
-        {**resources, **(sample_stores(stack) if stores else {})},
+        {**resources, **(_sample_stores(stack) if stores else {})},
         {"web": 3, "db": 12, "migrate": 30, "orders": 40, "sessions": 50},
         after={
             "service/web": (
@@ -440,9 +440,9 @@ def sample_stack(stack: str = "shop", *, stores: bool = True) -> Stack:
     )
 
 
-def sample_stores(stack: str) -> dict[str, Resource]:
+def _sample_stores(stack: str) -> dict[str, Resource]:
     """Make a database and a cache that AWS runs, with their names in the sample's private DNS."""
-    tags = sample_tags(stack)
+    tags = _sample_tags(stack)
     subnets, group = Ref("network", "subnet_ids"), (Ref("security-group/default", "id"),)
     return {
         "db-subnet-group": DbSubnetGroup(stack, f"Subnets of the databases of {stack}", subnets, tags),
@@ -467,7 +467,7 @@ def sample_stores(stack: str) -> dict[str, Resource]:
             snapshot_retention_limit=1, tags=tags,
         ),
         "discovery-service/orders": DiscoveryService(
-            "orders", Ref("dns-namespace", "id"), 60, sample_tags(stack, "orders"), "CNAME"
+            "orders", Ref("dns-namespace", "id"), 60, _sample_tags(stack, "orders"), "CNAME"
         ),
         "discovery-instance/orders": DiscoveryInstance(
             "endpoint", Ref("discovery-service/orders", "id"), Ref("db-instance/orders", "endpoint")

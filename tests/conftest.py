@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
+from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 from hypothesis import settings
@@ -42,6 +47,50 @@ class Result(NamedTuple):
 
 
 Program = Callable[..., Result]
+
+
+class Processes:
+    """Runs the program, in this process where that is enough, in a folder with a sandbox of its own.
+
+    The sandbox is a real one, in a process of its own: it is started once for all tests of a module, and emptied for each.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.environment = {
+            "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(folder.parent),
+            "XDG_CACHE_HOME": str(folder.parent / "cache"), **environment,
+        }  # fmt: skip
+        folder.mkdir()
+        lines = self.process("sandbox", "env").stdout.splitlines()
+        self.variables = dict(line.removeprefix("export ").split("=", 1) for line in lines)
+        self._program: Program | None = None
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "compose2fargate", *arguments]
+
+    def process(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments), cwd=self.folder, env=self.environment, capture_output=True, text=True,
+            stdin=subprocess.DEVNULL, timeout=120,
+        )  # fmt: skip
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        assert self._program is not None
+        done = self._program(*arguments, cwd=self.folder, env={**self.environment, **environment})
+        return subprocess.CompletedProcess(arguments, done.status, done.out, done.err)
+
+    def begin(self, program: Program, compose: str) -> None:
+        """Leave a compose file in the folder and nothing in the sandbox."""
+        self._program = program
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+        (self.folder / "compose.yaml").write_text(compose, "utf-8")
+        token = self.variables["AWS_ACCESS_KEY_ID"]
+        address = f"{self.variables['AWS_ENDPOINT_URL']}/_sandbox/reset"
+        request = Request(address, b"{}", {"X-Sandbox-Token": token})  # noqa: S310 - our own server
+        with build_opener(ProxyHandler({})).open(request) as answer:
+            answer.read()
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -84,3 +85,47 @@ def test_what_begins_with_an_underscore_is_used_in_its_own_module_only() -> None
         if alias.name.startswith("_") and not alias.name.startswith("__")
     }
     assert taken == set()
+
+
+def public_functions(text: str) -> set[str]:
+    """Name the functions of a module without an underscore; what a decorator registers is called by that."""
+    return {
+        node.name
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and not node.decorator_list
+    }
+
+
+def test_a_function_without_an_underscore_is_used_outside_its_module() -> None:
+    """The rule is Python's own; classes and constants are public by standing in what such functions take and give."""
+    words = {module: set(re.findall(r"\w+", text)) for module, text in MODULES.items()}
+    tests = {
+        word
+        for path in PACKAGE.parent.joinpath("tests").rglob("*.py")
+        for word in re.findall(r"\w+", path.read_text("utf-8"))
+    }
+    used = Counter(word for own in words.values() for word in own)
+    unused = {
+        f"{module}: {name}"
+        for module, text in MODULES.items()
+        for name in public_functions(text)
+        if used[name] == 1 and name not in tests
+    }
+    assert unused == set(), "begin them with an underscore"
+
+
+def test_all_stands_only_where_a_module_gives_what_another_defines() -> None:
+    """Of what a module defines itself, the underscore says the same."""
+    superfluous = set()
+    for module, text in MODULES.items():
+        tree = ast.parse(text)
+        imported = {
+            alias.asname or alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        listed = re.search(r"^__all__ = [\[(](.*?)[\])]", text, re.MULTILINE | re.DOTALL)
+        if listed and not imported & set(re.findall(r'"(\w+)"', listed[1])):
+            superfluous.add(module)
+    assert superfluous == set()

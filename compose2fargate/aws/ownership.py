@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["ATTEMPTS_TAG", "ENVIRONMENT_TAG", "PROJECT_TAG", "RAN_TAG", "SERVICE_TAG", "ownership_tags"]
-
 PROJECT_TAG = "compose2fargate:project"
 ENVIRONMENT_TAG = "compose2fargate:environment"
 SERVICE_TAG = "compose2fargate:service"

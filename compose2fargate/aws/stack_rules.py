@@ -356,23 +356,23 @@ def dangling_refs(stack: Stack) -> list[tuple[str, str]]:
     seen: set[str] = set()
     found = []
     for logical_id, resource in stack.resources.items():
-        found += [(logical_id, ref.logical_id) for ref in refs_in(resource) if ref.logical_id not in seen]
+        found += [(logical_id, ref.logical_id) for ref in _refs_in(resource) if ref.logical_id not in seen]
         seen.add(logical_id)
     for logical_id, waits in stack.after.items():
         found += [(logical_id, wait.logical_id) for wait in waits if wait.logical_id not in stack.resources]
     return found
 
 
-def refs_in(value: Any) -> Iterator[Ref]:
+def _refs_in(value: Any) -> Iterator[Ref]:
     """Yield every link in a value."""
     if isinstance(value, Ref):
         yield value
     elif isinstance(value, (JoinedText, BuiltImage)):
         for part in value:
-            yield from refs_in(part)
+            yield from _refs_in(part)
     elif isinstance(value, Mapping):
         for item in value.values():
-            yield from refs_in(item)
+            yield from _refs_in(item)
     elif isinstance(value, tuple):
         for item in value:
-            yield from refs_in(item)
+            yield from _refs_in(item)

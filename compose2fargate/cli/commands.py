@@ -20,8 +20,6 @@ from typer.main import get_command
 
 from compose2fargate.settings import Panel
 
-__all__ = ["Command", "CommandGroup", "argument", "command", "command_group", "in_panels", "option"]
-
 _PANELS: Final = [title for name, title in vars(Panel).items() if name.isupper()]
 
 
@@ -122,7 +120,7 @@ def command_group(
 
 
 def _taking(made: click.Command, options: Iterable[click.Parameter]) -> click.Command:
-    made.params = in_panels([*made.params, *options])
+    made.params = _in_panels([*made.params, *options])
     return made
 
 
@@ -135,7 +133,7 @@ def _stacked(param: click.Parameter) -> click.Parameter:
     return shown
 
 
-def in_panels(params: Iterable[click.Parameter]) -> list[click.Parameter]:
+def _in_panels(params: Iterable[click.Parameter]) -> list[click.Parameter]:
     """Sort options by the order of their panels, which is the order in which `--help` shows these."""
     return sorted(params, key=_place)
 

@@ -55,7 +55,7 @@ class Console(NamedTuple):
             shown = list(completed(self.context, shown))
         from compose2fargate.diagnostics.text_report import RENDERERS
 
-        text = RENDERERS[self.format](shown, read_source, color=self.color, notes=self.notes)
+        text = RENDERERS[self.format](shown, _read_source, color=self.color, notes=self.notes)
         complain(fitted(text) if self.format == "text" else text)
 
     def say(self, line: str, *, hang: int = 0, whole: Iterable[str] = ()) -> None:
@@ -146,7 +146,7 @@ def standard_input() -> TextIO:
     return sys.stdin
 
 
-def read_source(file: str) -> str | None:
+def _read_source(file: str) -> str | None:
     """Read a source file to show a line of it; None for what is no regular file.
 
     A pipe can be read once only, and a finding about a link is not to show where that leads.

@@ -197,7 +197,7 @@ def _file_as_dict(state: FolderState, file: FileState, *, diffs: bool) -> dict[s
     return {"path": file.path, "state": file.state.value, "changes": changes, **shown}
 
 
-def as_github(states: Sequence[FolderState], *, diffs: bool = True, quiet: bool = False) -> str:
+def _as_github(states: Sequence[FolderState], *, diffs: bool = True, quiet: bool = False) -> str:
     """Write annotations for GitHub, and the text below them for the log."""
     from compose2fargate.diagnostics.ci_report import github_annotations
 
@@ -205,7 +205,7 @@ def as_github(states: Sequence[FolderState], *, diffs: bool = True, quiet: bool 
     return inert(said, commands=True)
 
 
-def as_sarif(states: Sequence[FolderState], *, diffs: bool = True, quiet: bool = False) -> str:  # noqa: ARG001 - as above
+def _as_sarif(states: Sequence[FolderState], *, diffs: bool = True, quiet: bool = False) -> str:  # noqa: ARG001 - as above
     """Write one SARIF log."""
     from compose2fargate.diagnostics.ci_report import sarif_log
 
@@ -216,7 +216,7 @@ def _all(states: Sequence[FolderState]) -> list[Diagnostic]:
     return [d for state in states if not state.fixed for d in check_diagnostics(state)]
 
 
-def as_junit(states: Sequence[FolderState], *, diffs: bool = True, quiet: bool = False) -> str:  # noqa: ARG001 - as above
+def _as_junit(states: Sequence[FolderState], *, diffs: bool = True, quiet: bool = False) -> str:  # noqa: ARG001 - as above
     """Write a JUnit report: a suite for each folder, a case for each file."""
     suites = "".join(_suite(state, diffs=diffs) for state in states)
     head = '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="compose2fargate check">\n'
@@ -307,9 +307,9 @@ def _markdown(state: FolderState, *, diffs: bool) -> Iterator[str]:
 FORMATS: Final[Mapping[str, Callable[..., str]]] = {
     "text": as_text,
     "json": as_json,
-    "github": as_github,
-    "sarif": as_sarif,
-    "junit": as_junit,
+    "github": _as_github,
+    "sarif": _as_sarif,
+    "junit": _as_junit,
     "markdown": as_markdown,
 }
 """The formats of `check` by name."""

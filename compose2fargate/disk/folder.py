@@ -422,7 +422,7 @@ def replace_file(file: str, content: bytes, *, inside: str = "", make: bool = Fa
         folder.replace(name, content)
 
 
-def remove_file(file: str, *, inside: str = "") -> None:
+def _remove_file(file: str, *, inside: str = "") -> None:
     """Remove a regular file; it is fine when there is none. See `read_own`.
 
     Raises:

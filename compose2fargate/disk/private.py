@@ -12,7 +12,7 @@ _LONGEST: Final = 4096
 _NOT_FOLLOWED: Final = getattr(os, "O_NOFOLLOW", 0)
 
 
-def make_private_folder(folder: str) -> None:
+def _make_private_folder(folder: str) -> None:
     """Make a folder, or take one that is ours, so that nobody else can look into it.
 
     Raises:
@@ -34,7 +34,7 @@ def private_cache(name: str) -> str:
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     folder = os.path.join(base, "compose2fargate", name)
     try:
-        make_private_folder(folder)
+        _make_private_folder(folder)
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), folder) from None
     return folder

@@ -9,8 +9,6 @@ from compose2fargate.aws.stack import Stack
 from compose2fargate.records import NamedTuple
 from compose2fargate.settings import Settings
 
-__all__ = ["BUILT_IN", "Artifacts", "Emitter", "EmitterTarget"]
-
 BUILT_IN = ("json", "terraform", "cloudformation")
 """The targets of this distribution, in the order in which they are listed."""
 

@@ -7,8 +7,6 @@ from importlib.metadata import EntryPoint, entry_points
 from compose2fargate.diagnostics import Diagnostic, EmitError, Severity
 from compose2fargate.emitters.emitter import BUILT_IN, Emitter, EmitterTarget
 
-__all__ = ["GROUP", "load_plugin", "plugin_targets"]
-
 GROUP = "compose2fargate.emitters"
 """The entry point group in which other distributions register emitters."""
 

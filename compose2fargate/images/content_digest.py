@@ -117,7 +117,7 @@ def is_remote(context: str) -> bool:
     return "://" in context or context.startswith(("git@", "github.com/"))
 
 
-def dockerfile_path(build: ImageBuild) -> str:
+def _dockerfile_path(build: ImageBuild) -> str:
     """Give the path of the Dockerfile of a local context."""
     return os.path.join(build.context or "", build.dockerfile or "Dockerfile")
 
@@ -126,7 +126,7 @@ def find_ignore_file(build: ImageBuild) -> str | None:
     """Find the ignore file: the one named after the Dockerfile comes before the one of the context."""
     if build.context is None or is_remote(build.context):
         return None
-    return ignore_file_of(build.context, dockerfile_path(build) if build.dockerfile_text is None else "")
+    return ignore_file_of(build.context, _dockerfile_path(build) if build.dockerfile_text is None else "")
 
 
 def _combine(build: ImageBuild, bases: Bases, entries: Iterable[_Entry]) -> str:
@@ -165,7 +165,7 @@ def _dockerfile_text(build: ImageBuild) -> str:
     if build.context is None or is_remote(build.context):
         return build.dockerfile or ""
     with _Reading(build, "the Dockerfile"):
-        return read_text(dockerfile_path(build), "surrogateescape")
+        return read_text(_dockerfile_path(build), "surrogateescape")
 
 
 def _ignore(build: ImageBuild, file: str | None) -> DockerIgnore:

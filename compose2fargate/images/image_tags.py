@@ -44,10 +44,10 @@ def _is_dirty(folder: str, paths: Sequence[str]) -> bool:
     if root is None or changes is None:
         return True
     changed = (entry[3:] for entry in changes.split("\0") if entry)
-    return not all(is_ours(root.rstrip("\n"), path) for path in changed)
+    return not all(_is_ours(root.rstrip("\n"), path) for path in changed)
 
 
-def is_ours(root: str, path: str) -> bool:
+def _is_ours(root: str, path: str) -> bool:
     """Tell whether `path` below `root` is the lock file, or lies in a folder that `convert` wrote."""
     if is_lock(posixpath.basename(path)):
         return True

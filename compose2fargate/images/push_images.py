@@ -170,10 +170,10 @@ def unchanged_entry(wanted: WantedImage, lock: Mapping[str, PushedImage]) -> Pus
         and (entry.content, entry.repository, entry.platform)
         == (wanted.content.digest, build.repository, build.platform)
     )
-    return entry if same and not builds_anyway(build) else None
+    return entry if same and not _builds_anyway(build) else None
 
 
-def builds_anyway(build: ImageBuild) -> bool:
+def _builds_anyway(build: ImageBuild) -> bool:
     """Tell whether a build is to happen even if nothing has changed."""
     return bool(build.no_cache or build.no_cache_filter or build.pull)
 
@@ -220,7 +220,7 @@ def _find(
     entry = unchanged_entry(image, lock)
     if entry:
         return entry if registry.digest_of(repository, entry.digest) == entry.digest else None
-    if not image.content.digest or builds_anyway(build):
+    if not image.content.digest or _builds_anyway(build):
         return None
     digest, content = registry.label(repository, build.tag, CONTENT_LABEL)
     if not digest or content != image.content.digest:

@@ -75,7 +75,7 @@ class WantedProbe(NamedTuple):
     target: str = ""
 
 
-def names_of(plan: RehearsalPlan) -> frozenset[str]:
+def _names_of(plan: RehearsalPlan) -> frozenset[str]:
     """Give every name in a stack by which a service may be meant."""
     names = {unit.name for unit in plan.units.values()} | {e.alias for e in all_endpoints(plan)}
     registered = {name for unit in plan.units.values() for name in unit.registered}
@@ -86,7 +86,7 @@ def names_of(plan: RehearsalPlan) -> frozenset[str]:
 
 def wanted_probes(plan: RehearsalPlan, unit: RehearsedUnit) -> Iterator[WantedProbe]:
     """Give what the containers of a service want to reach. Jobs try by themselves: they are over when others are asked."""
-    known, names = visible_endpoints(plan, unit), names_of(plan)
+    known, names = visible_endpoints(plan, unit), _names_of(plan)
     for container in unit.definition.container_definitions:
         for reference in references(container, names):
             host = reference.host.lower()
@@ -127,7 +127,7 @@ def _problem(
         return WantedProbe(reference, problem=UNDECLARED, target=target)
     if any(e.alias.lower() == host and reference.port in (0, e.port) for e in everywhere):
         return WantedProbe(reference, problem=NOT_YET, target=target)
-    if host in names_of(plan):
+    if host in _names_of(plan):
         by_dns = unit.kind == SERVICE and not unit.connected
         return WantedProbe(reference, problem=UNREGISTERED if by_dns else NO_ENDPOINT, target=target)
     return WantedProbe(reference, problem=UNKNOWN) if reference.certain else None

@@ -225,7 +225,7 @@ def _registered(stack: Stack, resource: EcsService) -> Iterator[str]:
 # -- who knows whom ------------------------------------------------------------------------------------------
 
 
-def deployed_before(plan: RehearsalPlan, unit: RehearsedUnit) -> set[str]:
+def _deployed_before(plan: RehearsalPlan, unit: RehearsedUnit) -> set[str]:
     """Give the logical ids of what is sure to be deployed before a unit, and the unit itself.
 
     Two services that nothing orders are created at the same time, or in either order. What is not sure does not count.
@@ -249,11 +249,11 @@ def visible_endpoints(plan: RehearsalPlan, unit: RehearsedUnit) -> tuple[Endpoin
     """
     if not unit.connected:
         return ()
-    before = set(plan.units) if unit.knows_all else deployed_before(plan, unit)
+    before = set(plan.units) if unit.knows_all else _deployed_before(plan, unit)
     return tuple(e for other in plan.units.values() if other.id in before for e in other.endpoints)
 
 
-def searches(plan: RehearsalPlan, unit: RehearsedUnit) -> bool:
+def _searches(plan: RehearsalPlan, unit: RehearsedUnit) -> bool:
     """Tell whether a container of a unit's tasks adds the private DNS namespace to their search domains."""
     return bool(plan.domain) and any(
         f"search {plan.domain}" in word
@@ -266,7 +266,7 @@ def looked_up(plan: RehearsalPlan, unit: RehearsedUnit, host: str) -> RehearsedU
     """Give the unit that the private DNS finds for a name, which the tasks of a unit ask for; None where it finds none."""
     name, asked = host.lower(), f".{plan.domain}"
     short = name.removesuffix(asked) if plan.domain and name.endswith(asked) else name
-    if short == name and not searches(plan, unit):
+    if short == name and not _searches(plan, unit):
         return None
     return next((other for other in plan.units.values() if short in other.registered), None)
 
@@ -292,7 +292,7 @@ def chosen_units(plan: RehearsalPlan, services: Iterable[str]) -> dict[str, Rehe
         if not mine:
             raise KeyError(name)
         for unit in mine:
-            found |= deployed_before(plan, unit)
+            found |= _deployed_before(plan, unit)
     return {node: unit for node, unit in plan.units.items() if node in found}
 
 

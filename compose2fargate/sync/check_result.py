@@ -122,7 +122,7 @@ def _of_change(state: FolderState, file: FileState, change: FieldChange) -> Diag
     in_file = Location(path, max(change.line, 1), 1)
     location = in_file if kind is CauseKind.EDITED else change.cause.location or in_file
     message = f"{what_differs(file, change)}, in {path} ({why_it_differs(change.cause, change)})"
-    return Diagnostic(_CODES[kind], Severity.ERROR, message, (), location, fix_hint(kind, state.folder))
+    return Diagnostic(_CODES[kind], Severity.ERROR, message, (), location, _fix_hint(kind, state.folder))
 
 
 def what_differs(file: FileState, change: FieldChange) -> str:
@@ -161,7 +161,7 @@ def why_it_differs(cause: Cause, change: FieldChange) -> str:
     return "no cause found in compose file, variables or version"
 
 
-def fix_hint(kind: CauseKind, folder: str) -> str:
+def _fix_hint(kind: CauseKind, folder: str) -> str:
     """Say what to do about a cause."""
     again = f"compose2fargate check --fix {shlex.quote(folder)}"
     return {

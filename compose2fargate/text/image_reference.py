@@ -40,7 +40,7 @@ def is_reference(text: str) -> bool:
     return not digest.startswith("sha256:") or bool(_SHA256.fullmatch(digest))
 
 
-def is_name(text: str) -> bool:
+def _is_name(text: str) -> bool:
     """Tell whether `text` is the name of a repository, with or without its registry."""
     return len(text) <= MAX_NAME and bool(_NAME.fullmatch(text))
 

@@ -107,7 +107,7 @@ def decisions_of(translated: Translated) -> list[ServiceDecision]:
     return decisions
 
 
-def balancers_month(translated: Translated) -> tuple[int, float]:
+def _balancers_month(translated: Translated) -> tuple[int, float]:
     """Give how many load balancers there are, and what they cost a month without their traffic."""
     from compose2fargate.aws import prices
 

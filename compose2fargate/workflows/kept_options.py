@@ -70,7 +70,7 @@ def keep_options(
         return KeptOptions(options, flags)
     here = os.path.realpath(home) == os.path.realpath(options.cwd)
     chosen = _compose_options(recorded, options, base) if here else {}
-    spelled = (*spelled_settings(settings), *spelled_project(chosen))
+    spelled = (*_spelled_settings(settings), *_spelled_project(chosen))
     dropped = tuple(
         option.flag
         for option in OPTIONS
@@ -135,7 +135,7 @@ def recorded_options(recorded: Manifest, folder: str, cwd: str) -> str:
 
 def spelled_options(project: Mapping[str, Any], settings: Mapping[str, Any], *more: str) -> str:
     """Spell options as they would be typed, with a space before each: those of the project, `more`, and settings."""
-    return "".join(f" {word}" for word in (*spelled_project(project), *more, *spelled_settings(settings)))
+    return "".join(f" {word}" for word in (*_spelled_project(project), *more, *_spelled_settings(settings)))
 
 
 _VARIABLES: Mapping[str, str] = {
@@ -159,7 +159,7 @@ _FIRST: Mapping[str, int] = {"environment": 0, "region": 1}
 """Settings that are told before the others: where the stack is."""
 
 
-def spelled_settings(settings: Mapping[str, Any]) -> Iterator[str]:
+def _spelled_settings(settings: Mapping[str, Any]) -> Iterator[str]:
     """Spell settings as they would be typed, quoted; what is secret is not spelled."""
     for option in sorted(OPTIONS, key=lambda option: _FIRST.get(option.name, len(_FIRST))):
         if option.name in settings and not option.secret:
@@ -177,7 +177,7 @@ def _spelled(option: Option, value: Any) -> Iterator[str]:
             yield f"{option.flag} {one_line(shlex.quote(str(item)))}"
 
 
-def spelled_project(chosen: Mapping[str, Any]) -> Iterator[str]:
+def _spelled_project(chosen: Mapping[str, Any]) -> Iterator[str]:
     """Spell options of Docker Compose as they would be typed, quoted."""
     for name, flag in _FLAGS.items():
         value = chosen.get(name)

@@ -122,7 +122,7 @@ def push(
         AwsError: AWS refuses, or cannot be reached.
         BuildError: An image could not be built or pushed. The others were; the lock file is as it was.
     """
-    translated, wanted = find_wanted_images(load_options, flags, options.services, stdin=stdin)
+    translated, wanted = _find_wanted_images(load_options, flags, options.services, stdin=stdin)
     root = translated.project.working_dir
     lock_file = lock_path(root, translated.settings)
     lock = read_lock(lock_file, root)
@@ -163,7 +163,7 @@ def _push_changed(
     return {**settled, **done}, tuple(done)
 
 
-def find_wanted_images(
+def _find_wanted_images(
     load_options: LoadOptions,
     flags: Mapping[str, Any] | None,
     services: Sequence[str],

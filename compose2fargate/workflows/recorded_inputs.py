@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 from compose2fargate.workflows.translating import Translated
 
-__all__ = ["UNRECORDED", "manifest_content", "recorded_load_options"]
-
 
 def manifest_content(
     translated: Translated,

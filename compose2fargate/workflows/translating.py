@@ -38,8 +38,6 @@ from compose2fargate.settings import Settings, from_flags_and_environment, resol
 from compose2fargate.workflows.project_dockerfiles import ProjectDockerfiles
 from compose2fargate.workflows.project_files import ProjectFiles
 
-__all__ = ["Translated", "lock_path", "translate"]
-
 
 class Translated(NamedTuple):
     """A project read and translated, errors included."""

@@ -90,7 +90,7 @@ def test_some_failing_calls(
     undisturbed: Undisturbed, sandbox: Sandbox, hasty_account: AwsAccount, one_account: AwsAccount, fault: str
 ) -> None:
     offset = list(FAULTS).index(fault)
-    for call in range(40 + offset, undisturbed.calls, STEP * 4):
+    for call in range(40 + offset, undisturbed.calls, STEP * 8):
         world = fail_and_finish(sandbox, hasty_account, one_account, fault, call)
         assert world.picture() == undisturbed.picture, (fault, call)
         assert world.kinds() == {}

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.conftest import Processes, Program
 
 CANARY = "canary-s3cret-value"
 COMPOSE = f"""
@@ -34,24 +33,16 @@ services:
 """
 
 
-class Project:
+class Project(Processes):
     """A folder with a compose file and a sandbox."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.environment = {
-            "PATH": os.environ["PATH"], "HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache"), "NO_COLOR": "1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }  # fmt: skip
-        self.settings: tuple[str, ...] = ("--sandbox",)
-        self.write(COMPOSE)
+    settings: tuple[str, ...]
 
     def with_security_group(self) -> None:
         """Make a security group for the tasks, as somebody has who brings a network of their own."""
         import boto3
 
-        shown = self.run("sandbox", "env").stdout.splitlines()
-        values = dict(line.removeprefix("export ").split("=", 1) for line in shown)
+        values = self.variables
         ec2 = boto3.client(
             "ec2", endpoint_url=values["AWS_ENDPOINT_URL"], region_name=values["AWS_REGION"],
             aws_access_key_id=values["AWS_ACCESS_KEY_ID"], aws_secret_access_key="sandbox",
@@ -63,19 +54,8 @@ class Project:
     def write(self, text: str) -> None:
         (self.folder / "compose.yaml").write_text(text, "utf-8")
 
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "compose2fargate", *arguments]
-
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env={**self.environment, **environment},
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=120,
-        )
+        done = super().run(*arguments, **environment)
         assert "Traceback" not in done.stderr, done.stderr
         assert CANARY not in done.stdout + done.stderr
         return done
@@ -84,11 +64,19 @@ class Project:
         assert self.run("sandbox", "behave", *arguments).returncode == 0
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    made = Project(tmp_path)
+@pytest.fixture(scope="module")
+def one_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    environment = {"NO_COLOR": "1", "AWS_EC2_METADATA_DISABLED": "true"}
+    made = Project(tmp_path_factory.mktemp("home") / "shop", environment)
     yield made
-    made.run("sandbox", "stop")
+    made.process("sandbox", "stop")
+
+
+@pytest.fixture
+def project(one_project: Project, program: Program) -> Project:
+    one_project.begin(program, COMPOSE)
+    one_project.settings = ("--sandbox",)
+    return one_project
 
 
 def test_the_whole_cycle_in_the_sandbox(project: Project) -> None:

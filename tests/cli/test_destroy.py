@@ -8,18 +8,16 @@ import re
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import click
 import pytest
 
 from compose2fargate.cli.deploy_options import _asked
 from compose2fargate.cli.progress import Patience
-from tests.conftest import ROOT
+from tests.conftest import Processes, Program
 
 SHOP = """\
 name: press
@@ -34,29 +32,8 @@ volumes: {pages: {}}
 """
 
 
-class Shop:
+class Shop(Processes):
     """A project in its own sandbox."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder / "press"
-        self.folder.mkdir()
-        self.environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT),
-            "HOME": str(folder),
-            "XDG_CACHE_HOME": str(folder / "cache"),
-            "TERM": "xterm",
-        }
-        (self.folder / "compose.yaml").write_text(SHOP)
-
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "compose2fargate", *arguments]
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments), cwd=self.folder, env=self.environment, capture_output=True, text=True,
-            stdin=subprocess.DEVNULL, timeout=120,
-        )  # fmt: skip
 
     def at_terminal(self, *arguments: str, until: str, answer: bytes | int) -> tuple[int, str]:
         """Run on a terminal; when `until` is shown, type an answer or send a signal. Give the exit code and what was shown.
@@ -92,13 +69,19 @@ class Shop:
         return process.wait(10), shown
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    made = Shop(tmp_path)
-    done = made.run("apply", "--sandbox", "--yes")
-    assert done.returncode == 0, done.stderr
+@pytest.fixture(scope="module")
+def one_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    made = Shop(tmp_path_factory.mktemp("home") / "press", {"TERM": "xterm"})
     yield made
-    made.run("sandbox", "stop")
+    made.process("sandbox", "stop")
+
+
+@pytest.fixture
+def shop(one_shop: Shop, program: Program) -> Shop:
+    one_shop.begin(program, SHOP)
+    done = one_shop.run("apply", "--sandbox", "--yes")
+    assert done.returncode == 0, done.stderr
+    return one_shop
 
 
 def test_the_name_has_to_be_typed(shop: Shop) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import yaml
@@ -85,16 +86,40 @@ def _entries(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
             yield from _entries(value, (*path, key.value))
 
 
-def json_edits(text: str) -> Iterator[tuple[tuple[str | int, ...], str]]:
+Edit = Callable[[], str]
+"""Makes an edited text: few of the edits of a file are tried, so the others are not made."""
+
+
+def json_edits(text: str) -> Iterator[tuple[tuple[str | int, ...], Edit]]:
     """Give a JSON document with each of its values changed, and with each of its members and items removed."""
+    for path, value in _leaves(json.loads(text), ()):
+        yield path, partial(_changed, text, path, _other(value))
+        yield path, partial(_removed, text, path)
+
+
+def _changed(text: str, path: tuple[str | int, ...], value: Any) -> str:
     document = json.loads(text)
-    for path, value in _leaves(document, ()):
-        changed = json.loads(text)
-        _parent(changed, path)[path[-1]] = _other(value)
-        yield path, json.dumps(changed, indent=2, ensure_ascii=False) + "\n"
-        removed = json.loads(text)
-        del _parent(removed, path)[path[-1]]
-        yield path, json.dumps(removed, indent=2, ensure_ascii=False) + "\n"
+    _parent(document, path)[path[-1]] = value
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _removed(text: str, path: tuple[str | int, ...]) -> str:
+    document = json.loads(text)
+    del _parent(document, path)[path[-1]]
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def line_edits(text: str) -> Iterator[tuple[int, Edit]]:
+    """Give a text with each of its lines changed, and with each removed; comments stay."""
+    lines = text.split("\n")
+    for index, line in enumerate(lines):
+        if line.strip() and not line.lstrip().startswith(("#", "//")):
+            yield index + 1, partial(_with, lines, index, (f"{line.rstrip()}x",))
+            yield index + 1, partial(_with, lines, index, ())
+
+
+def _with(lines: list[str], index: int, instead: tuple[str, ...]) -> str:
+    return "\n".join([*lines[:index], *instead, *lines[index + 1 :]])
 
 
 def _leaves(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:

@@ -84,7 +84,7 @@ def _place(stack: Stack, service: str, resource: Any, schedule: str) -> Deployed
     definition = resource.task_definition
     node = definition.logical_id if isinstance(definition, Ref) else ""
     task: Any = stack.resources.get(node)
-    container = main_container(task, service).name if isinstance(task, TaskDefinition) else service
+    container = _main_container(task, service).name if isinstance(task, TaskDefinition) else service
     family = name_of(stack, definition).rpartition("/")[2].partition(":")[0]
     return DeployedService(
         service,
@@ -98,7 +98,7 @@ def _place(stack: Stack, service: str, resource: Any, schedule: str) -> Deployed
     )
 
 
-def main_container(task: TaskDefinition, service: str) -> ContainerDefinition:
+def _main_container(task: TaskDefinition, service: str) -> ContainerDefinition:
     """Give the container that a service became: the one that writes its log, or has its name, or is essential."""
     containers = task.container_definitions
     own = [c for c in containers if _writes_for(c) == service] + [c for c in containers if c.name == service]

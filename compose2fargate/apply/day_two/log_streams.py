@@ -44,7 +44,7 @@ class LogLine(NamedTuple):
     container: str = ""
 
 
-def by_time(lines: Iterable[LogLine]) -> list[LogLine]:
+def _by_time(lines: Iterable[LogLine]) -> list[LogLine]:
     """Put the oldest first; lines of one moment stay as they are, for they may be of one message."""
     return sorted(lines, key=lambda line: line.at)
 
@@ -86,7 +86,7 @@ def _not_here(name: str, driver: str) -> Diagnostic:
     )
 
 
-def read_lines(account: AwsAccount, chosen: Iterable[LogSource], since: int) -> list[LogLine]:
+def _read_lines(account: AwsAccount, chosen: Iterable[LogSource], since: int) -> list[LogLine]:
     """Read all lines since then (milliseconds), the oldest first.
 
     Raises:
@@ -112,7 +112,7 @@ class LogFollower:
 
     def skip(self, lines: Iterable[LogLine]) -> None:
         """Take lines as given already."""
-        last = {(line.service, line.container): line.at + 1 for line in by_time(lines)}
+        last = {(line.service, line.container): line.at + 1 for line in _by_time(lines)}
         self._since = {s: max(at, last.get((s.service, s.container), at)) for s, at in self._since.items()}
 
     def poll(self) -> list[LogLine]:
@@ -121,7 +121,7 @@ class LogFollower:
             new = call_all(
                 {str(index): partial(self._new, source) for index, source in enumerate(self._since)}
             )
-        return by_time(line for lines in new.values() for line in lines)
+        return _by_time(line for lines in new.values() for line in lines)
 
     def _new(self, source: LogSource) -> list[LogLine]:
         seen = self._seen[source]
@@ -167,7 +167,7 @@ def tail_lines(account: AwsAccount, chosen: Iterable[LogSource], count: int, sin
     """
     with translated_errors("reading logs"):
         read = call_all({str(i): partial(_last, account, s, count, since) for i, s in enumerate(chosen)})
-    return by_time(line for lines in read.values() for line in lines)
+    return _by_time(line for lines in read.values() for line in lines)
 
 
 def _last(account: AwsAccount, source: LogSource, count: int, since: int) -> list[LogLine]:
@@ -188,4 +188,4 @@ def _last(account: AwsAccount, source: LogSource, count: int, since: int) -> lis
         given = {"logGroupName": source.group, "logStreamName": name, "limit": min(count, 10_000)}
         events = client.get_log_events(**given, startFromHead=False, startTime=max(0, since))["events"]
         lines += [line for event in events for line in _lines(source, event, name)]
-    return by_time(lines)[-count:]
+    return _by_time(lines)[-count:]

@@ -297,7 +297,7 @@ def _job(
 ) -> JobStatus:
     found, tasks = read[f"latest {place.service}"], read[f"tasks {place.service}"]
     schedule = read.get(f"schedule {place.service}") or {}
-    last, outcome = last_run(place, tasks)
+    last, outcome = _last_run(place, tasks)
     if last is None and found is not None:
         last, outcome = _remembered(found.tags or {}, source, context.account)
     return JobStatus(
@@ -311,7 +311,7 @@ def _job(
     )
 
 
-def last_run(place: DeployedService, tasks: list[Json]) -> tuple[datetime | None, str]:
+def _last_run(place: DeployedService, tasks: list[Json]) -> tuple[datetime | None, str]:
     """Give when the newest of the tasks that ECS remembers began, and how it ended."""
     if not tasks:
         return None, ""

@@ -118,7 +118,7 @@ def wanted_state(
 ) -> Json:
     """Give what is wanted of a resource, with the members that `x-fargate.patch` adds."""
     handler = handler_of(resource)
-    want = handler.want(point_to_revision(resource), resolve, context)
+    want = handler.want(_point_to_revision(resource), resolve, context)
     extra = stack.extras.get(logical_id)
     want = handler.normalise(merge_extras(want, extra)) if extra else want
     if isinstance(resource, EcsService) and isinstance(resource.task_definition, Ref):
@@ -129,7 +129,7 @@ def wanted_state(
     return want
 
 
-def point_to_revision(resource: Any) -> Any:
+def _point_to_revision(resource: Any) -> Any:
     """Let a service or job point to the revision of its task definition, and a task to its role's ARN.
 
     Names do in files that people use by hand; here the revision decides what runs, and a role can have a path.

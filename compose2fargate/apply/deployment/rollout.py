@@ -90,14 +90,14 @@ def wait_for_service(waiter: RolloutWaiter, cluster: str, name: str, definition:
     def look() -> str | None:
         service = ecs.describe_services(cluster=cluster, services=[name])["services"][0]
         last[0] = service
-        report(progress_of(service))
-        return rollout_verdict(service, definition)
+        report(_progress_of(service))
+        return _rollout_verdict(service, definition)
 
     found = waiter.until(look)
     if found == STEADY:
         return
     raise RolloutFailedError(
-        explain_service(waiter.account, cluster, last[0], definition, found or TIMED_OUT, waiter.seconds)
+        _explain_service(waiter.account, cluster, last[0], definition, found or TIMED_OUT, waiter.seconds)
     )
 
 
@@ -105,7 +105,7 @@ STEADY, FAILED, ROLLED_BACK, GIVEN_UP, TIMED_OUT = "steady", "failed", "rolled b
 FAILURES_TO_GIVE_UP = 3
 
 
-def progress_of(service: Json) -> str:
+def _progress_of(service: Json) -> str:
     """Say how far a service is: `1/2 running, 1 starting`."""
     deployment = primary_deployment(service)
     text = f"{deployment.get('runningCount', 0)}/{deployment.get('desiredCount', service['desiredCount'])} running"
@@ -121,7 +121,7 @@ def primary_deployment(service: Json) -> Json:
     return next((one for one in service.get("deployments", []) if one["status"] == "PRIMARY"), {})
 
 
-def rollout_verdict(service: Json, definition: str) -> str | None:
+def _rollout_verdict(service: Json, definition: str) -> str | None:
     """Tell what became of a deployment of `definition`; None while that is open."""
     deployment = primary_deployment(service)
     if service["status"] != "ACTIVE":
@@ -139,21 +139,21 @@ def rollout_verdict(service: Json, definition: str) -> str | None:
     return GIVEN_UP if hopeless and not breaker.get("enable") else None
 
 
-def explain_service(
+def _explain_service(
     account: AwsAccount, cluster: str, service: Json, definition: str, why: str, seconds: float
 ) -> RolloutFailure:
     """Collect what AWS knows about a deployment that failed."""
     name = service["serviceName"]
-    tasks = stopped_tasks(account, cluster, definition, serviceName=name)
-    told = [line for task in tasks[:2] for line in tell_task(account, task)]
+    tasks = _stopped_tasks(account, cluster, definition, serviceName=name)
+    told = [line for task in tasks[:2] for line in _tell_task(account, task)]
     targets = _target_lines(account, service)
     events = [f"event: {event['message']}" for event in service.get("events", [])[:EVENTS]]
     reason = _reason(tasks) or next((line for line in targets), "") or (events[0] if events else "")
-    serving = revision_name(primary_deployment(service).get("taskDefinition", ""))
+    serving = _revision_name(primary_deployment(service).get("taskDefinition", ""))
     message = {
-        ROLLED_BACK: f"{name}: {revision_name(definition)} failed, and ECS rolled back to {serving}",
-        FAILED: f"{name}: {revision_name(definition)} failed, and there was nothing to roll back to",
-        GIVEN_UP: f"{name}: tasks of {revision_name(definition)} keep stopping; ECS keeps starting new ones",
+        ROLLED_BACK: f"{name}: {_revision_name(definition)} failed, and ECS rolled back to {serving}",
+        FAILED: f"{name}: {_revision_name(definition)} failed, and there was nothing to roll back to",
+        GIVEN_UP: f"{name}: tasks of {_revision_name(definition)} keep stopping; ECS keeps starting new ones",
         TIMED_OUT: f"{name} is not steady after {seconds:.0f} seconds; ECS keeps trying",
     }[why]
     code = {ROLLED_BACK: "C2F430", FAILED: "C2F431", GIVEN_UP: "C2F431", TIMED_OUT: "C2F432"}[why]
@@ -169,12 +169,12 @@ def explain_service(
     )
 
 
-def revision_name(arn: str) -> str:
+def _revision_name(arn: str) -> str:
     """Name a task definition's revision without the account: `shop-web:3`."""
     return arn.rpartition("/")[2]
 
 
-def stopped_tasks(account: AwsAccount, cluster: str, definition: str, **which: str) -> list[Json]:
+def _stopped_tasks(account: AwsAccount, cluster: str, definition: str, **which: str) -> list[Json]:
     """Give the tasks of a definition that stopped, newest first; ECS remembers them for an hour."""
     ecs = account.client("ecs")
     arns = ecs.list_tasks(cluster=cluster, desiredStatus="STOPPED", **which)["taskArns"][:100]
@@ -192,7 +192,7 @@ def _stopped_at(task: Json) -> datetime:
     return at
 
 
-def tell_task(account: AwsAccount, task: Json) -> list[str]:
+def _tell_task(account: AwsAccount, task: Json) -> list[str]:
     """Tell how a task ended: its reason, each container's exit code and reason, and the health check that failed."""
     lines = [f"task {task['taskArn'].rpartition('/')[2][:12]}: {task.get('stoppedReason') or 'stopped'}"]
     for container in task.get("containers", []):
@@ -295,15 +295,15 @@ def _log_of_failure(account: AwsAccount, tasks: list[Json]) -> list[str]:
     for task in tasks[:2]:
         broken = [c["name"] for c in task.get("containers", []) if not _ended_well(c)]
         for name in broken or [c["name"] for c in task.get("containers", [])]:
-            lines = last_lines(account, task, name)
+            lines = _last_lines(account, task, name)
             if lines:
                 return [f"{name}: {line}" for line in lines]
     return []
 
 
-def last_lines(account: AwsAccount, task: Json, container: str, limit: int = LOG_LINES) -> list[str]:
+def _last_lines(account: AwsAccount, task: Json, container: str, limit: int = LOG_LINES) -> list[str]:
     """Read the last lines that a container wrote to CloudWatch; none when it writes elsewhere, or wrote nothing."""
-    place = log_stream(account, task, container)
+    place = _log_stream(account, task, container)
     if place is None:
         return []
     group, stream = place
@@ -317,7 +317,7 @@ def last_lines(account: AwsAccount, task: Json, container: str, limit: int = LOG
     return [str(event["message"]).rstrip("\n") for event in events]
 
 
-def log_stream(account: AwsAccount, task: Json, container: str) -> tuple[str, str] | None:
+def _log_stream(account: AwsAccount, task: Json, container: str) -> tuple[str, str] | None:
     """Give the log group and stream of a task's container.
 
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html: PREFIX/CONTAINER/TASK
@@ -351,14 +351,14 @@ def wait_for_job(waiter: RolloutWaiter, cluster: str, name: str, tasks: list[str
         return True if all(task["lastStatus"] == "STOPPED" for task in last) else None
 
     ended = waiter.until(look)
-    failed = [task for task in last if not job_ended_well(task)]
+    failed = [task for task in last if not _job_ended_well(task)]
     if ended is None or failed:
         raise RolloutFailedError(
             explain_job(waiter.account, name, failed, ended=ended is not None, seconds=waiter.seconds)
         )
 
 
-def job_ended_well(task: Json) -> bool:
+def _job_ended_well(task: Json) -> bool:
     """Tell whether all containers of a task ended with 0; one that never started ended badly."""
     codes = [container.get("exitCode") for container in task.get("containers", [])]
     if task.get("stopCode") == "TaskFailedToStart":
@@ -375,7 +375,7 @@ def explain_job(
     account: AwsAccount, name: str, tasks: list[Json], *, ended: bool, seconds: float
 ) -> RolloutFailure:
     """Collect what AWS knows about a job that failed."""
-    told = [line for task in tasks[:2] for line in tell_task(account, task)]
+    told = [line for task in tasks[:2] for line in _tell_task(account, task)]
     reason = _reason(tasks)
     if ended:
         message, code = f"job {name} failed{f': {reason}' if reason else ''}", "C2F433"

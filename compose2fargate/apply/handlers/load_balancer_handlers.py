@@ -55,13 +55,13 @@ class LoadBalancingHandler(Handler):
             client.remove_tags(ResourceArns=[found.key], TagKeys=surplus)
 
 
-def read_attributes(client: Any, operation: str, arn_member: str, arn: str) -> dict[str, str]:
+def _read_attributes(client: Any, operation: str, arn_member: str, arn: str) -> dict[str, str]:
     """Read the attributes of a load balancer or target group."""
     answer = getattr(client, operation)(**{arn_member: arn})
     return {attribute["Key"]: attribute["Value"] for attribute in answer["Attributes"]}
 
 
-def attribute_list(attributes: Mapping[str, str]) -> list[Json]:
+def _attribute_list(attributes: Mapping[str, str]) -> list[Json]:
     """Write attributes as the API takes them."""
     return [{"Key": key, "Value": value} for key, value in sorted(attributes.items())]
 
@@ -108,7 +108,7 @@ class LoadBalancerHandler(LoadBalancingHandler):
             "tags": shown_tags(tags),
         }
         if compared:
-            every = read_attributes(client, "describe_load_balancer_attributes", "LoadBalancerArn", arn)
+            every = _read_attributes(client, "describe_load_balancer_attributes", "LoadBalancerArn", arn)
             state["Attributes"] = {key: every[key] for key in compared if key in every}
         attributes = {
             "arn": arn,
@@ -134,7 +134,7 @@ class LoadBalancerHandler(LoadBalancingHandler):
         arn = answer["LoadBalancers"][0]["LoadBalancerArn"]
         if want.get("Attributes"):
             client.modify_load_balancer_attributes(
-                LoadBalancerArn=arn, Attributes=attribute_list(want["Attributes"])
+                LoadBalancerArn=arn, Attributes=_attribute_list(want["Attributes"])
             )
         return self._found(answer["LoadBalancers"][0], context, {})
 
@@ -151,7 +151,7 @@ class LoadBalancerHandler(LoadBalancingHandler):
             )
         if "Attributes" in changed:
             client.modify_load_balancer_attributes(
-                LoadBalancerArn=found.key, Attributes=attribute_list(want.get("Attributes", {}))
+                LoadBalancerArn=found.key, Attributes=_attribute_list(want.get("Attributes", {}))
             )
         if "tags" in changed:
             self.retag(found, want, context)
@@ -241,7 +241,7 @@ class TargetGroupHandler(LoadBalancingHandler):
         if state.get("HealthCheckProtocol") not in ("HTTP", "HTTPS"):
             state.update(HealthCheckPath=None, Matcher=None)
         if compared:
-            every = read_attributes(client, "describe_target_group_attributes", "TargetGroupArn", arn)
+            every = _read_attributes(client, "describe_target_group_attributes", "TargetGroupArn", arn)
             state["Attributes"] = {key: every[key] for key in compared if key in every}
         attributes = {"arn": arn, "name": group["TargetGroupName"], "full_name": arn.rpartition(":")[2]}
         return FoundResource(arn, attributes, normalise_state(state), tags, name=group["TargetGroupName"])
@@ -261,7 +261,7 @@ class TargetGroupHandler(LoadBalancingHandler):
         group = answer["TargetGroups"][0]
         if want.get("Attributes"):
             client.modify_target_group_attributes(
-                TargetGroupArn=group["TargetGroupArn"], Attributes=attribute_list(want["Attributes"])
+                TargetGroupArn=group["TargetGroupArn"], Attributes=_attribute_list(want["Attributes"])
             )
         arn = group["TargetGroupArn"]
         return FoundResource(
@@ -278,7 +278,7 @@ class TargetGroupHandler(LoadBalancingHandler):
             client.modify_target_group(TargetGroupArn=found.key, **checks)
         if "Attributes" in changed:
             client.modify_target_group_attributes(
-                TargetGroupArn=found.key, Attributes=attribute_list(want.get("Attributes", {}))
+                TargetGroupArn=found.key, Attributes=_attribute_list(want.get("Attributes", {}))
             )
         if "tags" in changed:
             self.retag(found, want, context)

@@ -147,7 +147,7 @@ class DataStoreHandler(StoreHandler):
         }
         state = {**unknown, **found.state}
         version = state.get("engineVersion", "")
-        if version and is_version(str(version), want["engineVersion"], self.places(want)):
+        if version and _is_version(str(version), want["engineVersion"], self.places(want)):
             state["engineVersion"] = want["engineVersion"]
         return found._replace(state=self.as_wanted(state, want))
 
@@ -259,7 +259,7 @@ class DataStoreHandler(StoreHandler):
         if found.extra["status"] in self.without_snapshot:
             self.remove(found, "", context)
             return
-        name, attempt = last_snapshot(found), 1
+        name, attempt = _last_snapshot(found), 1
         while not self._removed(found, name if attempt == 1 else f"{name}-{attempt}", attempt, context):
             attempt += 1
 
@@ -281,7 +281,7 @@ class DataStoreHandler(StoreHandler):
         """Say what is left of it."""
         if self.is_going(found) or found.extra["status"] in self.without_snapshot:
             return ""
-        return f"leaves the snapshot {last_snapshot(found)}"
+        return f"leaves the snapshot {_last_snapshot(found)}"
 
     def refusal(self, found: FoundResource, want: Json, changed: frozenset[str]) -> tuple[str, str]:
         """Say why a change is not made, and what to do: it would lose data, or there is no way back from it."""
@@ -295,14 +295,14 @@ class DataStoreHandler(StoreHandler):
         if "engineVersion" not in changed:
             return "", ""
         before, after = str(found.state.get("engineVersion")), str(want["engineVersion"])
-        if version_parts(after) < version_parts(before):
+        if _version_parts(after) < _version_parts(before):
             why = f"{self.title} does not go back from version {before} to {after}"
             return (
                 why,
                 f"managed: {{version: '{before}'}} in the compose file, or bring the data over to another service",
             )
         places = self.places(want)
-        if version_parts(after)[:places] == version_parts(before)[:places]:
+        if _version_parts(after)[:places] == _version_parts(before)[:places]:
             return "", ""
         return self.refused_upgrade(want, before, after)
 
@@ -327,21 +327,21 @@ class DataStoreHandler(StoreHandler):
         )
 
 
-def last_snapshot(found: FoundResource) -> str:
+def _last_snapshot(found: FoundResource) -> str:
     """Name the last snapshot: after when the store was made, so that the name is the same however often it is tried."""
     made = found.extra.get("made")
     when = made.strftime("%Y%m%d%H%M%S") if isinstance(made, datetime) else "0"
     return f"{found.key}-final-{when}"
 
 
-def version_parts(version: str) -> tuple[int, ...]:
+def _version_parts(version: str) -> tuple[int, ...]:
     """Give a version so that it can be compared."""
     return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
-def is_version(found: str, wanted: str, places: int) -> bool:
+def _is_version(found: str, wanted: str, places: int) -> bool:
     """Whether a version is the one that is wanted, or a minor one after it: AWS upgrades these by itself."""
-    one, other = version_parts(found), version_parts(wanted)
+    one, other = _version_parts(found), _version_parts(wanted)
     return one[:places] == other[:places] and one[: len(other)] >= other[: len(one)]
 
 

@@ -105,7 +105,11 @@ class Sandbox:
 
         os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # half a second each time
         moto_patches.patch_moto()
+        from moto import backends
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        modules = tuple(backends.list_of_moto_modules())
+        backends.list_of_moto_modules = lambda: modules  # for each call it looks through moto's folder
 
         self.calls: list[RecordedCall] = []
         self.on_stop: Callable[[], None] = lambda: None
@@ -180,9 +184,10 @@ class Sandbox:
         return self._call(environ, start)
 
     def _call(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
-        call = identify_operation(environ)
+        call = _identify_operation(environ)
         faults = self._hits(call)
-        time.sleep(sum(fault.latency for fault in faults))
+        if faults:
+            time.sleep(sum(fault.latency for fault in faults))
         fault = next((fault for fault in faults if fault.fails), None)
         if fault is None and not self._limits.allow(call.service, call.operation):
             fault = InjectedFault(code="ThrottlingException")
@@ -270,7 +275,7 @@ class _Identity(NamedTuple):
 _CREDENTIAL = re.compile(r"Credential=[^/]{1,200}/\d{1,20}/([^/]{1,100})/([^/]{1,100})/aws4_request")
 
 
-def identify_operation(environ: Environ) -> _Identity:
+def _identify_operation(environ: Environ) -> _Identity:
     """Tell which call a request is: by its signature, and by target, action or path."""
     signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     region, service = signed.groups() if signed else (REGION, "")

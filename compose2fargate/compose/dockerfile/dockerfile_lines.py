@@ -117,7 +117,7 @@ class _Reader:
                 continue
             self._directives = None
             if content:
-                parsed = parse_instruction(start, self._joined(content), self.escape)
+                parsed = _parse_instruction(start, self._joined(content), self.escape)
                 self._skip_heredocs(parsed)
                 return parsed
         return None
@@ -215,7 +215,7 @@ def _heredoc_name(line: int, written: str) -> str:
     return words[0] if len(words) == 1 else ""
 
 
-def parse_instruction(line: int, content: str, escape: str) -> Instruction:
+def _parse_instruction(line: int, content: str, escape: str) -> Instruction:
     """Split one logical line into keyword, flags and arguments.
 
     Raises:
@@ -395,7 +395,7 @@ def _postponed(instruction: Instruction, escape: str) -> Instruction:
     if name in {"ONBUILD", "FROM", "MAINTAINER"}:
         raise DockerfileError(instruction.line, f"ONBUILD cannot postpone {name}")
     try:
-        nested = parse_instruction(instruction.line, instruction.text, escape)
+        nested = _parse_instruction(instruction.line, instruction.text, escape)
     except DockerfileError as error:
         # It fails the stages that are built on this one, not this one.
         nested = Instruction(instruction.line, name, text=instruction.text, refusal=error)

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from compose2fargate.compose.dockerfile.image_config import ImageConfig
 from compose2fargate.diagnostics import Diagnostic, Location
 
-__all__ = ["read_dockerfile"]
-
 
 def read_dockerfile(
     text: str,

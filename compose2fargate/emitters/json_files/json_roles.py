@@ -18,22 +18,22 @@ from compose2fargate.text.shell_text import option
 FOLDER = "roles"
 
 
-def task_roles(stack: Stack) -> Iterator[tuple[str, Role]]:
+def _task_roles(stack: Stack) -> Iterator[tuple[str, Role]]:
     """Yield file name and role of each task role that allows anything."""
     for logical_id, role in stack.of_type(Role):
         if logical_id in stack.files and not is_empty(role):
             yield stack.files[logical_id], role
 
 
-def own_roles(stack: Stack) -> Iterator[tuple[str, Role]]:
+def _own_roles(stack: Stack) -> Iterator[tuple[str, Role]]:
     """Yield the task roles as `task_roles` does, then the role of ECS itself, which serves all and has no file name."""
-    yield from task_roles(stack)
+    yield from _task_roles(stack)
     for logical_id, role in stack.of_type(Role):
         if logical_id == "infrastructure-role":
             yield "", role
 
 
-def trust_document_path(role: Role) -> str:
+def _trust_document_path(role: Role) -> str:
     """Give the path of the document that says who may assume a role, by the service that may: `ecs-tasks`, `ecs`."""
     return f"{FOLDER}/trust/{role.trust.principal.partition('.')[0]}.json"
 
@@ -41,8 +41,8 @@ def trust_document_path(role: Role) -> str:
 def role_documents(stack: Stack, resolve: Resolve) -> dict[str, Any]:
     """Give the documents by path: who may assume the roles, and what each may do."""
     made: dict[str, Any] = {}
-    for file, role in own_roles(stack):
-        made[trust_document_path(role)] = trust_document(role, resolve)
+    for file, role in _own_roles(stack):
+        made[_trust_document_path(role)] = trust_document(role, resolve)
         for document in inline_policy_documents(role, resolve).values():
             made[f"{FOLDER}/{file}.json"] = document
     return made
@@ -51,10 +51,10 @@ def role_documents(stack: Stack, resolve: Resolve) -> dict[str, Any]:
 def role_calls(stack: Stack, resolve: Resolve, document: Callable[[str], str]) -> list[str]:
     """Give the calls of the AWS CLI that make the roles; `document` hands a file over, filled in where it has placeholders."""
     calls = []
-    for file, role in own_roles(stack):
+    for file, role in _own_roles(stack):
         name = option("role-name", role.role_name)
         calls.append(
-            f"once aws iam create-role {name} --assume-role-policy-document {document(trust_document_path(role))}"
+            f"once aws iam create-role {name} --assume-role-policy-document {document(_trust_document_path(role))}"
         )
         path = f"{FOLDER}/{file}.json"  # there is one where there is a policy
         calls.extend(

@@ -69,7 +69,7 @@ def _escape(match: re.Match[str]) -> str:
     return _ESCAPES.get(found) or f"\\u{ord(found):04x}"
 
 
-def escape_text(text: str) -> str:
+def _escape_text(text: str) -> str:
     """Give `text` as it stands between quotes."""
     return _UNSAFE.sub(_escape, text)
 
@@ -81,7 +81,7 @@ def quoted_text(text: str) -> str:
 
 def template_text(parts: Iterable[str | HclExpression]) -> HclExpression:
     """Give a text with expressions in it: `"${aws_ecr_repository.web.repository_url}:latest"`."""
-    pieces = [escape_text(part) if isinstance(part, str) else f"${{{part.text}}}" for part in parts]
+    pieces = [_escape_text(part) if isinstance(part, str) else f"${{{part.text}}}" for part in parts]
     return HclExpression('"' + "".join(pieces) + '"')
 
 
@@ -163,10 +163,10 @@ def block_text(block: HclBlock, indent: str = "") -> str:
     head = " ".join([block.type, *map(quoted_text, block.labels)])
     if not block.body:
         return f"{indent}{head} {{}}"
-    return f"{indent}{head} {{\n{body_text(block.body, indent + '  ')}{indent}}}"
+    return f"{indent}{head} {{\n{_body_text(block.body, indent + '  ')}{indent}}}"
 
 
-def body_text(body: Sequence[HclAttribute | HclBlock | HclComment], indent: str = "") -> str:
+def _body_text(body: Sequence[HclAttribute | HclBlock | HclComment], indent: str = "") -> str:
     """Write what stands in a block: arguments aligned, nested blocks and comments set off by an empty line."""
     chunks: list[str] = []
     rows: list[tuple[str, str]] = []

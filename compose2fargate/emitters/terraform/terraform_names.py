@@ -127,7 +127,7 @@ LISTENER, BALANCER, BALANCER_GROUP = (
 _WORD = re.compile(r"[^A-Za-z0-9_]+")
 
 
-def terraform_label(text: str) -> str:
+def _terraform_label(text: str) -> str:
     """Spell a name as Terraform's style guide does: words in lower case, and underscores."""
     word = _WORD.sub("_", text).strip("_").lower() or "x"
     return word if not word[0].isdigit() else f"_{word}"
@@ -135,21 +135,21 @@ def terraform_label(text: str) -> str:
 
 def image_label(name: str) -> str:
     """Give the last part of the address of a built image; a name that is no label gets digits of its hash."""
-    label = terraform_label(name)
+    label = _terraform_label(name)
     return label if label == name else f"{label}_{sha256(name.encode()).hexdigest()[:6]}"
 
 
 def _plain_label(logical_id: str, resource: Any) -> str:
     kind, _, name = logical_id.partition("/")
     if isinstance(resource, Listener):
-        return terraform_label(f"{resource.protocol.lower()}_{resource.port}")
+        return _terraform_label(f"{resource.protocol.lower()}_{resource.port}")
     if kind == "task-role":
-        return terraform_label(f"{name}_task")
+        return _terraform_label(f"{name}_task")
     if name:
-        return terraform_label(f"{kind}_{name}" if name[0].isdigit() else name)
+        return _terraform_label(f"{kind}_{name}" if name[0].isdigit() else name)
     for suffix in ("-role", "-load-balancer"):
         if kind.endswith(suffix):
-            return terraform_label(kind.removesuffix(suffix))
+            return _terraform_label(kind.removesuffix(suffix))
     return "main"
 
 

@@ -78,13 +78,13 @@ def automatic_secrets(ctx: TranslationInput, service: Service) -> tuple[str, ...
         for name, value in sorted(service.environment.items())
         if name not in named
         and (
-            (asked and is_secret_variable(ctx, name, value))
+            (asked and _is_secret_variable(ctx, name, value))
             or (ctx.stores and ctx.store_passwords.held_by(name, value))
         )
     )
 
 
-def is_secret_variable(ctx: TranslationInput, name: str, value: str | None) -> bool:
+def _is_secret_variable(ctx: TranslationInput, name: str, value: str | None) -> bool:
     """Tell whether a variable is better kept as a secret: by itself, or as it holds the password of another one."""
     text = "unknown" if value is None else str(value)
     return is_proposed(name, text) or bool(ctx.passwords and find_known(text, ctx.passwords))
@@ -97,7 +97,7 @@ def find_shared_secrets(ctx: TranslationInput) -> dict[tuple[str, str], tuple[st
     the database's name. What a `pre_start` hook inherits is its service's.
     """
     alike: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for service in services_with_secrets(ctx):
+    for service in _services_with_secrets(ctx):
         for variable in automatic_secrets(ctx, service):
             value = service.environment[variable]
             # Without a value it comes from the variable of that name of whoever deploys.
@@ -113,7 +113,7 @@ def find_shared_secrets(ctx: TranslationInput) -> dict[tuple[str, str], tuple[st
     }
 
 
-def services_with_secrets(ctx: TranslationInput) -> Iterator[Service]:
+def _services_with_secrets(ctx: TranslationInput) -> Iterator[Service]:
     """Yield every service, and the stores that AWS runs, which read a password as well."""
     yield from ctx.project.services.values()
     yield from (store.service for store in ctx.stores.values())
@@ -244,7 +244,7 @@ def _tags(ctx: TranslationInput) -> tuple[Tag, ...]:
 
 def stack_secrets(ctx: TranslationInput) -> tuple[StackSecret, ...]:
     """Give every secret that the stack reads, each once, by name."""
-    found = {secret.name: secret for service in services_with_secrets(ctx) for secret in _read(ctx, service)}
+    found = {secret.name: secret for service in _services_with_secrets(ctx) for secret in _read(ctx, service)}
     return tuple(found[name] for name in sorted(found))
 
 

@@ -158,7 +158,7 @@ def _judge_words(words: Words, setting: _Setting) -> _Outcome:
     if name in _SHELLS:
         return _judge_shell(words, setting)
     if name in {"su", "runuser"} and (script := option_value(words, "-c", "--command")) is not None:
-        return judge_script(script, setting.deeper())
+        return _judge_script(script, setting.deeper())
     return _judge_program(name, words, setting)
 
 
@@ -301,14 +301,14 @@ def _judge_shell(words: Words, setting: _Setting) -> _Outcome:
             continue
         if not words[at].startswith("--") and "c" in words[at]:
             rest = [word for word in words[at + 1 :] if word[:1] not in {"-", "+"}]
-            return judge_script(rest[0], setting.deeper()) if rest else _UNKNOWN
+            return _judge_script(rest[0], setting.deeper()) if rest else _UNKNOWN
         at += 1
     if at < len(words):
         return _judge_program(program_name(words[0]), words, setting) if setting.once else _UNKNOWN
     return _bare_interpreter(words, setting)
 
 
-def judge_script(text: str, setting: _Setting) -> _Outcome:
+def _judge_script(text: str, setting: _Setting) -> _Outcome:
     """Judge a shell script: the last command in the foreground decides, and what stands before it."""
     if setting.depth > _MAX_DEPTH:
         return _UNKNOWN

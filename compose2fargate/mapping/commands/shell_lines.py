@@ -126,7 +126,7 @@ class _ShellParser:
         if not self._words and token in _RESERVED:
             raise TooComplexError(token)
         self._plain = self._plain and "$" not in token and "`" not in token
-        self._words.append(unquote_word(token))
+        self._words.append(_unquote_word(token))
 
     def redirect(self, _token: str) -> None:
         self._redirecting = True
@@ -161,7 +161,7 @@ _TAKE: Mapping[str, Callable[[_ShellParser, str], None]] = {
 }
 
 
-def unquote_word(word: str) -> str:
+def _unquote_word(word: str) -> str:
     """Take the quotes and backslashes of one word away."""
     return re.sub(r"""\\\n|\\(.)|'([^']*)'|"((?:[^"\\]|\\.)*)\"""", _unquoted_piece, word, flags=re.DOTALL)
 

@@ -103,7 +103,7 @@ def map_task(ctx: TranslationInput, findings: TranslationFindings, leader: Servi
     routed = needs_router(ctx.settings, services)
     size = size_task(ctx, findings, parts, connected=not is_job, extra_mib=ROUTER_MIB if routed else 0)
     made = {
-        service.name: map_container(
+        service.name: _map_container(
             ctx, findings, service, size, stores[service.name], ports.get(service.name, ())
         )
         for service in (*inits, *services)
@@ -177,7 +177,7 @@ def _volumes(stores: Iterable[ServiceStorage], writers: Iterable[FileDelivery]) 
     return (*shared.values(), *(volume for delivery in writers for volume in delivery.volumes))
 
 
-def map_container(
+def _map_container(
     ctx: TranslationInput,
     findings: TranslationFindings,
     service: Service,
@@ -435,7 +435,7 @@ _SECRET_OF_A_REGISTRY = lazy_pattern(
 )
 
 
-def is_secret_of_a_registry(text: str) -> bool:
+def _is_secret_of_a_registry(text: str) -> bool:
     """Tell whether a text can name the secret with a registry's credentials: an ARN, or a name in the same region.
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredentials.html
@@ -453,7 +453,7 @@ def _credentials(findings: TranslationFindings, service: Service) -> RepositoryC
     )
     if not own:
         return None
-    if not is_secret_of_a_registry(str(own)):
+    if not _is_secret_of_a_registry(str(own)):
         findings.refuse(
             "C2F500",
             ("services", service.name, *where),

@@ -83,7 +83,7 @@ def wanted_files(project: Project) -> Iterator[HostFileRequest]:
             yield HostFileRequest(f"${source.environment}", text=False)
     for service in project.services.values():
         for mount in service.mounts:
-            if mount.type == "bind" and is_part_of_project(project, mount):
+            if mount.type == "bind" and _is_part_of_project(project, mount):
                 yield HostFileRequest(mount.source, text=True)
 
 
@@ -119,7 +119,7 @@ def entries_to_read(found: HostFile, target: str) -> Iterator[str]:
             yield entry.path
 
 
-def is_part_of_project(project: Project, mount: Mount) -> bool:
+def _is_part_of_project(project: Project, mount: Mount) -> bool:
     """Tell whether a bind mount's source is part of the project: in its directory, or in one that holds both.
 
     A repository often has its compose files in a folder beside the files that they mount. A path up is followed,

@@ -86,7 +86,7 @@ def _plan(ctx: TranslationInput, findings: TranslationFindings, service: Service
             judged = mount_verdict(ctx, service, mount)
             findings.outcomes[path] = judged.row
             if judged.fate == DATA:
-                data[index] = kept_as(ctx, mount)
+                data[index] = _kept_as(ctx, mount)
             elif judged.fate == COPIED:
                 files.append(_bound(ctx, service, mount, path))
     files.extend(_configs(ctx, findings, service))
@@ -123,7 +123,7 @@ def _by_target(file: MountedFile) -> str:
     return file.target
 
 
-def kept_as(ctx: TranslationInput, mount: Mount) -> tuple[str, str]:
+def _kept_as(ctx: TranslationInput, mount: Mount) -> tuple[str, str]:
     """Give the volume that a folder of data becomes, named after its path, and the path in it.
 
     A folder inside another one that is written to, by whichever service, is a path in that one's volume.
@@ -144,7 +144,7 @@ def kept_as(ctx: TranslationInput, mount: Mount) -> tuple[str, str]:
     return (f"{key}-bind" if key in ctx.project.volumes else key), source.removeprefix(root).strip("/")
 
 
-def delivery_of(settings: Settings, service: Service) -> str:
+def _delivery_of(settings: Settings, service: Service) -> str:
     """Give how files get into a service: `image`, `init` or `none`."""
     return str(options_of(service).get("files") or settings.files or "image")
 
@@ -159,7 +159,7 @@ def _ways(
     ctx: TranslationInput, findings: TranslationFindings, service: Service, files: Iterable[MountedFile]
 ) -> tuple[list[MountedFile], list[MountedFile]]:
     """Sort files by the way that they take; those that take none are reported."""
-    how = delivery_of(ctx.settings, service)
+    how = _delivery_of(ctx.settings, service)
     written: list[MountedFile] = []
     copied: list[MountedFile] = []
     for file in files:

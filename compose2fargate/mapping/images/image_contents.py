@@ -52,10 +52,10 @@ def lacks_program(ctx: TranslationInput, service: Service, program: str) -> bool
             and service.name not in ctx.builders
             and find_image(service.image or "").lacks(program)
         )
-    return base_image(built).lacks(program) and not _may_bring(built, program)
+    return _base_image(built).lacks(program) and not _may_bring(built, program)
 
 
-def base_image(built: ImageConfig) -> KnownImage:
+def _base_image(built: ImageConfig) -> KnownImage:
     """Give what is known of the image that a Dockerfile starts from, which may be `scratch` where something is copied to it."""
     return find_image(built.base or ("scratch" if built.copies else ""))
 
@@ -116,7 +116,7 @@ def files_at(ctx: TranslationInput, service: Service, path: str) -> str:
             return f"what the Dockerfile copies to {copy.target}"
     if folder in map(posixpath.normpath, built.volumes):
         return f"what the image has in its VOLUME {folder}"
-    return _made_by_run(built, folder) or _of_catalogue(base_image(built), folder)
+    return _made_by_run(built, folder) or _of_catalogue(_base_image(built), folder)
 
 
 def _of_catalogue(image: KnownImage, folder: str) -> str:
@@ -183,7 +183,7 @@ def emptying_user(ctx: TranslationInput, service: Service, folder: str) -> str |
     if folder == "/" or not folder.isprintable() or not files_at(ctx, service, folder):
         return None
     built = ctx.images.get(service.name)
-    image = base_image(built) if built else find_image(service.image or "")
+    image = _base_image(built) if built else find_image(service.image or "")
     if image.programs is None and not (built and built.runs):  # a RUN shows that there is a shell
         return None
     if lacks_program(ctx, service, "sh"):

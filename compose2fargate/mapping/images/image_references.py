@@ -108,7 +108,7 @@ def _own_image(
         findings.info(
             "C2F231",
             ("services", service.name, "build" if service.build else "image"),
-            f"{service.name} {built} and runs as {registry_uri(ctx)}/{repository}:{tag}, which must be pushed before it can start",
+            f"{service.name} {built} and runs as {_registry_uri(ctx)}/{repository}:{tag}, which must be pushed before it can start",
             hint="run compose2fargate push, which pins its digest; choose the address with --registry URI and --tag TAG, or "
             f"the whole image with --image {service.name}=URI",
             url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/docker-push-ecr-image.html",
@@ -142,7 +142,7 @@ def _anothers_image(
     findings.info(
         "C2F231",
         ("services", service.name, "image"),
-        f"{service.name} runs the image that {builder.name} builds, {registry_uri(ctx)}/{repository}:{pushed.tag if pushed else tag}",
+        f"{service.name} runs the image that {builder.name} builds, {_registry_uri(ctx)}/{repository}:{pushed.tag if pushed else tag}",
         hint=f"use --image {service.name}=URI to run another one",
     )
     runs_on, built_for = platform_of(ctx, service), platform_of(ctx, builder)
@@ -163,7 +163,7 @@ def _address(
     """Give the address of an image that is built here: by digest when it was pushed, else by its tag."""
     tag, digest = (pushed.tag, pushed.digest) if pushed else (tag, "")
     if ctx.settings.registry:
-        uri = f"{registry_uri(ctx)}/{repository}"
+        uri = f"{_registry_uri(ctx)}/{repository}"
         return f"{uri}@{digest}" if digest else f"{uri}:{tag}"
     owner = ctx.owners.get(repository, service.name)
     return BuiltImage(Ref(f"repository/{ctx.names[owner]}", "uri"), service.name, tag, digest)
@@ -176,7 +176,7 @@ def _pushed(
     entry = ctx.pushed.get(key)
     if entry is None:
         return None
-    asked = own_tag(service) or ctx.settings.tag or entry.tag.removesuffix("-files")
+    asked = _own_tag(service) or ctx.settings.tag or entry.tag.removesuffix("-files")
     if entry.tag not in (asked, f"{asked}-files"):
         differs = f"as {entry.tag}, and {asked} is asked for"
     elif (entry.repository, entry.platform) != (repository, platform_of(ctx, service)):
@@ -199,7 +199,7 @@ def platform_of(ctx: TranslationInput, service: Service) -> str:
     return "linux/arm64" if architecture_of(ctx.settings, leader) == "ARM64" else "linux/amd64"
 
 
-def own_tag(service: Service) -> str:
+def _own_tag(service: Service) -> str:
     """Give the tag that `image` names in the compose file; "" when it names none."""
     return _tag(service.image or "")
 
@@ -226,7 +226,7 @@ def asked_tag(ctx: TranslationInput, service: Service) -> str:
 
 def build_tag(settings: Settings, service: Service) -> str:
     """Give the tag that an image from a `build` section is to have; "" likewise."""
-    return own_tag(service) or settings.tag
+    return _own_tag(service) or settings.tag
 
 
 def repository_name(ctx: TranslationInput, service: Service) -> str:
@@ -235,18 +235,18 @@ def repository_name(ctx: TranslationInput, service: Service) -> str:
         return ""
     own, derived = own_repository(ctx, service), ctx.plans[service.name].copied
     if derived and ctx.owners.get(own) != service.name:
-        return default_repository(ctx, service)  # beside others' images its tag could be that of another one
+        return _default_repository(ctx, service)  # beside others' images its tag could be that of another one
     return own
 
 
-def default_repository(ctx: TranslationInput, service: Service) -> str:
+def _default_repository(ctx: TranslationInput, service: Service) -> str:
     """Give the repository of an image that has no name of its own."""
     lower = service.name == service.name.lower()  # such a name is never the one that gives way
     name = service.name if lower else distinct_names(ctx.project.services)[service.name]
-    return f"{repository_folder(ctx)}/{repository_part(name)}"
+    return f"{_repository_folder(ctx)}/{repository_part(name)}"
 
 
-def repository_folder(ctx: TranslationInput) -> str:
+def _repository_folder(ctx: TranslationInput) -> str:
     """Give what the names of all repositories of the stack begin with: an account has one list of them for all projects."""
     environment = "" if ctx.settings.shared_images else ctx.settings.environment
     return repository_part("-".join(filter(None, (ctx.project.name, environment))))
@@ -264,12 +264,14 @@ def own_repository(ctx: TranslationInput, service: Service) -> str:
         path = path.partition("/")[2]
     legal = "/".join(map(repository_part, path.split("/"))) if path else ""
     if len(legal) < MIN_REPOSITORY:
-        return default_repository(ctx, service)
+        return _default_repository(ctx, service)
     own = legal.removeprefix(f"{repository_part(ctx.project.name)}/").removeprefix(
-        f"{repository_folder(ctx)}/"
+        f"{_repository_folder(ctx)}/"
     )
     # Another service's image, which has no name of its own, is called like that service.
-    return f"{repository_folder(ctx)}/{with_hash(own, image) if own in ctx.unnamed - {service.name} else own}"
+    return (
+        f"{_repository_folder(ctx)}/{with_hash(own, image) if own in ctx.unnamed - {service.name} else own}"
+    )
 
 
 def _tag(image: str) -> str:
@@ -277,7 +279,7 @@ def _tag(image: str) -> str:
     return image.split("@", maxsplit=1)[0].rsplit("/", 1)[-1].partition(":")[2]
 
 
-def registry_uri(ctx: TranslationInput) -> str:
+def _registry_uri(ctx: TranslationInput) -> str:
     """Give the registry of images built here: the setting, or the account's ECR in the region."""
     suffix = ".cn" if ctx.region.startswith("cn-") else ""
     account = ctx.settings.account or "ACCOUNT_ID"

@@ -58,7 +58,7 @@ class HostRule(NamedTuple):
     path: Path
 
 
-def probe_difference(images: Mapping[str, ImageConfig], service: Service) -> str:
+def _probe_difference(images: Mapping[str, ImageConfig], service: Service) -> str:
     """Say what the service's health check does that a plain GET does not; "" where nothing tells."""
     check, built = service.healthcheck, images.get(service.name)
     of_image = built.healthcheck.test if built and built.healthcheck else ()
@@ -111,7 +111,7 @@ _OTHER_HOSTS = lazy_pattern(
 _ANY = lazy_pattern(r"(?:^|[\s,;\"'\[])\*|\.\*|\.amazonaws\.com|^(?:all|any)$", re.IGNORECASE)
 
 
-def host_rule(images: Mapping[str, ImageConfig], service: Service) -> HostRule | None:
+def _host_rule(images: Mapping[str, ImageConfig], service: Service) -> HostRule | None:
     """Give the variable by which a service refuses requests with another Host; None where none is known."""
     built = images.get(service.name)
     for name, value, path in (*_own(service), *_of_dockerfile(service, dict(built.env) if built else {})):
@@ -151,7 +151,7 @@ def healthy_codes(
         path: What is asked; "" where nothing tells which path answers with success.
         chosen: Whether the user chose the path for the load balancer.
     """
-    rule, difference = host_rule(images, service), "" if chosen else probe_difference(images, service)
+    rule, difference = _host_rule(images, service), "" if chosen else _probe_difference(images, service)
     if rule:
         _report_host_rule(findings, rule)
     elif path and difference:

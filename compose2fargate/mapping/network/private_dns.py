@@ -98,7 +98,7 @@ def find_private_dns(
     return found
 
 
-def is_dns_only(service: Service) -> bool:
+def _is_dns_only(service: Service) -> bool:
     """Whether Service Connect cannot give clients what the file promises: UDP, or the address of each task."""
     exposed = (text.rpartition("/")[2] for text in service.expose)
     return service.deploy.endpoint_mode == "dnsrr" or "udp" in (
@@ -173,7 +173,7 @@ def _is_registered(ctx: TranslationInput, leader: str, made: MappedTask, near: f
     listens = any(made.ports.values())
     # With groups of the user's own, a port that the file does not name may be open all the same.
     listens = listens or (bool(ctx.settings.security_groups) and leader in ctx.needed)
-    return (leader in near and listens) or any(map(is_dns_only, made.services))
+    return (leader in near and listens) or any(map(_is_dns_only, made.services))
 
 
 def _searching(
@@ -183,7 +183,7 @@ def _searching(
     registered: frozenset[str],
 ) -> Iterator[str]:
     """Yield the tasks that look for registered names: jobs, and services that need one beyond Service Connect."""
-    apart = {leader for leader in registered if any(map(is_dns_only, tasks[leader].services))}
+    apart = {leader for leader in registered if any(map(_is_dns_only, tasks[leader].services))}
     for leader, made in tasks.items():
         if leader in reach:
             if not reach[leader].isdisjoint(registered):

@@ -19,7 +19,7 @@ URL = f"{DOCS}/fargate-security-considerations.html"
 LEFT_OUT = "C2F295"
 
 
-def host_tool_of(project: Project, service: Service) -> Tool | None:
+def _host_tool_of(project: Project, service: Service) -> Tool | None:
     """Give what a service is for, if that is the host, and the service asks for the host, too.
 
     A Traefik with file providers, or a Fluent Bit that listens for others, runs on Fargate as anywhere.
@@ -38,7 +38,9 @@ def image_name(service: Service) -> str:
 def find_host_tools(project: Project) -> Mapping[str, Tool]:
     """Give the services that are there for the host."""
     return {
-        name: found for name, service in project.services.items() if (found := host_tool_of(project, service))
+        name: found
+        for name, service in project.services.items()
+        if (found := _host_tool_of(project, service))
     }
 
 

@@ -52,7 +52,7 @@ def file_addresses(text: str, path: str) -> Iterator[AddressInFile]:
 
 
 def _reader(text: str, path: str) -> Reader:
-    if is_nginx(text, path):
+    if _is_nginx(text, path):
         return _nginx
     name = posixpath.basename(path)
     if name.startswith("Caddyfile") or re.search(
@@ -64,7 +64,7 @@ def _reader(text: str, path: str) -> Reader:
     return _envoy if "port_value" in text else _any
 
 
-def is_nginx(text: str, path: str) -> bool:
+def _is_nginx(text: str, path: str) -> bool:
     """Tell whether a file is one of nginx's."""
     named = "nginx" in path.lower() and not path.endswith((".yml", ".yaml", ".json", ".sh"))
     return named or bool(

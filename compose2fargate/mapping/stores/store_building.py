@@ -96,7 +96,7 @@ def _resources(ctx: TranslationInput, store: ManagedStore) -> Iterator[tuple[str
         DiscoveryService(dns_name(store.service.name), Ref("dns-namespace", "id"), 60, tags, "CNAME"),
     )
     yield (
-        discovery_id(ctx, store),
+        _discovery_id(ctx, store),
         DiscoveryInstance("endpoint", Ref(f"discovery-service/{name}", "id"), Ref(last, "endpoint")),
     )
 
@@ -184,7 +184,7 @@ def _settings_name(ctx: TranslationInput, store: ManagedStore) -> str:
     return aws_name(ctx.stack, f"{ctx.names[store.service.name]}-{family}", _MAX_GROUP_NAME)
 
 
-def discovery_id(ctx: TranslationInput, store: ManagedStore) -> str:
+def _discovery_id(ctx: TranslationInput, store: ManagedStore) -> str:
     """Give what has to be there before a client of a store starts: its name, which is made after the store."""
     return f"discovery-instance/{ctx.names[store.service.name]}"
 
@@ -209,7 +209,7 @@ def store_waits(
         for client in store.clients:
             leader = ctx.groups.leaders.get(client, "")
             if leader in deployed:
-                found.setdefault(deployed[leader], {})[discovery_id(ctx, store)] = None
+                found.setdefault(deployed[leader], {})[_discovery_id(ctx, store)] = None
     return {
         logical_id: tuple(DeploymentDependencies(one, "started") for one in sorted(names))
         for logical_id, names in found.items()

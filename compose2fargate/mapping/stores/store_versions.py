@@ -12,7 +12,7 @@ _NUMBER = lazy_pattern(r"(\d+(?:\.\d+)*)")
 _POSTGRES = lazy_pattern(r"(?:^|-)pg(\d+)")
 
 
-def tag_of(image: str) -> str:
+def _tag_of(image: str) -> str:
     """Give the tag of an image; "" where it has none."""
     named = image.partition("@")[0].rpartition("/")[2]
     return named.partition(":")[2]
@@ -23,7 +23,7 @@ def stated_version(engine: StoreEngine, image: str, repository: str) -> str:
 
     The tags of pgvector name PostgreSQL after `pg`, behind a version of their own; KeyDB and Dragonfly have versions of their own alone.
     """
-    tag = tag_of(image)
+    tag = _tag_of(image)
     if repository in ("keydb", "dragonfly"):
         return ""
     if engine.name == "postgres" and (found := _POSTGRES.search(tag)):

@@ -118,3 +118,24 @@ def test_numbers_are_read_as_go_reads_them() -> None:
     for text in ("8", "0o7", "4_4", "7" * 30):
         with pytest.raises(ValueError, match=r"range|number|invalid"):
             parse_integer(text, 8)
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [
+        (1, "1ns"),
+        (999, "999ns"),
+        (1_000, "1µs"),
+        (999_999, "999.999µs"),
+        (1_000_000, "1ms"),
+        (1_000_000_000, "1s"),
+    ],
+)
+def test_the_largest_unit_that_fits_is_written(nanoseconds: int, text: str) -> None:
+    assert write_duration(nanoseconds) == text
+
+
+def test_the_longest_duration_is_that_of_go() -> None:
+    assert parse_duration("9223372036854775807ns") == 2**63 - 1
+    with pytest.raises(ValueError, match="9223372036854775808"):
+        parse_duration("9223372036854775808ns")

@@ -16,7 +16,7 @@ from compose2fargate.aws.resources import RunTask
 from compose2fargate.emitters.cloudformation.cloudformation_jobs import CODE
 from compose2fargate.sample_stack import sample_stack
 from tests.apply.conftest import account, one_account, one_sandbox, one_session, sandbox, session
-from tests.apply.test_sandbox import Account
+from tests.apply.sandbox.test_server import Account
 from tests.emitters.cloudformation.test_cloudformation_template import template
 
 __all__ = ["account", "one_account", "one_sandbox", "one_session", "sandbox", "session"]

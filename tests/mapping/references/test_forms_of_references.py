@@ -8,7 +8,7 @@ import pytest
 
 from compose2fargate.diagnostics import Severity
 from tests.mapping.conftest import Translate
-from tests.mapping.references.test_references import found, ports
+from tests.mapping.references.test_reference_graph import found, ports
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from compose2fargate.apply.sandbox.server import Sandbox
 from compose2fargate.cli import status as cli_status
 from compose2fargate.cli.status import ago
 from compose2fargate.sample_stack import sample_stack
-from tests.operations.conftest import Operate, change
+from tests.cli.conftest import Operate, change
 
 
 def test_a_stack_that_runs_is_shown_whole(shop: Operate) -> None:

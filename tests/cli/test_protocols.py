@@ -9,7 +9,7 @@ import pytest
 
 from compose2fargate.apply.aws_client.account import AwsAccount
 from compose2fargate.apply.sandbox.server import Sandbox
-from tests.operations.conftest import Operate, change, definition_of
+from tests.cli.conftest import Operate, change, definition_of
 
 COMPOSE = """\
 name: shop

@@ -17,7 +17,7 @@ from compose2fargate.cli.logs import moment
 from compose2fargate.diagnostics import UsageError
 from compose2fargate.sample_stack import sample_stack
 from compose2fargate.text.escaping import inert
-from tests.operations.conftest import Operate
+from tests.cli.conftest import Operate
 
 NOW = int(time.time() * 1000)
 WEB, WORKER = (

@@ -25,8 +25,8 @@ from compose2fargate.aws.stack import Stack
 from compose2fargate.sample_stack import sample_stack
 from compose2fargate.workflows.translating import translate
 from tests.apply.world import World
+from tests.cli.conftest import Operate, change
 from tests.conftest import ROOT, Program
-from tests.operations.conftest import Operate, change
 
 FREE = {"sts:GetCallerIdentity"}
 """Nobody has to be allowed this: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"""

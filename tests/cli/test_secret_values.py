@@ -11,8 +11,8 @@ import pytest
 
 from compose2fargate.apply.aws_client.account import AwsAccount
 from compose2fargate.apply.sandbox.server import Sandbox
+from tests.cli.conftest import Operate, change
 from tests.conftest import Result
-from tests.operations.conftest import Operate, change
 
 WORD = "canary"
 IN_FILE = f"-----{WORD} of a file\nits second {WORD} line\n"

@@ -15,9 +15,9 @@ import yaml
 from compose2fargate.apply.aws_client.account import AwsAccount
 from compose2fargate.apply.sandbox.server import Sandbox
 from tests.apply.world import COUNTS
+from tests.cli.test_permissions import not_allowed
 from tests.conftest import ROOT, Program, Result
 from tests.given import ARNS, Given
-from tests.operations.test_permissions import not_allowed
 
 FIXTURES = ROOT / "fixtures"
 REFUSED = frozenset({"binds-refused", "patch-refused", "refused", "traps"})

@@ -10,7 +10,7 @@ from compose2fargate.apply.aws_client.account import AwsAccount
 from compose2fargate.apply.day_two import task_runs
 from compose2fargate.apply.deployment.rollout import RolloutWaiter
 from compose2fargate.apply.sandbox.server import Sandbox
-from tests.operations.conftest import Operate, change
+from tests.cli.conftest import Operate, change
 
 
 def started(account: AwsAccount, family: str) -> list[Any]:

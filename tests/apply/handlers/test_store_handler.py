@@ -15,45 +15,31 @@ from compose2fargate.apply.day_two.status import read_status
 from compose2fargate.apply.deployment import plan_display, planner
 from compose2fargate.apply.deployment.stack_deployment import Deployment
 from compose2fargate.apply.sandbox.server import Sandbox
-from compose2fargate.aws.api_values import Ref
-from compose2fargate.aws.resources import (
-    AccountIdentity,
-    DnsNamespace,
-    IngressRule,
-    Resource,
-    SecretParameter,
-    SecurityGroup,
-    VpcNetwork,
-)
 from compose2fargate.aws.stack import Stack
+from compose2fargate.aws.store_resources import STORE_TYPES
 from compose2fargate.cli import status as cli_status
-from compose2fargate.sample_stack import sample_stores, sample_tags
+from compose2fargate.sample_stack import sample_stack
 from tests.apply.test_faults import FAULTS, attempt
 from tests.apply.world import CANARY, World
 
 DB, CACHE = "db-instance/orders", "cache-replication-group/sessions"
 
 
+NEEDED = (
+    "account",
+    "network",
+    "dns-namespace",
+    "security-group/default",
+    "secret/password",
+    "discovery-service/orders",
+)
+
+
 def small_stack() -> Stack:
     """The stores of the sample stack, and what they need, and nothing else."""
-    tags = sample_tags("shop")
-    needed: dict[str, Resource] = {
-        "account": AccountIdentity(),
-        "network": VpcNetwork(),
-        "dns-namespace": DnsNamespace("shop.internal", Ref("network", "vpc_id"), tags),
-        "security-group/default": SecurityGroup("shop-default", "d", Ref("network", "vpc_id"), tags),
-        "ingress-rule/default": IngressRule(
-            Ref("security-group/default", "id"),
-            "tcp",
-            5432,
-            5432,
-            "d",
-            Ref("security-group/default", "id"),
-            tags=tags,
-        ),
-        "secret/password": SecretParameter("/shop/password", "d", tags),
-    }
-    return Stack("shop", {**needed, **sample_stores("shop")}, {}, {})
+    every = sample_stack("shop").resources
+    kept = {node: one for node, one in every.items() if node in NEEDED or isinstance(one, STORE_TYPES)}
+    return Stack("shop", kept, {}, {})
 
 
 @pytest.fixture

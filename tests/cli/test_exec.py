@@ -13,8 +13,8 @@ from compose2fargate.apply.aws_client.account import AwsAccount
 from compose2fargate.apply.day_two import ecs_exec
 from compose2fargate.apply.day_two.aws_names import DeployedService, StateFindingError
 from compose2fargate.apply.deployment import stack_deployment
+from tests.cli.conftest import Operate
 from tests.conftest import Program, Result
-from tests.operations.conftest import Operate
 
 TOKEN = "canary-of-a-session-token"
 

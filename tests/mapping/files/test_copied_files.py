@@ -11,7 +11,7 @@ import pytest
 from compose2fargate.api import Translated
 from compose2fargate.diagnostics import Severity
 from tests.mapping.conftest import Translate
-from tests.mapping.references.test_references import found, ports, waits
+from tests.mapping.references.test_reference_graph import found, ports, waits
 
 NGINX = "server { location / { proxy_pass http://api:7000; } }\n"
 COMPOSE = "services: {web: {build: ./web, ports: ['80:80']}, api: {image: acme/api}}"

@@ -11,7 +11,7 @@ import pytest
 from compose2fargate.apply.aws_client.account import AwsAccount
 from compose2fargate.apply.aws_client.hidden_texts import HIDDEN, hide_in_text
 from compose2fargate.apply.sandbox.server import Sandbox
-from tests.operations.conftest import Operate
+from tests.cli.conftest import Operate
 
 FROM_FILE, FROM_ENVIRONMENT, FROM_COMPOSE = (
     "canary-of-a-file\nline two\n",
