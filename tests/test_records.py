@@ -39,7 +39,7 @@ class SizeOfTyping(typing.NamedTuple):
 
 @pytest.mark.parametrize(
     "attribute",
-    ["__doc__", "_fields", "_field_defaults", "__match_args__", "__bases__", "__module__", "__slots__"],
+    ["__doc__", "_fields", "_field_defaults", "__match_args__", "__module__", "__slots__"],
 )
 def test_a_class_is_described_as_that_of_typing(attribute: str) -> None:
     assert getattr(Size, attribute) == getattr(SizeOfTyping, attribute)
@@ -54,9 +54,19 @@ def test_values_are_frozen_tuples_with_names() -> None:
     assert pickle.loads(pickle.dumps(size)) == size  # noqa: S301 - is our own
     with pytest.raises(AttributeError):
         size.cpu = 1
-    without: Any = Size
+    with pytest.raises(AttributeError):
+        size.other = 1
+
+
+def test_what_does_not_fit_is_an_error() -> None:
+    kind: Any = Size
     with pytest.raises(TypeError, match="cpu"):
-        without()
+        kind()
+    with pytest.raises(TypeError, match="got 3"):
+        kind._make((1, 2, 3))
+    with pytest.raises(ValueError, match="unit"):
+        kind(1)._replace(unit=2)
+    assert kind._make((1, 2))._asdict() == {"cpu": 1, "memory": 2}
 
 
 def test_types_are_found_by_those_who_ask() -> None:

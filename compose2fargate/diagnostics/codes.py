@@ -332,6 +332,8 @@ CODES: Mapping[str, str] = {
     "C2F573": "A setting of a managed store does not carry over",
     "C2F574": "A login that a managed store does not take",
     "C2F575": "Managed stores are not deployed by apply yet",
+    # C2F580-C2F589: what images ask for (mapping/images/)
+    "C2F580": "An image does not start without a variable",
     # C2F320-C2F339: checking generated files (sync/, workflows/checking.py)
     "C2F320": "The compose file changed since the files were written",
     "C2F321": "A generated file was edited by hand",

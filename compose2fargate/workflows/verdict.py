@@ -28,6 +28,7 @@ from compose2fargate.diagnostics import Diagnostic, Severity
 from compose2fargate.diagnostics.harm import DAMAGES, FAILS, harm_of
 from compose2fargate.mapping.containers.sizing import price_table
 from compose2fargate.mapping.cost import priced_by, stack_month
+from compose2fargate.mapping.network.unknown_ports import UNKNOWN_PORT
 from compose2fargate.records import NamedTuple
 from compose2fargate.text.escaping import one_line
 from compose2fargate.text.sentences import listed
@@ -60,6 +61,7 @@ class Verdict(NamedTuple):
         public: Where it can be reached.
         to_open: Where nothing is public: how to change that.
         broken: The findings about what will not work.
+        unnamed: Services that may listen and of which no port is known, so that no other one reaches them by name.
         before: What has to be done before it starts, in order.
         once: Jobs that run to their end while the stack is deployed, and who waits for each.
         scheduled: Jobs that run by a schedule, with it.
@@ -71,6 +73,7 @@ class Verdict(NamedTuple):
     public: tuple[EntryAddress, ...]
     to_open: str
     broken: tuple[Diagnostic, ...]
+    unnamed: tuple[str, ...]
     before: tuple[Step, ...]
     once: Mapping[str, tuple[str, ...]]
     scheduled: Mapping[str, str]
@@ -107,6 +110,7 @@ def verdict_of(translated: Translated, found: Iterable[Diagnostic], known: Known
         public,
         "" if public else _to_open(stack, findings),
         tuple(_broken(findings)),
+        tuple(str(d.path[1]) for d in findings if d.code == UNKNOWN_PORT and d.severity is Severity.INFO),
         () if known.deployed else tuple(_before(stack, findings, known)),
         _once(stack),
         {_service(stack, i): schedule.schedule_expression for i, schedule in stack.of_type(Schedule)},
@@ -264,6 +268,13 @@ def verdict_as_text(verdict: Verdict) -> str:
     rows = [("public", line) for line in _public_lines(verdict)]
     rows += [("broken", line) for line in _broken_lines(verdict)]
     rows += [("first", line) for line in _before_lines(verdict)]
+    if verdict.unnamed:
+        rows.append(
+            (
+                "unsure",
+                f"no port of {listed(verdict.unnamed)} is known: expose: gives one that listens a name ({UNKNOWN_PORT})",
+            )
+        )
     once = [f"{job}{f' (before {listed(users)})' if users else ''}" for job, users in verdict.once.items()]
     once += [f"{job} ({schedule})" for job, schedule in verdict.scheduled.items()]
     if once:
@@ -322,6 +333,7 @@ def verdict_as_json(verdict: Verdict) -> dict[str, Any]:
             {"code": d.code, "message": d.message, "place": str(d.location or ""), "hint": d.hint}
             for d in verdict.broken
         ],
+        "unnamed": list(verdict.unnamed),
         "before": [step._asdict() for step in verdict.before],
         "once": {job: list(users) for job, users in verdict.once.items()},
         "scheduled": dict(verdict.scheduled),

@@ -12,9 +12,7 @@ from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.stack_rules import stack_violations
 from compose2fargate.compose.model import Project
 from compose2fargate.diagnostics import Diagnostic, Path, Severity
-from compose2fargate.mapping.network.service_connect import (
-    CONNECT_URL,
-)
+from compose2fargate.mapping.references.named_ports import CONNECT_URL
 from compose2fargate.mapping.translation_findings import TranslationFindings
 from compose2fargate.mapping.translation_input import TranslationInput
 

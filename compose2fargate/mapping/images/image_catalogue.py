@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -73,6 +73,8 @@ class KnownImage(NamedTuple):
         without_engine: What to do where it asks for the Docker engine and runs without it.
         sysctls: Kernel parameters that it asks for and that Fargate does not set, to what to do about each.
         settled_by: Variables that, when they are given, make it start without these parameters.
+        requires: Variables without a value for which its publisher's image exits, to what does instead (`NAME` or `NAME=VALUE`).
+        owner: Who that publisher is; the images of others may have values of their own.
         programs: Which of sh, curl and wget, which health checks use, it has; None where that is not known.
         files: Folders in which it has files of its own.
         notes: What else there is to know.
@@ -102,6 +104,8 @@ class KnownImage(NamedTuple):
     without_engine: str = ""
     sysctls: Mapping[str, str] = {}
     settled_by: tuple[str, ...] = ()
+    requires: Mapping[str, Sequence[str]] = {}
+    owner: str = "library"
     programs: frozenset[str] | None = None
     files: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -186,6 +190,8 @@ def find_image(reference: str) -> KnownImage:
     for word, changes in (*table["tags"].items(), *own.get("tags", {}).items()) if own and tag else ():
         if re.search(rf"(?<![a-z]){word}(?![a-z])", tag):
             given |= changes
+    if folder not in ("", given.get("owner", "library")):
+        given.pop("requires", None)
     if folder == _WITHOUT_PROGRAMS and "debug" not in tag:
         given["programs"] = ()
     return _image(given) if len(given) > 1 else KnownImage(name)

@@ -1,12 +1,15 @@
-"""What images ask of their host that Fargate does not give: a name that stays, and kernel parameters."""
+"""What images ask for and do not get: of their host a name that stays and kernel parameters, of the file some variables."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 from compose2fargate.aws.fargate import API
 from compose2fargate.compose.model import Service
+from compose2fargate.credentials import is_proposed
 from compose2fargate.diagnostics import Path, Severity
+from compose2fargate.mapping.access.secrets import automatic_secrets, chosen_secrets
 from compose2fargate.mapping.coverage_table import CoverageRow, KeyOutcome
 from compose2fargate.mapping.images.image_catalogue import KnownImage, kernel_advice, known_image
 from compose2fargate.mapping.storage.efs import volume_uses
@@ -15,6 +18,7 @@ from compose2fargate.mapping.translation_input import TranslationInput
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 TASK_URL = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html"
+REQUIRED = "C2F580"
 SYSCTL_URL = f"{API}/API_SystemControl.html"
 
 
@@ -25,6 +29,7 @@ def report_demands(ctx: TranslationInput, findings: TranslationFindings, service
     _report_node_name(findings, service, image)
     _report_addresses(ctx, findings, service, image)
     _report_kernel_parameters(findings, service, image)
+    _report_required_variables(ctx, findings, service, image)
 
 
 def _report_host_name(
@@ -162,3 +167,43 @@ def _report_kernel_parameters(findings: TranslationFindings, service: Service, i
                 hint=kernel_advice(image, parameter),
                 url=SYSCTL_URL,
             )
+
+
+def _report_required_variables(
+    ctx: TranslationInput, findings: TranslationFindings, service: Service, image: KnownImage
+) -> None:
+    """Warn about a server that exits at its first start, when it has no data yet, for want of a password or the like."""
+    if not image.requires or not _starts_server(service) or service.name in ctx.stores:
+        return
+    built = ctx.images.get(service.name)
+    values = {**(built.env if built else {}), **service.environment}
+    secrets = {*chosen_secrets(service), *automatic_secrets(ctx, service)}
+    for variable, others in image.requires.items():
+        given = (name.partition("=") for name in (variable, *others))
+        if any(_has_value(values, name, wanted) or name in secrets for name, _, wanted in given):
+            continue
+        stands = variable in service.environment
+        instead = f"; or set {' or '.join(others[:3])}" if others else ""
+        secret = f", or name a secret: x-fargate: {{secrets: {{{variable}: /{ctx.stack}/{service.name}/{variable}}}}}"
+        findings.warn(
+            REQUIRED,
+            ("services", service.name, *(("environment", variable) if stands else ("image",))),
+            f"{variable} of {service.name} has no value, and {image.name} exits at its first start without one",
+            hint=f"give it a value{secret if is_proposed(variable, 'unknown') else ''}{instead}",
+        )
+
+
+_SERVERS = frozenset({"postgres", "mysqld", "mysqld_safe", "mariadbd"})
+
+
+def _starts_server(service: Service) -> bool:
+    """Whether the image's own entrypoint starts what it is for; a command of another name is just run by it."""
+    command = service.command or ()
+    return service.entrypoint is None and (
+        not command or command[0].startswith("-") or command[0] in _SERVERS
+    )
+
+
+def _has_value(values: Mapping[str, object], name: str, wanted: str) -> bool:
+    text = str(values.get(name) or "")
+    return text == wanted if wanted else bool(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from compose2fargate.aws.api_values import Ref
@@ -17,13 +16,14 @@ from compose2fargate.aws.resources import (
     ServiceConnectService,
     ServiceConnectTimeout,
 )
-from compose2fargate.compose.dockerfile.image_config import ImageConfig, runtime_command
+from compose2fargate.compose.dockerfile.image_config import ImageConfig
 from compose2fargate.compose.model import Project, Service
 from compose2fargate.diagnostics import Diagnostic, Path, Severity
-from compose2fargate.mapping.commands.command_lifetime import judge_command
-from compose2fargate.mapping.images.image_catalogue import known_image, reference_of, repository
+from compose2fargate.mapping.images.image_catalogue import known_image, reference_of
 from compose2fargate.mapping.names import dns_name, port_name, private_domain
+from compose2fargate.mapping.network.unknown_ports import report_no_port
 from compose2fargate.mapping.references.named_ports import (
+    CONNECT_URL,
     checked_ports,
     labelled_ports,
     referred_ports,
@@ -37,7 +37,6 @@ from compose2fargate.settings import Settings
 from compose2fargate.text.lazy_patterns import lazy_pattern
 
 PORT_URL = f"{API}/API_PortMapping.html"
-CONNECT_URL = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts.html"
 PLACEMENT_URL = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html"
 MAX_EXPANDED_PORTS = 100
 """Ports of one container; far above what AWS's 64 KiB of task definition leave room for in practice."""
@@ -225,16 +224,8 @@ def _offers(
     ctx: TranslationInput, findings: TranslationFindings, service: str, ports: tuple[PortMapping, ...]
 ) -> Iterator[ServiceConnectService]:
     """Yield what one service offers to the namespace: each TCP port under its name."""
-    path: Path = ("services", service)
-    unknown = not ports and _is_waited_for(ctx, service) and not ctx.references.is_named_without_port(service)
-    if unknown and not _listens_nowhere(ctx, ctx.project.services[service]):
-        findings.warn(
-            "C2F228",
-            path,
-            f"other services depend on {service}, but no port of it is known: they cannot reach it by name",
-            hint='declare the port it listens on, for example expose: ["8000"]; or resolve names by DNS, with all ports open: --names dns',
-            url=CONNECT_URL,
-        )
+    if not ports:
+        report_no_port(ctx, findings, service)
     _report_udp(ctx, findings, service, [port.container_port for port in ports if port.protocol != "tcp"])
     tcp = [port for port in ports if port.protocol == "tcp"]
     _report_timeout(ctx.project, findings, service, tcp)
@@ -246,23 +237,6 @@ def _offers(
                 client_aliases=(ServiceConnectClientAlias(port.container_port, dns_name(name)),),
                 timeout=_timeout(ctx.project.services[service], port),
             )
-
-
-def _is_waited_for(ctx: TranslationInput, service: str) -> bool:
-    """Whether other tasks depend on a service for more than its namespaces or volumes, which is said elsewhere."""
-    return service in ctx.needed and any(
-        service in (dependency.service for dependency in other.depends_on)
-        and not _shares_only(ctx, name, service)
-        for name, other in ctx.project.services.items()
-        if ctx.groups.leaders.get(name) != ctx.groups.leaders.get(service)
-    )
-
-
-def _shares_only(ctx: TranslationInput, user: str, service: str) -> bool:
-    raw = ctx.project.tree["services"][user]
-    spaces = [str(raw.get(key)) for key in ("ipc", "pid", "uts", "cgroup")]
-    volumes = [str(source).partition(":")[0] for source in raw.get("volumes_from") or ()]
-    return f"service:{service}" in spaces or service in volumes
 
 
 def _report_udp(
@@ -294,62 +268,6 @@ def _as_ranges(numbers: Sequence[int]) -> str:
         else:
             found.append([number])
     return ", ".join(f"{'-'.join(map(str, one))}/udp" for one in found)
-
-
-_WORKER = lazy_pattern(
-    r"\bcelery\b(?!.*\bflower\b)|\b(?:sidekiq|rqworker|rqscheduler|dramatiq|huey_consumer|resque|supercronic|crond?)\b|\brq\s+worker"
-    r"|queue:(?:work|listen)|schedule:(?:work|run)|\bhorizon\b|tail\s+-[fF]\s+/dev/null|sleep\s+inf|(?:^|[\s/_-])start[_-](?:worker|beat)\b"
-    r"|(?:^|\s)(?:airflow\s+)?(?:scheduler|triggerer|dag-processor)\Z|[-_]entrypoint[-_](?:worker|beat)(?:\.sh)?\Z",
-)
-"""Commands that take work from a queue or the clock, and listen nowhere."""
-_WORKER_NAMES = frozenset({
-    "agent", "beat", "bootstrapper", "consumer", "cron", "crond", "executor", "fetchmail", "producer", "scheduler", "sidekiq",
-    "worker", "workers",
-})  # fmt: skip
-"""Words of a name that say what a service does in place of listening."""
-
-
-def _is_worker_by_name(ctx: TranslationInput, service: Service) -> bool:
-    """Whether the last words of a service's name or of its image's say that it is a worker, and nothing in the project names it."""
-    named = ctx.references.ports_of(service.name) or ctx.references.is_named(service.name)
-    spoken = (service.name, repository(service.image or ""))
-    return not named and any(not _WORKER_NAMES.isdisjoint(_last_words(name)) for name in spoken)
-
-
-def _last_words(name: str) -> Sequence[str]:
-    """`rocketmq-producer-perf-test` is a test of a producer, `worker2` a worker."""
-    words = re.split(r"[-_.]", name.lower())
-    while len(words) > 1 and (words[-1].isdecimal() or words[-1] in ("test", "perf", "service", "app")):
-        words.pop()
-    return (words[-1].rstrip("0123456789"),)
-
-
-_FORWARDING = frozenset({"net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"})
-"""Kernel parameters of a router."""
-_READ = 2000
-"""Characters of a command that are read: of a long script its beginning, and its end, where it says what it goes on with."""
-
-
-def _listens_nowhere(ctx: TranslationInput, service: Service) -> bool:
-    """Whether a service is known to have no port: others wait for it, and do not call it.
-
-    It takes work from a queue or the clock, ends by itself, which is refused at its own line, passes on the packets of others, or is no
-    container at all.
-    """
-    if ctx.project.tree["services"][service.name].get("provider") or not _FORWARDING.isdisjoint(
-        service.sysctls
-    ):
-        return True
-    image = ctx.images.get(service.name)
-    entrypoint, command = runtime_command(image, service.entrypoint, service.command)
-    words = (*(entrypoint or ()), *(command or ()))
-    if _is_worker_by_name(ctx, service):
-        return True
-    said = " ".join(words)
-    if _WORKER.search(said if len(said) <= _READ else f"{said[: _READ // 2]} {said[-_READ // 2 :]}"):
-        return True
-    verdict = judge_command(words, None) if words and "C2F240" not in ctx.settings.allow else None
-    return verdict is not None and verdict.is_certain
 
 
 def _timeout(service: Service, port: PortMapping) -> ServiceConnectTimeout | None:

@@ -34,7 +34,7 @@ VPC_RESOLVER = "169.254.169.253"
 """The VPC's own resolver: https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html"""
 
 _LOCAL = lazy_pattern(
-    r"(?<![\w.-])(?P<host>localhost|127\.0\.0\.1|host\.docker\.internal)(?::(?P<port>\d{2,5}))?(?![\w.:-])"
+    r"(?<![\w.-])(?P<host>localhost|127\.0\.0\.1|0\.0\.0\.0|host\.docker\.internal)(?::(?P<port>\d{2,5}))?(?![\w.:-])"
 )
 _SCHEME = lazy_pattern(r"[A-Za-z][A-Za-z0-9+.-]{0,30}\Z")
 _LOGIN = lazy_pattern(r"(?:[^\s/@,]*@)?")
@@ -139,12 +139,18 @@ def _in_files(ctx: TranslationInput, service: Service) -> Iterator[tuple[_Use, _
 _HOST_OF_DOCKER = "host.docker.internal"
 
 
+_EVERY_INTERFACE = "0.0.0.0"  # noqa: S104 - is read, nothing listens
+_PARTS_OF_LOCAL = ("local", "127.", _EVERY_INTERFACE, "host.docker")
+
+
 def _use(name: str, text: str, around: Mapping[str, object]) -> _Use | None:
     """Give the port of the machine that a variable names, with what stands `around` it."""
-    if not ("local" in text or "127." in text or "host.docker" in text) or _INTERNAL_KEY.search(name):
+    if not any(part in text for part in _PARTS_OF_LOCAL) or _INTERNAL_KEY.search(name):
         return None
     for found in _LOCAL.finditer(text):
         scheme = _scheme_before(text, found.start())
+        if found["host"] == _EVERY_INTERFACE and not (scheme and _PUBLIC_KEY.search(name)):
+            continue  # a program's own interfaces, on which it listens
         port = int(
             found["port"] or SCHEME_PORTS.get(scheme.partition("+")[0], 0) or store_port(name, text, around)
         )
@@ -189,7 +195,7 @@ def _server(
     own = any(server.name in near for server in servers)
     if own or any(use.port in _listening(ctx.groups, tasks, name) for name in near):
         # By localhost browsers are meant, where a name is one for them; a program of the same task may be as well.
-        meant = own and use.host == "localhost" and use.is_web and _PUBLIC_KEY.search(use.name)
+        meant = own and use.host in ("localhost", _EVERY_INTERFACE) and _is_public(use)
         return next((server for server in servers if server.name in near), None) if meant else None
     listening = (
         _Server(name, use.port, is_published=False)
@@ -200,7 +206,8 @@ def _server(
 
 
 def _is_public(use: _Use) -> bool:
-    return use.is_web and _PUBLIC_KEY.search(use.name) is not None
+    """Whether the address is for browsers: `SITE_URL: http://localhost`, `APP_DOMAIN: localhost:8000`."""
+    return (use.is_web or not use.scheme) and _PUBLIC_KEY.search(use.name) is not None
 
 
 def _report(

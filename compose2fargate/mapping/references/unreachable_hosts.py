@@ -122,12 +122,14 @@ def _is_dependency(project: Project, one: Reference) -> bool:
 
 
 def _is_alone(project: Project, one: Reference) -> bool:
-    """Whether a variable holds nothing but a name and the port of a store or the like: `X: "db2:5432"`.
+    """Whether a variable holds nothing but a name, beside its port in another one, or with that of a store: `X: "db2:5432"`.
 
     A name that no variable is wont to have for an address has to be one like a service's, too.
     """
     address, key = one.address, one.mention.key
     value = project.services[one.user].environment.get(key)
+    if address.port and str(value).lower() == address.host:
+        return True
     if address.scheme or address.port not in _SERVED or str(value).lower() != address.shown:
         return False
     from difflib import get_close_matches

@@ -99,3 +99,45 @@ def test_the_port_by_which_nodes_find_each_other_is_open(translated: Translate) 
     text = f"services: {{es01: {node}, es02: {node}}}"
     rules = [r for _, r in translated(text).translation.stack.of_type(IngressRule)]
     assert any((r.from_port or 0) <= 9300 <= (r.to_port or 0) for r in rules)
+
+
+@pytest.mark.parametrize(
+    ("body", "variable"),
+    [
+        ("image: 'postgres:16'", "POSTGRES_PASSWORD"),
+        ("image: postgres, environment: {POSTGRES_PASSWORD: ''}", "POSTGRES_PASSWORD"),
+        ("image: postgres, environment: {POSTGRES_HOST_AUTH_METHOD: md5}", "POSTGRES_PASSWORD"),
+        ("image: 'public.ecr.aws/docker/library/postgres:16', command: [postgres, -c, max_connections=9]", "POSTGRES_PASSWORD"),
+        ("image: pgvector/pgvector:pg16, command: [-c, max_connections=9]", "POSTGRES_PASSWORD"),
+        ("image: mysql, environment: {MYSQL_PASSWORD: x}", "MYSQL_ROOT_PASSWORD"),
+        ("image: dpage/pgadmin4, environment: {PGADMIN_DEFAULT_PASSWORD: x}", "PGADMIN_DEFAULT_EMAIL"),
+        ("image: mcr.microsoft.com/mssql/server, environment: {SA_PASSWORD: x}", "ACCEPT_EULA"),
+    ],
+)  # fmt: skip
+def test_an_image_that_exits_without_a_variable_is_told(
+    body: str, variable: str, translated: Translate
+) -> None:
+    (one,) = found(translated, f"services: {{db: {{{body}}}}}", "C2F580")
+    assert one.message.startswith(f"{variable} of db has no value")
+    assert one.path[2] in ("image", "environment")
+    assert ("x-fargate: {secrets" in one.hint) == variable.endswith("PASSWORD")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "image: postgres, environment: {POSTGRES_PASSWORD: x}",
+        "image: postgres, environment: {POSTGRES_PASSWORD_FILE: /run/secrets/p}",
+        "image: postgres, environment: {POSTGRES_HOST_AUTH_METHOD: trust}",
+        "image: postgres, x-fargate: {secrets: {POSTGRES_PASSWORD: /shop/p}}",
+        "image: postgres, environment: [POSTGRES_PASSWORD], x-fargate: {secrets: auto}",
+        "image: postgres, command: [pg_dump, -h, db]",
+        "image: postgres, entrypoint: [my-entrypoint]",
+        "image: postgres, x-fargate: {managed: true}",
+        "image: acme/postgres",
+        "image: mariadb, environment: {MYSQL_RANDOM_ROOT_PASSWORD: 'yes'}",
+        "image: mysql/mysql-server",
+    ],
+)
+def test_an_image_that_starts_is_not_told_of_variables(body: str, translated: Translate) -> None:
+    assert found(translated, f"services: {{db: {{{body}}}}}", "C2F580") == []

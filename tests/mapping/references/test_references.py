@@ -85,6 +85,9 @@ def test_a_task_is_deployed_after_what_its_init_container_talks_to(translated: T
         ("X: 'see db2:5432 there'", []),
         ("DB_PASSWORD: 'db2:5432'", []),
         ("X: 'db:5432'", []),
+        ("SMTP_ADDRESS: mailhog, SMTP_PORT: 1025", [Severity.WARNING]),
+        ("SMTP_ADDRESS: mail.example.org, SMTP_PORT: 25", []),
+        ("SMTP_ADDRESS: mailhog", []),
     ],
 )
 def test_a_value_that_can_be_nothing_but_a_store_is_told(
@@ -144,7 +147,7 @@ def test_a_port_that_another_service_names_is_opened_everywhere(translated: Tran
     assert offered(made, "api") == [("api", 8000)]
     assert [r.from_port for _, r in made.translation.stack.of_type(IngressRule)] == [8000]
     assert [d.severity for d in found(made, "C2F519")] == [Severity.INFO]
-    assert not found(made, "C2F228")
+    assert not [d for d in found(made, "C2F228") if d.path[1] == "api"]
 
 
 @pytest.mark.parametrize(
@@ -438,6 +441,8 @@ def test_time_limits_of_service_connect(more: str, expected: Any, notes: int, tr
         ("REDIS_URL: 'redis://127.0.0.1:6379'", "write redis://redis:6379"),
         ("REDIS_ADDR: 'localhost:6379'", "write redis:6379"),
         ("API: 'http://host.docker.internal:8081/x'", "write http://api:80,"),
+        ("FRONTEND_URL: 'http://0.0.0.0:3000'", "the address of the load balancer"),
+        ("APP_DOMAIN: 'localhost:3000'", "the address of the load balancer"),
     ],
 )
 def test_the_address_of_the_machine_is_told(given: str, hint: str, translated: Translate) -> None:
@@ -454,6 +459,7 @@ def test_the_address_of_the_machine_is_told(given: str, hint: str, translated: T
     [
         "INTERNAL: 'http://localhost:3000'", "HEALTH_URL: 'http://localhost:8081'", "LISTEN: '127.0.0.1:6379'",
         "X: 'http://localhost:4444'", "APP_URL: 'http://127.0.0.1:3000'",
+        "SERVE_ON: 'http://0.0.0.0:3000'", "SITE_ADDR: '0.0.0.0:3000'",
     ],
 )  # fmt: skip
 def test_a_service_may_talk_to_itself(given: str, translated: Translate) -> None:
@@ -530,7 +536,7 @@ def test_a_health_check_that_asks_its_own_service_by_name_is_told(translated: Tr
 )
 def test_a_worker_that_others_wait_for_needs_no_port(translated: Translate, command: str, told: bool) -> None:
     made = translated(
-        f"services: {{web: {{image: acme/w, depends_on: [job]}}, job: {{image: acme/j, command: {command}}}}}"
+        f"services: {{web: {{image: acme/w, expose: ['80'], depends_on: [job]}}, job: {{image: acme/j, command: {command}}}}}"
     )
     assert bool(found(made, "C2F228")) is told
 
@@ -538,30 +544,32 @@ def test_a_worker_that_others_wait_for_needs_no_port(translated: Translate, comm
 def test_a_long_script_says_at_its_end_what_it_goes_on_with(translated: Translate) -> None:
     script = json.dumps(["sh", "-c", "echo key > /keys/a\n" * 300 + "tail -f /dev/null"])
     made = translated(
-        f"services: {{web: {{image: acme/w, depends_on: [job]}}, job: {{image: acme/j, command: {script}}}}}"
+        f"services: {{web: {{image: acme/w, expose: ['80'], depends_on: [job]}}, job: {{image: acme/j, command: {script}}}}}"
     )
     assert not found(made, "C2F228")
 
 
 def test_a_router_that_others_wait_for_needs_no_port(translated: Translate) -> None:
-    text = "services: {web: {image: acme/w, depends_on: [way]}, way: {image: acme/r, sysctls: [%s=1]}}"
+    text = "services: {web: {image: acme/w, expose: ['80'], depends_on: [way]}, way: {image: acme/r, sysctls: [%s=1]}}"
     assert not found(translated(text % "net.ipv4.ip_forward"), "C2F228")
     assert found(translated(text % "net.core.somaxconn"), "C2F228")
 
 
 def test_what_is_no_container_needs_no_port(translated: Translate) -> None:
-    made = translated("services: {web: {image: acme/w, depends_on: [db]}, db: {provider: {type: cloud}}}")
+    made = translated(
+        "services: {web: {image: acme/w, expose: ['80'], depends_on: [db]}, db: {provider: {type: cloud}}}"
+    )
     assert not found(made, "C2F228")
 
 
 def test_a_command_that_may_end_after_all_is_told_to_have_no_port(translated: Translate) -> None:
-    text = "services: {web: {image: acme/w, depends_on: [job]}, job: {image: acme/j, command: [echo, done]}}"
+    text = "services: {web: {image: acme/w, expose: ['80'], depends_on: [job]}, job: {image: acme/j, command: [echo, done]}}"
     assert found(translated(text, allow=["C2F240"]), "C2F228")
 
 
 def test_the_image_says_too_that_a_service_is_a_worker(translated: Translate) -> None:
     built = "FROM python:3.12\nCMD celery -A app worker\n"
-    text = "services: {web: {image: acme/w, depends_on: [job]}, job: {build: {dockerfile_inline: %r}}}"
+    text = "services: {web: {image: acme/w, expose: ['80'], depends_on: [job]}, job: {build: {dockerfile_inline: %r}}}"
     assert not found(translated(text.replace("%r", json.dumps(built))), "C2F228")
 
 
@@ -591,3 +599,26 @@ def test_the_key_in_the_address_of_a_health_check_is_not_shown(translated: Trans
     [said] = [d for d in made.diagnostics if d.code == "C2F215"]
     assert "its health check asks http://…:8080/up" in said.message
     assert "t0p-s3cret" not in said.message
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ("image: acme/carts", True),
+        ("image: acme/carts, command: serve", True),
+        ("image: acme/carts, expose: ['80']", False),
+        ("image: 'redis:7'", False),
+        ("image: acme/carts, command: celery worker", False),
+        ("image: acme/import-data", False),
+        ("image: acme/carts, x-fargate: {job: true}", False),
+        ("image: acme/carts, x-fargate: {sidecar_of: web}", False),
+    ],
+)
+def test_a_service_that_may_have_the_name_of_another_built_in_is_told(
+    translated: Translate, other: str, told: bool
+) -> None:
+    made = translated(f"services: {{web: {{image: acme/w, expose: ['80']}}, carts: {{{other}}}}}")
+    assert [(d.severity, d.path) for d in found(made, "C2F228")] == (
+        [(Severity.INFO, ("services", "carts"))] if told else []
+    )
+    assert not found(translated(f"services: {{carts: {{{other}}}}}".replace("sidecar_of: web", "")), "C2F228")
