@@ -43,7 +43,7 @@ def given_options(ctx: click.Context, *, of_the_account: bool = True) -> str:
     return f"{spelled_options(values, settings, *account)}{' --sandbox' if sandbox else ''}"
 
 
-def apply_options(ctx: click.Context) -> str:
+def _apply_options(ctx: click.Context) -> str:
     """Give what `apply` is to be told: `given_options`, and what the plan may do."""
     values = chosen(ctx)
     flags = [f"--{name}" for name in ("adopt", "prune", "volumes", "images") if values.get(name)]
@@ -53,7 +53,7 @@ def apply_options(ctx: click.Context) -> str:
 
 def next_command(ctx: click.Context, name: str, *more: str) -> str:
     """Give a command of this program that means the same stack; `more` are words that it is told besides."""
-    options = apply_options(ctx) if name == "apply" else given_options(ctx)
+    options = _apply_options(ctx) if name == "apply" else given_options(ctx)
     return "".join((f"{_NAME} {name}{options}", *(f" {word}" for word in more)))
 
 
