@@ -17,7 +17,17 @@ MODULES = {
 }
 FILES = {path.relative_to(TESTS).as_posix() for path in TESTS.rglob("test_*.py")}
 
-SUITES = ("benchmark", "ci", "conformance", "differential", "e2e", "operations", "robustness", "security")
+SUITES = (
+    "benchmark",
+    "ci",
+    "conformance",
+    "differential",
+    "e2e",
+    "operations",
+    "parity",
+    "robustness",
+    "security",
+)
 """Folders of tests by what is guaranteed."""
 
 
@@ -53,7 +63,7 @@ ELSEWHERE = (
               "a plan is right when a second one is empty"),
     Elsewhere("apply/deployment", "rollout", "apply/test_failures.py", "it is about rollouts that fail"),
     Elsewhere("apply/handlers", "access_handlers autoscaling_handlers cluster_handlers efs_handlers handler listener_handlers"
-              " load_balancer_handlers log_group_handlers repository_handlers security_group_handlers service_handlers"
+              " log_group_handlers repository_handlers security_group_handlers service_handlers"
               " tagged_handler task_definition_handlers", "apply/test_cycle.py",
               "each type of the sample stack is created, changed and deleted there"),
     Elsewhere("apply/handlers", "discovery_handlers existing_handlers job_handlers secret_handlers", "apply/test_leftovers.py",
@@ -77,7 +87,7 @@ ELSEWHERE = (
     # -- cli -----------------------------------------------------------------------------------------------
     Elsewhere("cli", "console options settings_options", "cli/test_application.py", "each command passes through them"),
     Elsewhere("cli", "decisions", "cli/test_explain.py", "tested as the command"),
-    Elsewhere("cli", "deploy_options", "cli/test_destroy.py", "the question and the table of a deployment"),
+    Elsewhere("cli", "deploy_options", "cli/test_destroy.py", "the question before a deployment"),
     Elsewhere("cli", "plan sandbox sandbox_notes", "cli/test_apply.py", "tested along a deployment"),
     Elsewhere("cli", "listings", "cli/test_config.py", "tested as the command"),
     Elsewhere("cli", "push", "images/test_push_images.py", "tested as the command"),

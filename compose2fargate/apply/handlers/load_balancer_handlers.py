@@ -173,6 +173,9 @@ _HTTP_CHECK: Json = {
     "HealthCheckProtocol": "HTTP", "HealthCheckPath": "/", "HealthCheckTimeoutSeconds": 5, "HealthyThresholdCount": 5,
     "UnhealthyThresholdCount": 2, "Matcher": {"HttpCode": "200"},
 }  # fmt: skip
+_GRPC_CHECK: Json = {
+    **_HTTP_CHECK, "HealthCheckPath": "/AWS.ALB/healthcheck", "Matcher": {"GrpcCode": "12"},
+}  # fmt: skip
 _TCP_CHECK: Json = {
     "HealthCheckProtocol": "TCP", "HealthCheckTimeoutSeconds": 10, "HealthyThresholdCount": 5, "UnhealthyThresholdCount": 2,
 }  # fmt: skip
@@ -201,7 +204,8 @@ class TargetGroupHandler(LoadBalancingHandler):
         http = members.get("Protocol") in ("HTTP", "HTTPS")
         checked_by_http = members.get("HealthCheckProtocol", "HTTP" if http else "TCP") in ("HTTP", "HTTPS")
         defaults = {"HealthCheckPort": "traffic-port", "HealthCheckIntervalSeconds": 30}
-        defaults.update(_HTTP_CHECK if checked_by_http else _TCP_CHECK)
+        by_http = _GRPC_CHECK if members.get("ProtocolVersion") == "GRPC" else _HTTP_CHECK
+        defaults.update(by_http if checked_by_http else _TCP_CHECK)
         if http:
             defaults["ProtocolVersion"] = "HTTP1"
         return {**defaults, **members}

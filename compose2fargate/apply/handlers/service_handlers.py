@@ -47,7 +47,7 @@ _NOT_ON_UPDATE = frozenset({"serviceName", "cluster", "launchType", "schedulingS
 _FROM_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations")
 
 
-def _service_state(members: Json) -> Json:
+def service_state(members: Json) -> Json:
     """Normalise a service, wanted or described."""
     filled = {**_SERVICE_DEFAULTS, **members}
     network = (filled.get("networkConfiguration") or {}).get("awsvpcConfiguration")
@@ -94,11 +94,11 @@ class EcsServiceHandler(EcsHandler):
     def want(self, resource: Any, resolve: Callable[[Ref], Any], context: HandlerContext) -> Json:
         """Normalise; the tags are set apart."""
         members = {**to_api(resource, resolve), "tags": wanted_tags(resource, context.owner)}
-        return _service_state(members)
+        return service_state(members)
 
     def normalise(self, want: Json) -> Json:
         """Normalise again."""
-        return _service_state(want)
+        return service_state(want)
 
     def find(self, want: Json, context: HandlerContext) -> FoundResource | None:
         """Look for the name in the cluster."""
@@ -155,7 +155,7 @@ class EcsServiceHandler(EcsHandler):
         }  # fmt: skip
         deployment: Json = next((one for one in service["deployments"] if one["status"] == "PRIMARY"), {})
         members.update({member: deployment.get(member) for member in _FROM_DEPLOYMENT})
-        state = _service_state(
+        state = service_state(
             {
                 **{k: v for k, v in members.items() if v is not None},
                 "cluster": cluster,

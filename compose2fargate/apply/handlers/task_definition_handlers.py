@@ -71,7 +71,7 @@ _CONTAINER_LISTS: Mapping[str, tuple[str, ...]] = {
 """Lists of a container whose order means nothing, and what to sort them by."""
 
 
-def _canonical_task_definition(definition: Json) -> Json:
+def canonical_task_definition(definition: Json) -> Json:
     """Normalise a task definition: what AWS fills in is filled in, and lists without an order are sorted."""
     kept = {key: value for key, value in definition.items() if key not in _OUTPUT_ONLY and key != "tags"}
     kept["containerDefinitions"] = [_container(one) for one in kept.get("containerDefinitions", [])]
@@ -123,13 +123,13 @@ class TaskDefinitionHandler(EcsHandler):
     def want(self, resource: Any, resolve: Callable[[Ref], Any], context: HandlerContext) -> Json:
         """Normalise as the API's answer is."""
         return {
-            **_canonical_task_definition(to_api(resource, resolve)),
+            **canonical_task_definition(to_api(resource, resolve)),
             "tags": wanted_tags(resource, context.owner),
         }
 
     def normalise(self, want: Json) -> Json:
         """Normalise again."""
-        return {**_canonical_task_definition(want), "tags": want["tags"]}
+        return {**canonical_task_definition(want), "tags": want["tags"]}
 
     def find(self, want: Json, context: HandlerContext) -> FoundResource | None:
         """Read the latest active revision; a family is ours when one of its revisions is."""
@@ -153,7 +153,7 @@ class TaskDefinitionHandler(EcsHandler):
         if not answer or answer["taskDefinition"].get("status") == "INACTIVE":
             return None
         definition, tags = answer["taskDefinition"], tags_from(answer.get("tags"))
-        state = {**_canonical_task_definition(definition), "tags": shown_tags(tags)}
+        state = {**canonical_task_definition(definition), "tags": shown_tags(tags)}
         arn = definition["taskDefinitionArn"]
         attributes = {
             "arn": arn,

@@ -15,6 +15,7 @@ def patch_network() -> None:
         _target_health,
         _load_balancers,
         _listeners,
+        _matchers,
         _balancers_of_groups,
         _security_groups,
         _dns_namespaces,
@@ -120,6 +121,24 @@ def _listeners() -> None:
         return listen(response)
 
     Responses.create_listener = listen_once
+
+
+def _matchers() -> None:
+    """Refuse codes of HTTP as the answers that a check of gRPC awaits.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_Matcher.html
+    """
+    from moto.elbv2.responses import ELBV2Response as Responses
+
+    create = Responses.create_target_group
+
+    def checked(response: Any) -> Any:
+        grpc = response._get_param("ProtocolVersion") == "GRPC"
+        if grpc and response._get_param("Matcher.HttpCode"):
+            raise _query_error("ValidationError", "HTTP codes are not valid for a target group of gRPC")
+        return create(response)
+
+    Responses.create_target_group = checked
 
 
 def _balancers_of_groups() -> None:

@@ -13,7 +13,8 @@ from compose2fargate.aws.api_values import Resolve, resolve_text
 from compose2fargate.aws.policies import inline_policy_documents, is_empty, trust_document
 from compose2fargate.aws.resources import Role
 from compose2fargate.aws.stack import Stack
-from compose2fargate.text.shell_text import option
+from compose2fargate.emitters.json_files.script_variables import tag_arguments
+from compose2fargate.text.shell_text import json_option, option
 
 FOLDER = "roles"
 
@@ -54,7 +55,8 @@ def role_calls(stack: Stack, resolve: Resolve, document: Callable[[str], str]) -
     for file, role in _own_roles(stack):
         name = option("role-name", role.role_name)
         calls.append(
-            f"once aws iam create-role {name} --assume-role-policy-document {document(_trust_document_path(role))}"
+            f"once aws iam create-role {name} --assume-role-policy-document {document(_trust_document_path(role))} "
+            f"{option('description', role.description)} {json_option('tags', tag_arguments(role.tags))}"
         )
         path = f"{FOLDER}/{file}.json"  # there is one where there is a policy
         calls.extend(

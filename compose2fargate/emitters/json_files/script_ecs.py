@@ -29,6 +29,8 @@ def cluster_lines(work: CommandsScript, _: str, cluster: Cluster) -> list[str]:
     if cluster.capacity_providers:
         options.append(json_option("capacity-providers", cluster.capacity_providers))
     options.append(json_option("service-connect-defaults", {"namespace": namespace}))
+    if cluster.tags:
+        options.append(json_option("tags", [{"key": tag.key, "value": tag.value} for tag in cluster.tags]))
     return [f"aws ecs create-cluster {' '.join(options)}"]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from compose2fargate.aws.api_values import Ref
 from compose2fargate.aws.resources import (
+    Cluster,
     DiscoveryService,
     DnsNamespace,
     Existing,
@@ -16,6 +17,7 @@ from compose2fargate.aws.resources import (
     ListenerRule,
     LoadBalancer,
     MountTargets,
+    Namespace,
     SecurityGroup,
     TargetGroup,
     VpcNetwork,
@@ -295,23 +297,40 @@ def listener_rule_lines(work: CommandsScript, _: str, rule: ListenerRule) -> lis
     ]
 
 
+def namespace_lines(work: CommandsScript, _: str, namespace: Namespace) -> list[str]:
+    """Make the namespace of Service Connect in a cluster that exists: with one of its own, ECS makes it."""
+    return [] if Cluster in work.by_type else _namespace_lines("HTTP", "http", namespace)
+
+
 def dns_namespace_lines(work: CommandsScript, logical_id: str, namespace: DnsNamespace) -> list[str]:
+    """Make the namespace, and keep its id for the names in it."""
+    vpc = f"{option('vpc', work.value(namespace.vpc))} "
+    return [
+        *_namespace_lines("DNS_PRIVATE", "private-dns", namespace, vpc),
+        *work.keep(logical_id, "id"),
+    ]
+
+
+def _namespace_lines(
+    kind: str, command: str, namespace: Namespace | DnsNamespace, options: str = ""
+) -> list[str]:
     """Make a namespace, which takes a minute: the call gives an operation to wait for."""
     listed = quote(f"Namespaces[?Name=={query_text(namespace.name)}].Id | [0]")
     done = "\"[Operation][?Status=='SUCCESS'].Targets.NAMESPACE | [0]\""
+    word = kind.partition("_")[0]
+    tags = f"{json_option('tags', tag_arguments(namespace.tags))} " if namespace.tags else ""
     return [
-        f"known aws servicediscovery list-namespaces --filters Name=TYPE,Values=DNS_PRIVATE --query {listed} || {{",
+        f"known aws servicediscovery list-namespaces --filters Name=TYPE,Values={kind} --query {listed} || {{",
         (
-            f"  make aws servicediscovery create-private-dns-namespace {option('name', namespace.name)} "
-            f"{option('vpc', work.value(namespace.vpc))} {json_option('tags', tag_arguments(namespace.tags))} --query OperationId"
+            f"  make aws servicediscovery create-{command}-namespace {option('name', namespace.name)} "
+            f"{options}{tags}--query OperationId"
         ),
         "  operation=$found tries=0",
         f'  until known aws servicediscovery get-operation --operation-id "$operation" --query {done}; do',
-        '    tries=$((tries + 1)); [ "$tries" -lt 60 ] || { echo "the DNS namespace does not come" >&2; exit 1; }',
+        f'    tries=$((tries + 1)); [ "$tries" -lt 60 ] || {{ echo "the {word} namespace does not come" >&2; exit 1; }}',
         "    sleep 5",
         "  done",
         "}",
-        *work.keep(logical_id, "id"),
     ]
 
 

@@ -42,8 +42,9 @@ def image_lines(work: CommandsScript) -> Sequence[str]:
 def log_group_lines(_: CommandsScript, __: str, group: LogGroup) -> list[str]:
     """Give the lines for a log group."""
     name = option("log-group-name", group.log_group_name)
+    tags = f" {json_option('tags', {tag.key: tag.value for tag in group.tags})}" if group.tags else ""
     return [
-        f"once aws logs create-log-group {name}",
+        f"once aws logs create-log-group {name}{tags}",
         f"aws logs put-retention-policy {name} --retention-in-days {int(group.retention_in_days)}",
     ]
 

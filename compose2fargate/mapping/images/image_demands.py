@@ -187,7 +187,7 @@ def _report_required_variables(
         secret = f", or name a secret: x-fargate: {{secrets: {{{variable}: /{ctx.stack}/{service.name}/{variable}}}}}"
         findings.warn(
             REQUIRED,
-            ("services", service.name, *(("environment", variable) if stands else ("image",))),
+            ("services", service.name, *(("environment", variable) if stands else ())),
             f"{variable} of {service.name} has no value, and {image.name} exits at its first start without one",
             hint=f"give it a value{secret if is_proposed(variable, 'unknown') else ''}{instead}",
         )

@@ -79,6 +79,15 @@ def test_a_load_balancer_with_a_name_is_looked_up() -> None:
     assert '--load-balancer-arn "$load_balancer"' in script[kept:]
 
 
+def test_a_cluster_that_exists_gets_the_namespace_of_its_services() -> None:
+    """With a cluster of one's own ECS makes it; AWS refuses a service whose namespace is not there."""
+    guest = (ROOT / "fixtures/docker-ecs-integration/expected/json/commands.sh").read_text("utf-8")
+    assert "create-cluster" not in guest
+    assert guest.index("create-http-namespace --name legacy") < guest.index("aws ecs create-service")
+    own = (ROOT / "fixtures/sample/expected/json/commands.sh").read_text("utf-8")
+    assert "create-http-namespace" not in own
+
+
 _AWS = """#!/bin/sh
 echo "$@" >>"{journal}"
 case "$1 $2" in

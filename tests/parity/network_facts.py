@@ -7,9 +7,7 @@ of text, so that a difference reads as what one side says and the other does not
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,11 +28,13 @@ from compose2fargate.emitters.terraform.terraform_network import (
     _STICKINESS,
     _TARGET_GROUP_ATTRIBUTES,
 )
-from tests.emitters.facts import LINK
+from tests.parity.calls import Call
+from tests.parity.service_facts import LINK
 
 _CHECK = ("protocol", "port", "path", "interval", "timeout", "healthy", "unhealthy", "matcher")
 
 
+_USUAL = (None, "", "HTTP1", "traffic-port")
 _ALL = ["0.0.0.0/0", "::/0"]
 _NONE = "127.0.0.1/32"
 """How a template says that nothing goes out: a group that is given no rule gets one for everything."""
@@ -104,10 +104,12 @@ def _of_stack(stack: Stack) -> Iterator[str]:
 
 
 def _target_group(basics: tuple[Any, ...], check: Iterable[Any], attributes: Mapping[str, Any]) -> str:
-    checks = {name: str(value) for name, value in zip(_CHECK, check, strict=True) if value not in (None, "")}
+    """Leave out what AWS takes where nothing is said."""
+    usual = (*_USUAL, "/AWS.ALB/healthcheck", "12") if "GRPC" in basics else _USUAL
+    checks = {name: str(value) for name, value in zip(_CHECK, check, strict=True) if value not in usual}
     return _line(
         "target group",
-        basics=[None if value is None else str(value) for value in basics],
+        basics=[None if value in _USUAL else str(value) for value in basics],
         check=checks,
         attributes=sorted(attributes.items()),
     )
@@ -329,84 +331,27 @@ def _of_module(values: Mapping[str, Any], links: Mapping[str, Mapping[str, str]]
             )  # fmt: skip
 
 
-# -- commands.sh ---------------------------------------------------------------------------------------------
-
-# Knows nothing, makes everything: what it makes goes by its name, a listener by that of its load balancer and its port.
-_AWS = r"""#!/bin/sh
-for word; do printf '%s\0' "$word"; done >>"{journal}"
-printf '\1' >>"{journal}"
-case "$2 $*" in
-  describe-mount-targets*) ;;
-  describe-images* | describe-vpcs* | describe-subnets* | get-operation* | *available*) echo found ;;
-  describe-security-group-rules*) echo sgr-1 ;;
-  describe-tasks*) echo 0 ;;
-esac
-case $2 in create-*) ;; *) exit 0 ;; esac
-while [ $# -gt 0 ]; do
-  case $1 in
-    --name | --group-name) name=$2 ;;
-    --load-balancer-arn) balancer=$2 ;;
-    --port) port=$2 ;;
-  esac
-  shift
-done
-echo "${{name:-$balancer:$port}}"
-"""
-Call = tuple[str, Mapping[str, Any]]
+# -- commands.sh and apply -----------------------------------------------------------------------------------
 
 
-def of_script(script: Path, folder: Path) -> list[str]:
-    """Run `commands.sh` with an AWS CLI that only writes down how it is called."""
-    journal = folder / "journal"
-    journal.write_bytes(b"")
-    (folder / "aws").write_text(_AWS.format(journal=journal), encoding="utf-8")
-    (folder / "aws").chmod(0o755)
-    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
-    environment = {"PATH": path, "SECRETS": str(folder), "FOUND": ""}
-    done = subprocess.run(["sh", str(script)], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return sorted(_of_calls([_call(record) for record in journal.read_text("utf-8").split("\1")[:-1]]))
-
-
-def _call(record: str) -> Call:
-    _, operation, *words = record.split("\0")[:-1]
-    options: dict[str, list[str]] = {}
-    values: list[
-        str
-    ] = []  # words before the first option, as those of `aws ecs wait`, are nothing that is compared
-    for word in words:
-        if word.startswith("--"):
-            values = options[word[2:]] = []
-        else:
-            values.append(word)
-    return operation, {name: given[0] if len(given) == 1 else given for name, given in options.items()}
-
-
-def _parsed(words: str | list[str]) -> list[Any]:
-    """Read a value of several parts: the script writes all of them as one word of JSON."""
-    assert isinstance(words, str), words
-    value = json.loads(words)
-    return value if isinstance(value, list) else [value]
+def of_calls(calls: list[Call]) -> list[str]:
+    return sorted(_of_calls(calls))
 
 
 def _of_calls(calls: list[Call]) -> Iterator[str]:
-    named = {
-        "create-security-group": "group-name",
-        "create-load-balancer": "name",
-        "create-target-group": "name",
-    }
-    made = {given[named[operation]] for operation, given in calls if operation in named}
-    closed = {given["group-id"] for operation, given in calls if operation == "revoke-security-group-egress"}
+    named = {"CreateSecurityGroup": "GroupName", "CreateLoadBalancer": "Name", "CreateTargetGroup": "Name"}
+    made = {call.given[named[call.operation]] for call in calls if call.operation in named}
+    closed = {call.given["GroupId"] for call in calls if call.operation == "RevokeSecurityGroupEgress"}
     attributes = {
-        given.get("load-balancer-arn") or given["target-group-arn"]: _pairs(_parsed(given["attributes"]))
-        for operation, given in calls
-        if operation.endswith("-attributes")
+        call.given.get("LoadBalancerArn") or call.given["TargetGroupArn"]: _pairs(call.given["Attributes"])
+        for call in calls
+        if call.operation in ("ModifyLoadBalancerAttributes", "ModifyTargetGroupAttributes")
     }
 
     def name(word: str) -> str:
         return word if word in made else LINK
 
-    def listener(balancer: str, port: str) -> str:
+    def listener(balancer: str, port: str | int) -> str:
         return f"{name(balancer)}:{port}"
 
     def action(one: Mapping[str, Any]) -> list[Any]:
@@ -418,52 +363,52 @@ def _of_calls(calls: list[Call]) -> Iterator[str]:
             return [one["Type"], fixed["StatusCode"], fixed["ContentType"]]
         return [one["Type"], name(one["TargetGroupArn"])]
 
-    for operation, given in calls:
-        if operation == "create-security-group":
-            out = [] if given["group-name"] in closed else _ALL
-            yield _line("security group", name=given["group-name"], out=out)
-        elif operation == "authorize-security-group-ingress":
-            for rule in _parsed(given["ip-permissions"]):
+    for operation, given, *_ in calls:
+        if operation == "CreateSecurityGroup":
+            out = [] if given["GroupName"] in closed else _ALL
+            yield _line("security group", name=given["GroupName"], out=out)
+        elif operation == "AuthorizeSecurityGroupIngress":
+            for rule in given["IpPermissions"]:
                 sources = [(source, name(source["GroupId"])) for source in rule.get("UserIdGroupPairs", ())]
                 sources += [(source, source["CidrIp"]) for source in rule.get("IpRanges", ())]
                 sources += [(source, source["CidrIpv6"]) for source in rule.get("Ipv6Ranges", ())]
                 every = rule["IpProtocol"] == "-1"
                 for source, said in sources:
                     yield _line(
-                        "ingress", group=name(given["group-id"]), protocol=rule["IpProtocol"], source=said,
+                        "ingress", group=name(given["GroupId"]), protocol=rule["IpProtocol"], source=said,
                         ports=None if every else [int(rule["FromPort"]), int(rule["ToPort"])],
                         description=source["Description"],
                     )  # fmt: skip
-        elif operation == "create-load-balancer":
+        elif operation == "CreateLoadBalancer":
             yield _line(
-                "load balancer", name=given["name"], type=given["type"], scheme=given["scheme"],
-                attributes=sorted(attributes.get(given["name"], {}).items()),
+                "load balancer", name=given["Name"], type=given["Type"], scheme=given["Scheme"],
+                attributes=sorted(attributes.get(given["Name"], {}).items()),
             )  # fmt: skip
-        elif operation == "create-target-group":
-            options = ("health-check-protocol", "health-check-port", "health-check-path",
-                       "health-check-interval-seconds", "health-check-timeout-seconds", "healthy-threshold-count",
-                       "unhealthy-threshold-count")  # fmt: skip
-            (matcher,) = _parsed(given["matcher"]) if "matcher" in given else [{}]
-            basics = (given["name"], given["protocol"], given["port"], given["target-type"])
+        elif operation == "CreateTargetGroup":
+            options = ("HealthCheckProtocol", "HealthCheckPort", "HealthCheckPath", "HealthCheckIntervalSeconds",
+                       "HealthCheckTimeoutSeconds", "HealthyThresholdCount", "UnhealthyThresholdCount")  # fmt: skip
+            basics = (given["Name"], given["Protocol"], given["Port"], given["TargetType"])
             yield _target_group(
-                (*basics, given.get("protocol-version")),
-                (*map(given.get, options), matcher.get("HttpCode")),
-                attributes.get(given["name"], {}),
+                (*basics, given.get("ProtocolVersion")),
+                (*map(given.get, options), "".join(given.get("Matcher", {}).values())),
+                attributes.get(given["Name"], {}),
             )
-        elif operation == "create-listener":
+        elif operation == "CreateListener":
             yield _line(
-                "listener", on=listener(given["load-balancer-arn"], given["port"]), protocol=given["protocol"],
-                ssl=given.get("ssl-policy"), secured="certificates" in given,
-                actions=[action(one) for one in _parsed(given["default-actions"])],
+                "listener", on=listener(given["LoadBalancerArn"], given["Port"]), protocol=given["Protocol"],
+                ssl=given.get("SslPolicy"), secured=bool(given.get("Certificates")),
+                actions=[action(one) for one in given["DefaultActions"]],
             )  # fmt: skip
-        elif operation == "create-rule":
-            balancer, _, port = given["listener-arn"].rpartition(":")
-            fields = (
-                [c["Field"], sorted(next(v for k, v in c.items() if k != "Field")["Values"])]
-                for c in _parsed(given["conditions"])
-            )
+        elif operation == "CreateRule":
+            balancer, _, port = given["ListenerArn"].rpartition(":")
             yield _line(
                 "listener rule", on=listener(balancer, port) if balancer in made or port.isdigit() else LINK,
-                priority=int(given["priority"]), conditions=sorted(fields),
-                actions=[action(one) for one in _parsed(given["actions"])],
+                priority=int(given["Priority"]), conditions=sorted(map(_condition, given["Conditions"])),
+                actions=[action(one) for one in given["Actions"]],
             )  # fmt: skip
+
+
+def _condition(condition: Mapping[str, Any]) -> list[Any]:
+    """Give the field and its values, which the API takes in two places."""
+    values = condition.get("Values") or next(v for k, v in condition.items() if k != "Field")["Values"]
+    return [condition["Field"], sorted(values)]

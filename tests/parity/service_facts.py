@@ -9,6 +9,10 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from compose2fargate.apply.handlers.service_handlers import service_state
+from compose2fargate.apply.handlers.task_definition_handlers import canonical_task_definition
+from tests.parity.calls import Call
+
 LINK = "<link>"
 _UNKNOWN = re.compile(r"REPLACE_ME|ACCOUNT_ID|^arn:")
 
@@ -92,6 +96,41 @@ def of_json(folder: Path) -> Facts:
             yield masked(json.loads(path.read_text("utf-8")))
 
     return facts(read("task-definitions"), read("services"))
+
+
+# -- apply ---------------------------------------------------------------------------------------------------
+
+
+def of_calls(calls: list[Call]) -> Facts:
+    """Read what ECS was asked for."""
+
+    def asked(operation: str, member: str) -> Iterator[Any]:
+        found = (call.given for call in calls if call.operation == operation and member in call.given)
+        return ({k: masked(_without_ids(v)) for k, v in one.items()} for one in found)
+
+    return facts(asked("RegisterTaskDefinition", "family"), asked("CreateService", "serviceName"))
+
+
+_ID = re.compile(r"(subnet|sg|fs|fsap)-[0-9a-f]+")
+
+
+def _without_ids(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_ids(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_ids(item) for item in value]
+    return LINK if isinstance(value, str) and _ID.fullmatch(value) else value
+
+
+def filled(found: Facts) -> Facts:
+    """Fill in what AWS takes where nothing is said."""
+    return {
+        name: {
+            **(canonical_task_definition(one) if name.startswith("task ") else service_state(one)),
+            "tags": ordered(one.get("tags", [])),
+        }
+        for name, one in found.items()
+    }
 
 
 # -- CloudFormation ------------------------------------------------------------------------------------------
