@@ -64,6 +64,12 @@ def test_a_first_deployment_that_fails_has_nothing_to_go_back_to(world: World, s
     result = world.apply()
     assert result.exit_code == 1
     assert "there was nothing to roll back to" in told(result)
+    # ECS starts no more tasks for it, and nothing has to be changed: without a new deployment it would stay as it is.
+    again = [(a.logical_id, a.kind, a.note) for a in world.plan().pending]
+    assert ("service/web", "update", "deployed again, as its last deployment failed") in again
+    sandbox.behave("web", kind="run")
+    assert world.apply().exit_code == 0
+    assert world.kinds() == {}
 
 
 def test_a_service_that_does_not_get_steady_in_time_is_told(world: World, sandbox: Sandbox) -> None:

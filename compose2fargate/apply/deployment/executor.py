@@ -106,6 +106,7 @@ class _Executor:
         self.stop = context.account.begin()
         self.waiter = RolloutWaiter(context.account, options.timeout, self.stop)
         self._scaled = {t.service.logical_id for _, t in stack.of_type(ScalableTarget)}
+        self._late = deployed_again(stack, self.actions, planned.found)
 
     def run(self) -> ExecutionResult:
         """Carry everything out, and tell what became of it."""
@@ -144,8 +145,9 @@ class _Executor:
         made = {node for node in edges if self._is_new_service(node)}
         for node in made.intersection(self.stack.again):
             edges[_AGAIN + node] = set(made)
-        for node, late in deployed_again(self.stack, self.actions, self.plan.found).items():
-            edges[_AGAIN + node] = {node, *(one for one in late if one in edges)}
+        for node, late in self._late.items():
+            if late:
+                edges[_AGAIN + node] = {node, *(one for one in late if one in edges)}
         return {**edges, **self._deletions(set(edges))}
 
     def _is_new_service(self, node: str) -> bool:
@@ -284,7 +286,10 @@ class _Executor:
 
     def _update(self, logical_id: str) -> FoundResource:
         handler, want = handler_of(self.stack.resources[logical_id]), self._want(logical_id)
-        return self._bring(logical_id, handler, self.plan.found[logical_id], want)
+        found = self._bring(logical_id, handler, self.plan.found[logical_id], want)
+        if self._late.get(logical_id) == ():  # before it is waited for, unlike those that are to find others
+            self._force_deployment(want)
+        return found
 
     def _bring(self, logical_id: str, handler: Handler, found: FoundResource, want: Json) -> FoundResource:
         """Change what differs now that all links are known; make it anew if it has gone meanwhile."""
@@ -353,13 +358,15 @@ class _Executor:
 
     def _deploy_again(self, logical_id: str) -> None:
         """Let a service find the names of those that were made after it: a deployment sees what is there when it begins."""
-        want = self._want(logical_id)
-        self.context.account.client("ecs").update_service(
-            cluster=want["cluster"], service=want["serviceName"], forceNewDeployment=True
-        )
+        self._force_deployment(self._want(logical_id))
         self.notes[logical_id] = "deployed again, to find services that were created after it"
         if self.options.wait:
             self._wait(logical_id)
+
+    def _force_deployment(self, want: Json) -> None:
+        self.context.account.client("ecs").update_service(
+            cluster=want["cluster"], service=want["serviceName"], forceNewDeployment=True
+        )
 
     def _delete(self, logical_id: str) -> None:
         action = self.actions[logical_id]

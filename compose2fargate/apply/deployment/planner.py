@@ -149,7 +149,10 @@ def make_plan(
 def deployed_again(
     stack: Stack, actions: Mapping[str, Action], found: Mapping[str, FoundResource]
 ) -> Mapping[str, tuple[str, ...]]:
-    """Give the services that are deployed again to find others, which are made by these actions or were made since, with these."""
+    """Give the services that are deployed again to find others, which are made by these actions or were made since, with these.
+
+    With none, as their last deployment failed.
+    """
     made = {node for node, action in actions.items() if action.kind in (CREATE, REPLACE)}
     staying = {node for node, action in actions.items() if _stays(action)}
     return find_redeployments(stack, made, staying, found)
@@ -163,7 +166,8 @@ def _stays(action: Action) -> bool:
 
 def _again(action: Action, late: Iterable[str]) -> Action:
     names = ", ".join(node.partition("/")[2] for node in late)
-    return action._replace(kind=UPDATE, note=f"deployed again, to find {names}")
+    why = f"to find {names}" if names else "as its last deployment failed"
+    return action._replace(kind=UPDATE, note=f"deployed again, {why}")
 
 
 class _Planner:

@@ -1,4 +1,4 @@
-"""Which services have to be deployed again, since a service that they talk to is made after their last deployment.
+"""Which services have to be deployed again: a service that they talk to is made after their last deployment, or that failed.
 
 A task sees the names of Service Connect that were there when its deployment began:
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts-deploy.html
@@ -39,7 +39,8 @@ def find_redeployments(
 ) -> Mapping[str, tuple[str, ...]]:
     """Give the services that do not see others which are made now or were made since, and talk to them, with these.
 
-    What was made before is told by its dates, so that a run that was interrupted is made good by the next one.
+    What was made before is told by its dates, so that a run that was interrupted is made good by the next one. A service whose last
+    deployment failed has none with it: ECS starts no more tasks for that one, though nothing has to be changed.
 
     Args:
         stack: What is wanted.
@@ -56,6 +57,8 @@ def find_redeployments(
     }
     late: dict[str, tuple[str, ...]] = {}
     for node, service in services:
+        if node in staying and node in found and _has_failed(found[node].extra):
+            late[node] = ()
         if node not in staying or service.service_connect_configuration is None:
             continue
         after = {entry.logical_id for entry in stack.after.get(node, ())}
@@ -70,10 +73,18 @@ def _made_since(lives: Mapping[str, _Life], deployed: datetime) -> set[str]:
     return {node for node, life in lives.items() if life.made > deployed}
 
 
+def _primary(described: Any) -> Mapping[str, Any]:
+    """Give the deployment that is to serve, of a service as ECS describes it."""
+    deployments = described.get("deployments") if isinstance(described, Mapping) else None
+    return next((one for one in deployments or () if one.get("status") == "PRIMARY"), {})
+
+
+def _has_failed(described: Any) -> bool:
+    return _primary(described).get("rolloutState") == "FAILED"
+
+
 def _life(described: Any) -> _Life | None:
     """Read the dates of a service as ECS describes it."""
     service: Mapping[str, Any] = described if isinstance(described, Mapping) else {}
-    deployments: Iterable[Mapping[str, Any]] = service.get("deployments") or ()
-    primary = next((one for one in deployments if one.get("status") == "PRIMARY"), service)
-    made, deployed = service.get("createdAt"), primary.get("createdAt")
+    made, deployed = service.get("createdAt"), (_primary(described) or service).get("createdAt")
     return _Life(made, deployed) if isinstance(made, datetime) and isinstance(deployed, datetime) else None
