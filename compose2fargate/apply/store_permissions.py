@@ -103,6 +103,7 @@ SEE_STORES: Final = (
             "elasticache:DescribeCacheClusters",
             "elasticache:DescribeReplicationGroups",
             "elasticache:ListTagsForResource",
+            "tag:GetResources",
         ),
         everything,
         kinds=(stores.CacheReplicationGroup,),

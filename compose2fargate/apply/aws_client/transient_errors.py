@@ -220,7 +220,7 @@ PASSING: Final[tuple[TransientError, ...]] = (
             "databases to let go of the subnet group", 900, f"{_RDS}DeleteDBSubnetGroup.html",
             "Cannot delete the subnet group 'shop' because at least one database instance: shop-db is still using it."),
     TransientError("elasticache", ("ModifyReplicationGroup", "DeleteReplicationGroup", "IncreaseReplicaCount", "DecreaseReplicaCount",
-                           "ListTagsForResource", "AddTagsToResource", "RemoveTagsFromResource"),
+                           "AddTagsToResource", "RemoveTagsFromResource"),
             ("InvalidReplicationGroupState", "InvalidReplicationGroupStateFault"), "", "the cache to be ready", 900,
             f"{_CACHE}ModifyReplicationGroup.html", "Replication group must be in available state: shop-cache",
             "aws elasticache describe-replication-groups shows its state"),

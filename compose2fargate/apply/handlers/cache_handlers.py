@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from compose2fargate.apply.aws_client.account import error_code
 from compose2fargate.apply.handlers.handler import (
     FoundResource,
     HandlerContext,
@@ -15,6 +16,7 @@ from compose2fargate.apply.handlers.handler import (
     read_or_none,
     shown_tags,
     tag_list,
+    tags_from,
 )
 from compose2fargate.apply.handlers.store_handler import (
     AVAILABLE,
@@ -190,6 +192,9 @@ class CacheParameterGroupHandler(StoreHandler):
 
 
 _NODES: Final = "numCacheClusters"
+_NOT_AVAILABLE: Final = frozenset({"InvalidReplicationGroupState", "InvalidReplicationGroupStateFault"})
+_TAG_POLLS: Final = 64
+"""A quarter of an hour."""
 _SPARE: Final = frozenset({"automaticFailoverEnabled", "multiAZEnabled"})
 
 
@@ -226,12 +231,46 @@ class CacheReplicationGroupHandler(DataStoreHandler):
     def named(self, name: str, context: HandlerContext) -> FoundResource | None:
         """Look for a name."""
         client = self.client(context)
-        answer = read_or_none(self, lambda: client.describe_replication_groups(ReplicationGroupId=name))
-        return self.described(answer["ReplicationGroups"][0], context) if answer else None
+
+        def read() -> FoundResource:
+            answer = client.describe_replication_groups(ReplicationGroupId=name)
+            return self.described(answer["ReplicationGroups"][0], context)
+
+        found: FoundResource | None = read_or_none(self, read)
+        return found
+
+    def tags_of(self, one: Json, context: HandlerContext) -> dict[str, str]:
+        """Read the tags of a cache; those of one that is not available are in the tagging API only, which learns of them late.
+
+        https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ListTagsForResource.html
+        """
+        client, arn = self.client(context), one["ARN"]
+        for poll in range(_TAG_POLLS):
+            if one["Status"] == AVAILABLE:
+                try:
+                    return self.tags(arn, context)
+                except context.account.client_error as error:
+                    if error_code(error) not in _NOT_AVAILABLE:
+                        raise
+            # Nothing listed can mean no tags, or not yet: whose it is must not be guessed.
+            listed = list(
+                context.account.pages(
+                    "resourcegroupstaggingapi",
+                    "get_resources",
+                    "ResourceTagMappingList",
+                    ResourceARNList=[arn],
+                )
+            )
+            if listed:
+                return tags_from(listed[0]["Tags"])
+            self.pause(one["Status"], poll, context)
+            name = one["ReplicationGroupId"]
+            one = client.describe_replication_groups(ReplicationGroupId=name)["ReplicationGroups"][0]
+        raise self.overdue(one["ReplicationGroupId"], one["Status"], "15 minutes")
 
     def described(self, one: Json, context: HandlerContext) -> FoundResource:
         """Read it with its tags and its first node."""
-        name, status, tags = one["ReplicationGroupId"], one["Status"], self.tags(one["ARN"], context)
+        name, status, tags = one["ReplicationGroupId"], one["Status"], self.tags_of(one, context)
         nodes = one.get("MemberClusters") or []
         node = self._node(nodes[0], context) if nodes else {}
         endpoint: Json = next(

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from compose2fargate.apply.aws_client.account import error_code
@@ -15,6 +16,7 @@ from compose2fargate.apply.handlers.handler import (
     HandlerContext,
     Json,
     is_overdue,
+    read_or_none,
     surplus_tags,
     tag_list,
     tags_from,
@@ -67,7 +69,11 @@ class StoreHandler(Handler):
         """
         listed = list(self.every(context)) if context.stores else []
         named = {self.name_of(one): one for one in listed if _is_like(context, self.name_of(one))}
-        found = [self.described(one, context) for one in named.values()]
+        found = [
+            seen
+            for one in named.values()
+            if (seen := read_or_none(self, partial(self.described, one, context))) is not None
+        ]
         for arn in _tagged(context):
             service, part, name = arn.split(":")[2], *arn.split(":")[5:7]
             if (service, part) == (self.service, self.part) and name not in named:
@@ -203,7 +209,7 @@ class DataStoreHandler(StoreHandler):
             if all(found.state.get(member) == want.get(member) for member in changed):
                 return found
             self.pause("changing", poll, context)
-        raise self._overdue(name, "being changed")
+        raise self.overdue(name, "being changed")
 
     def settled(
         self, name: str, context: HandlerContext, *, also: frozenset[str] = frozenset()
@@ -224,7 +230,7 @@ class DataStoreHandler(StoreHandler):
             if status in self.lost or status == "deleting":
                 raise self.not_available(name, status)
             self.pause(status, poll, context)
-        raise self._overdue(name, status)
+        raise self.overdue(name, status)
 
     def pause(self, status: str, poll: int, context: HandlerContext) -> None:
         """Wait a moment, and say for what; what is soon done is soon seen."""
@@ -238,7 +244,7 @@ class DataStoreHandler(StoreHandler):
             if found is None or not self.is_going(found):
                 return
             self.pause("deleting", poll, context)
-        raise self._overdue(name, "being deleted")
+        raise self.overdue(name, "being deleted")
 
     def delete(self, found: FoundResource, context: HandlerContext) -> None:
         """Delete it with a last snapshot, and wait until it is gone."""
@@ -321,9 +327,10 @@ class DataStoreHandler(StoreHandler):
             )
         )
 
-    def _overdue(self, name: str, status: str) -> AwsError:
+    def overdue(self, name: str, status: str, waited: str = "an hour") -> AwsError:
+        """Say that something took longer than it may."""
         return is_overdue(
-            f"{self.title}: {name} is still {status} after an hour", self.look.format(name=shlex.quote(name))
+            f"{self.title}: {name} is still {status} after {waited}", self.look.format(name=shlex.quote(name))
         )
 
 

@@ -97,6 +97,16 @@ class FakeCaches:
             )
         return group
 
+    def taggable(self, arn: str) -> str:
+        """Refuse an ARN of a replication group that is not available, also where its tags are only read.
+
+        https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ListTagsForResource.html
+        """
+        *_, kind, name = arn.split(":")
+        if kind == "replicationgroup":
+            self.available(name)
+        return arn
+
     def step(self, name: str) -> None:
         """Take the next step of what a replication group is about."""
         if not self.steps.get(name):
@@ -409,17 +419,19 @@ def _delete_parameter_group(caches: FakeCaches, given: Json) -> Json:
 
 
 def _tags(caches: FakeCaches, given: Json) -> Json:
-    tags: Json = caches.backend.tagging_service.list_tags_for_resource(given["ResourceName"])
+    arn = caches.taggable(given["ResourceName"])
+    tags: Json = caches.backend.tagging_service.list_tags_for_resource(arn)
     return {"TagList": tags["Tags"]}
 
 
 def _tag(caches: FakeCaches, given: Json) -> Json:
-    caches.backend.tagging_service.tag_resource(given["ResourceName"], given["Tags"])
+    caches.backend.tagging_service.tag_resource(caches.taggable(given["ResourceName"]), given["Tags"])
     return _tags(caches, given)
 
 
 def _untag(caches: FakeCaches, given: Json) -> Json:
-    caches.backend.tagging_service.untag_resource_using_names(given["ResourceName"], given["TagKeys"])
+    arn = caches.taggable(given["ResourceName"])
+    caches.backend.tagging_service.untag_resource_using_names(arn, given["TagKeys"])
     return _tags(caches, given)
 
 

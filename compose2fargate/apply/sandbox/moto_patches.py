@@ -236,13 +236,18 @@ def _tagged() -> None:
 
     def with_more(response: Any) -> Any:
         (kind, *_) = response._get_param("ResourceTypeFilters") or [""]
+        arns = response._get_param("ResourceARNList") or []
+        if any(":elasticache:" in arn for arn in arns):
+            kind = "rds"
         if kind not in known:
             return get(response)
         filters = response._get_param("TagFilters", []) or []
         found = [
             {"ResourceARN": arn, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
             for arn, tags in known[kind](response.current_account, response.region)
-            if all(tags.get(one["Key"]) in (one.get("Values") or [tags.get(one["Key"])]) for one in filters)
+            # What never had a tag is not listed.
+            if (tags and arn in arns if arns else True)
+            and all(tags.get(one["Key"]) in (one.get("Values") or [tags.get(one["Key"])]) for one in filters)
         ]
         return ActionResult({"PaginationToken": "", "ResourceTagMappingList": found})
 

@@ -365,6 +365,54 @@ def test_what_holds_data_is_not_deleted_without_a_snapshot(made: World, sandbox:
     assert made.everything()["databases"] == 1
 
 
+# -- tags of caches that are not available
+
+
+def cache_in(world: World, status: str, steps: tuple[str, ...] = ()) -> Any:
+    """Put the cache into a state that passes with the looks `steps`."""
+    from moto.elasticache.models import elasticache_backends
+
+    caches = elasticache_backends["123456789012"]["eu-central-1"].sandbox_caches
+    caches.groups["shop-sessions"]["Status"] = status
+    caches.steps["shop-sessions"] = [(step, {}) for step in steps]
+    return caches
+
+
+def operations(sandbox: Sandbox) -> list[str]:
+    return [call.operation for call in sandbox.calls]
+
+
+@pytest.mark.parametrize("status", ["creating", "modifying", "snapshotting"])
+def test_a_cache_that_is_not_available_is_known_by_its_tags(
+    made: World, sandbox: Sandbox, status: str
+) -> None:
+    cache_in(made, status)
+    planned = made.plan()
+    assert codes(planned) == []
+    assert {a.logical_id for a in planned.pending} == ({CACHE} if status != "snapshotting" else set())
+    assert read_status(Deployment(made.stack, made.context)).stores[1].state == status
+
+
+def test_whose_a_cache_is_is_waited_for_and_not_guessed(made: World, sandbox: Sandbox) -> None:
+    caches = cache_in(made, "creating", ("creating", "creating", "available"))
+    arn = caches.groups["shop-sessions"]["ARN"]
+    tags = caches.backend.tagging_service.get_tag_dict_for_resource(arn)
+    caches.backend.tagging_service.delete_all_tags_for_resource(arn)
+    planned = made.plan()
+    foreign = [d for d in planned.diagnostics if "shop-sessions" in d.message]
+    assert foreign  # it has no tags indeed, which only an available one tells
+    caches.backend.tagging_service.tag_resource(arn, [{"Key": k, "Value": v} for k, v in tags.items()])
+    assert made.kinds() == {}
+
+
+def test_a_cache_that_vanishes_while_its_tags_are_waited_for_is_gone(made: World) -> None:
+    caches = cache_in(made, "deleting", ("deleting", ""))
+    caches.backend.tagging_service.delete_all_tags_for_resource(caches.groups["shop-sessions"]["ARN"])
+    planned = made.plan()
+    assert codes(planned) == []
+    assert made.kinds()[CACHE] == planner.CREATE
+
+
 def finished(
     sandbox: Sandbox,
     account: AwsAccount,

@@ -189,6 +189,26 @@ def test_parameters_are_read_by_source_and_reset(stores: Stores) -> None:
     assert rds.describe_db_parameters(**group, Source="user")["Parameters"] == []
 
 
+def test_tags_of_a_cache_that_is_not_available_are_in_the_tagging_api_only(
+    stores: Stores, session: Any
+) -> None:
+    stores.groups().cache(Tags=[{"Key": "a", "Value": "b"}])
+    arn = stores.seen_cache()["ARN"]
+    for call in (
+        lambda: stores.elasticache.list_tags_for_resource(ResourceName=arn),
+        lambda: stores.elasticache.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": "c", "Value": "d"}]),
+        lambda: stores.elasticache.remove_tags_from_resource(ResourceName=arn, TagKeys=["a"]),
+    ):
+        assert refused(call) == "InvalidReplicationGroupState"
+    listed = session.client("resourcegroupstaggingapi").get_resources(ResourceARNList=[arn])
+    assert [(one["ResourceARN"], one["Tags"]) for one in listed["ResourceTagMappingList"]] == [
+        (arn, [{"Key": "a", "Value": "b"}])
+    ]
+    while stores.seen_cache()["Status"] != "available":
+        pass
+    assert stores.elasticache.list_tags_for_resource(ResourceName=arn)["TagList"]
+
+
 def test_a_cache_comes_is_changed_and_goes(stores: Stores) -> None:
     cache = stores.groups().elasticache
     stores.cache()
