@@ -24,6 +24,7 @@ from compose2fargate.cli.next_commands import next_command
 from compose2fargate.cli.options import COMPOSE_OPTIONS, OUTPUT_OPTIONS, format_option
 from compose2fargate.cli.sandbox_notes import end_scripts
 from compose2fargate.cli.settings_options import OF_THE_STACK, settings_options
+from compose2fargate.diagnostics import has_errors
 from compose2fargate.settings import Panel
 from compose2fargate.text.escaping import one_line
 
@@ -66,6 +67,10 @@ def command(
     stack = prepared.deployment.stack.name
     where = "in the sandbox" if prepared.deployment.sandbox else f"in account {planned.account}"
     show_plan(ctx, planned, f"stack {stack} {where}, region {planned.region}", counted=("delete",))
+    if has_errors(planned.diagnostics):
+        console.report(planned.diagnostics)
+        console.say("nothing was deleted")
+        ctx.exit(FINDINGS)
     if planned.pending and not confirm_by_name(ctx, stack):
         console.say("nothing was deleted")
         ctx.exit(FINDINGS)

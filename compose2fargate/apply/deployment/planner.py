@@ -333,7 +333,7 @@ class _Planner:
         held = {
             (other, _key(key)): titled(word_of(kind.__name__), one.name)
             for kind, one in left
-            if not self._may_go(kind, one)
+            if not self._may_go(kind, one) or HANDLERS[kind].deletion_refusal(one)[0]
             for other, key in HANDLERS[kind].holds(one)
         }
         return [
@@ -354,6 +354,10 @@ class _Planner:
             return about._replace(note=_KEPT[kind.__name__])
         if holder:
             return about._replace(note=f"{holder} uses it")
+        problem, hint = HANDLERS[kind].deletion_refusal(found)
+        if problem:
+            self.report.append(_not_deleted(about, problem, hint))
+            return about._replace(kind=REFUSED, note="it is not deleted")
         leaves = HANDLERS[kind].deletion_note(found)
         reasons = [why if self.stack.resources else "", leaves]
         return about._replace(kind=DELETE, note="; ".join(filter(None, reasons)))
@@ -413,6 +417,10 @@ def _would_lose(about: Action, why: str, hint: str) -> Diagnostic:
     return Diagnostic(
         "C2F576", Severity.ERROR, f"{titled(about.logical_id, about.name)}: {why}", hint=hint, url=_STORES_URL
     )
+
+
+def _not_deleted(about: Action, why: str, hint: str) -> Diagnostic:
+    return Diagnostic("C2F577", Severity.ERROR, f"{titled(about.logical_id, about.name)}: {why}", hint=hint)
 
 
 def _in_use_elsewhere(stack: str, there: str, here: str) -> Diagnostic:

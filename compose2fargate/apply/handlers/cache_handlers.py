@@ -210,7 +210,7 @@ class CacheReplicationGroupHandler(DataStoreHandler):
     immutable = frozenset({"engine", "port", "cacheSubnetGroupName", "atRestEncryptionEnabled"})
     fixed = frozenset({"transitEncryptionEnabled", "transitEncryptionMode"})
     interrupting = frozenset({"cacheNodeType", "engineVersion"})
-    lost = without_snapshot = frozenset({"create-failed"})
+    lost = without_snapshot = never_made = frozenset({"create-failed"})
     ready = frozenset({AVAILABLE, "snapshotting"})
     snapshot_taken = "SnapshotAlreadyExistsFault"
 

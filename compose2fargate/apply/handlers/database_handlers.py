@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from types import MappingProxyType
 from typing import Any, Final
 
 from compose2fargate.apply.aws_client.hidden_texts import without_value
@@ -223,8 +224,12 @@ class DbInstanceHandler(DataStoreHandler):
     without_snapshot = frozenset(
         {"failed", "incompatible-create", "incompatible-network", "incompatible-restore"}
     )
+    never_made = frozenset({"incompatible-create"})
+    # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html
+    paused = MappingProxyType({"stopped": "aws rds start-db-instance --db-instance-identifier {name}"})
+    deletion = "aws rds delete-db-instance --db-instance-identifier {name} --skip-final-snapshot"
     ready = frozenset({AVAILABLE, "backing-up", "storage-config-upgrade", "storage-optimization", "stopped"})
-    changeable = frozenset({AVAILABLE, "storage-optimization", "stopped"})
+    changeable = frozenset({AVAILABLE, "storage-optimization"})
     snapshot_taken = "DBSnapshotAlreadyExists"
 
     def want(self, resource: Any, resolve: Callable[[Ref], Any], context: HandlerContext) -> Json:
@@ -357,6 +362,10 @@ class DbInstanceHandler(DataStoreHandler):
             if not self.settled(found.key, context, also=self.lost).state.get("deletionProtection"):
                 return
             self.pause("protected", poll, context)
+
+    def backup_days(self, found: FoundResource) -> int:
+        """Give how long automated backups outlive it."""
+        return int(found.state.get("backupRetentionPeriod") or 0)
 
     def remove(self, found: FoundResource, snapshot: str, context: HandlerContext) -> None:
         """Delete it."""

@@ -174,6 +174,10 @@ class Handler:
         """Say what a deletion leaves, for the plan; "" for nothing."""
         return ""
 
+    def deletion_refusal(self, found: FoundResource) -> tuple[str, str]:
+        """Say why it cannot be deleted as it is, and what to do first; "" where it can."""
+        return "", ""
+
     def refusal(self, found: FoundResource, want: Json, changed: frozenset[str]) -> tuple[str, str]:
         """Say why changing the members `changed` is refused, and what to do instead; "" where it is not."""
         return "", ""

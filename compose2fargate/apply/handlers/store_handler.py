@@ -129,6 +129,9 @@ class DataStoreHandler(StoreHandler):
         title: What people call the service.
         lost: States in which it stays until somebody mends it.
         without_snapshot: States in which AWS deletes it without a snapshot only.
+        never_made: Those of them in which it never held anything.
+        paused: States in which nothing about it can be changed, with the command that ends them.
+        deletion: The command that deletes it without a snapshot.
         ready: States in which clients reach it.
         changeable: States in which it can be changed.
         look: The command that shows what happens to it.
@@ -139,6 +142,9 @@ class DataStoreHandler(StoreHandler):
     look: ClassVar[str]
     lost: ClassVar[frozenset[str]]
     without_snapshot: ClassVar[frozenset[str]]
+    never_made: ClassVar[frozenset[str]]
+    paused: ClassVar[Mapping[str, str]] = {}
+    deletion: ClassVar[str] = ""
     ready: ClassVar[frozenset[str]]
     changeable: ClassVar[frozenset[str]] = frozenset({AVAILABLE})
     snapshot_taken: ClassVar[str]
@@ -227,7 +233,7 @@ class DataStoreHandler(StoreHandler):
             status = str(found.extra["status"])
             if status in self.changeable or status in also:
                 return found
-            if status in self.lost or status == "deleting":
+            if status in self.lost or status in self.paused or status == "deleting":
                 raise self.not_available(name, status)
             self.pause(status, poll, context)
         raise self.overdue(name, status)
@@ -253,6 +259,12 @@ class DataStoreHandler(StoreHandler):
             return
         if not self.is_going(now):
             now = self.settled(found.key, context, also=self.lost)
+            promised = found.extra["status"] not in self.without_snapshot
+            why, hint = self.deletion_refusal(now)
+            if not why and promised and now.extra["status"] in self.without_snapshot - self.never_made:
+                why, hint = self._not_as_promised(now)
+            if why:
+                raise AwsError(_unavailable(f"{now.key}: {why}", hint))
             self.unprotect(now, context)
             self._delete_with_snapshot(now, context)
         self.until_gone(found.key, context)
@@ -285,9 +297,36 @@ class DataStoreHandler(StoreHandler):
 
     def deletion_note(self, found: FoundResource) -> str:
         """Say what is left of it."""
-        if self.is_going(found) or found.extra["status"] in self.without_snapshot:
+        if self.is_going(found) or found.extra["status"] in self.never_made:
             return ""
+        if found.extra["status"] in self.without_snapshot:
+            return f"no last snapshot is possible; its backups go after {self.backup_days(found)} days"
         return f"leaves the snapshot {_last_snapshot(found)}"
+
+    def backup_days(self, found: FoundResource) -> int:
+        """Give how long backups are kept."""
+        return 0
+
+    def deletion_refusal(self, found: FoundResource) -> tuple[str, str]:
+        """Refuse what AWS refuses while it is paused, and what would leave nothing of the data."""
+        status, name = found.extra["status"], shlex.quote(found.key)
+        if status in self.paused:
+            return f"it is {status}, and {self.title} changes nothing about it", (
+                f"start it: {self.paused[status].format(name=name)}; run the command again when it is {AVAILABLE}"
+            )
+        if status in self.without_snapshot - self.never_made and not self.backup_days(found):
+            return f"it is {status}, so that {self.title} takes no last snapshot, and it has no backups", (
+                f"save what there is; {self.deletion.format(name=name)} deletes it with its data"
+            )
+        return "", ""
+
+    def _not_as_promised(self, found: FoundResource) -> tuple[str, str]:
+        """Say that the last snapshot of a plan cannot be taken any more."""
+        kept = f"{self.deletion.format(name=shlex.quote(found.key))} --no-delete-automated-backups"
+        return (
+            f"it is {found.extra['status']} since the plan was made, so that {self.title} takes no last snapshot",
+            f"run the command again to see what is left; {kept} deletes it and leaves its backups",
+        )
 
     def refusal(self, found: FoundResource, want: Json, changed: frozenset[str]) -> tuple[str, str]:
         """Say why a change is not made, and what to do: it would lose data, or there is no way back from it."""
@@ -318,13 +357,12 @@ class DataStoreHandler(StoreHandler):
 
     def not_available(self, name: str, status: str) -> AwsError:
         """Say that it is in a state that does not pass."""
+        hint = f"see why: {self.look.format(name=shlex.quote(name))}; mend that, and run the command again"
+        if status in self.paused:
+            start = self.paused[status].format(name=shlex.quote(name))
+            hint = f"start it: {start}; run the command again when it is {AVAILABLE}"
         return AwsError(
-            Diagnostic(
-                "C2F577",
-                Severity.ERROR,
-                f"{self.title}: {name} is {status}, and does not become available by itself",
-                hint=f"see why: {self.look.format(name=shlex.quote(name))}; mend that, and run the command again",
-            )
+            _unavailable(f"{self.title}: {name} is {status}, and does not become {AVAILABLE} by itself", hint)
         )
 
     def overdue(self, name: str, status: str, waited: str = "an hour") -> AwsError:
@@ -332,6 +370,10 @@ class DataStoreHandler(StoreHandler):
         return is_overdue(
             f"{self.title}: {name} is still {status} after {waited}", self.look.format(name=shlex.quote(name))
         )
+
+
+def _unavailable(message: str, hint: str) -> Diagnostic:
+    return Diagnostic("C2F577", Severity.ERROR, message, hint=hint)
 
 
 def _last_snapshot(found: FoundResource) -> str:

@@ -351,11 +351,76 @@ def test_a_database_that_does_not_become_available_is_told(made: World) -> None:
     assert "describe-events" in told.hint
 
 
+def to_destroy(world: World) -> planner.Plan:
+    from compose2fargate.apply.deployment.read_state import read_state
+
+    nothing = Stack("shop", {}, {}, {})
+    options = planner.PlanOptions(stores=True)
+    return planner.plan_destruction(read_state(nothing, world.context), world.context, options)
+
+
 def test_what_never_came_to_be_is_deleted_without_a_snapshot(made: World) -> None:
-    with_status(made, "incompatible-network")
+    with_status(made, "incompatible-create")
     result = made.destroy()
     assert result.exit_code == 0, result.diagnostics
     assert {o.action.note for o in result.outcomes if o.action.logical_id == DB} == {""}
+
+
+@pytest.mark.parametrize("status", ["failed", "incompatible-restore", "incompatible-network"])
+def test_a_plan_says_that_a_broken_database_leaves_backups_only(made: World, status: str) -> None:
+    with_status(made, status)
+    (action,) = (a for a in to_destroy(made).actions if a.logical_id == DB)
+    assert action.note == "no last snapshot is possible; its backups go after 7 days"
+    assert made.destroy().exit_code == 0
+    assert made.everything()["databases"] == 0
+
+
+def without_backups(made: World) -> None:
+    from moto.rds.models import rds_backends
+
+    rds_backends["123456789012"]["eu-central-1"].databases["shop-orders"].backup_retention_period = 0
+
+
+@pytest.mark.parametrize(
+    ("status", "command"),
+    [
+        ("failed", "aws rds delete-db-instance --db-instance-identifier shop-orders --skip-final-snapshot"),
+        ("stopped", "aws rds start-db-instance --db-instance-identifier shop-orders"),
+    ],
+)
+def test_what_leaves_nothing_or_cannot_be_changed_is_refused_before_anything_goes(
+    made: World, sandbox: Sandbox, status: str, command: str
+) -> None:
+    with_status(made, status)
+    without_backups(made)
+    planned = to_destroy(made)
+    (told,) = planned.diagnostics
+    assert told.code == "C2F577"
+    assert command in told.hint
+    (action,) = (a for a in planned.actions if a.logical_id == DB)
+    assert action.kind == planner.REFUSED
+    kept = {a.logical_id for a in planned.actions if a.kind != planner.DELETE}
+    assert {"db-subnet-group", "db-parameter-group/orders"} <= kept
+
+
+def test_a_snapshot_that_was_promised_is_not_left_out(made: World, sandbox: Sandbox) -> None:
+    from compose2fargate.apply.deployment import executor
+
+    planned = to_destroy(made)
+    with_status(made, "failed")
+    result = executor.execute_plan(Stack("shop", {}, {}, {}), planned, made.context)
+    (told,) = (d for d in result.diagnostics if d.code == "C2F577")
+    assert "--skip-final-snapshot --no-delete-automated-backups" in told.hint
+    assert made.everything()["databases"] == 1
+    assert "DeleteDBInstance" not in {call.operation for call in sandbox.calls}
+
+
+def test_a_stopped_database_is_told_at_once(made: World, sandbox: Sandbox) -> None:
+    with_status(made, "stopped")
+    result = made.change(DB, db_instance_class="db.t4g.small").apply()
+    (told,) = result.diagnostics
+    assert (told.code, "aws rds start-db-instance" in told.hint) == ("C2F577", True)
+    assert "ModifyDBInstance" not in {call.operation for call in sandbox.calls}
 
 
 def test_what_holds_data_is_not_deleted_without_a_snapshot(made: World, sandbox: Sandbox) -> None:
