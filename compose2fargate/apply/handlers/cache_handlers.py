@@ -178,6 +178,7 @@ class CacheParameterGroupHandler(StoreHandler):
                 self.client(context).reset_cache_parameter_group(
                     CacheParameterGroupName=found.key,
                     ParameterNameValues=[{"ParameterName": key} for key in some],
+                    ResetAllParameters=False,
                 )
         if "tags" in changed:
             self.retag(found, want, context)

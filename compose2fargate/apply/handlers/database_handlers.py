@@ -179,7 +179,7 @@ class DbParameterGroupHandler(StoreHandler):
             for some in batches(gone, _PARAMETERS_AT_ONCE):
                 parameters = [{"ParameterName": key, "ApplyMethod": _method(types.get(key))} for key in some]
                 self.client(context).reset_db_parameter_group(
-                    DBParameterGroupName=found.key, Parameters=parameters
+                    DBParameterGroupName=found.key, Parameters=parameters, ResetAllParameters=False
                 )
         if "tags" in changed:
             self.retag(found, want, context)

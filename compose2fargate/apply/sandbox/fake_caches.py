@@ -402,7 +402,9 @@ def _modify_parameters(caches: FakeCaches, given: Json) -> Json:
 
 def _reset_parameters(caches: FakeCaches, given: Json) -> Json:
     group = _parameter_group(caches, given)
-    for one in given["ParameterNameValues"]:
+    if _on(given.get("ResetAllParameters", True)):
+        group["values"].clear()
+    for one in given.get("ParameterNameValues") or ():
         group["values"].pop(one["ParameterName"], None)
     return {"CacheParameterGroupName": group["CacheParameterGroupName"]}
 

@@ -323,11 +323,15 @@ def _describe_parameters(_: Operation) -> Operation:
 
 
 def _reset_parameters(_: Any) -> Operation:
+    """Reset all, unless told not to: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ResetDBParameterGroup.html."""
+
     def reset_db_parameter_group(response: Any) -> Any:
         from moto.core.responses import ActionResult
 
         group = response.backend.db_parameter_groups[response.params["DBParameterGroupName"]]
-        for one in response.params["Parameters"]:
+        if str(response.params.get("ResetAllParameters", True)).lower() == "true":
+            group.parameters.clear()  # the default, whatever is named beside it
+        for one in response.params.get("Parameters") or ():
             group.parameters.pop(one["ParameterName"], None)
         return ActionResult({"DBParameterGroupName": group.name})
 

@@ -136,6 +136,17 @@ def test_a_change_is_made_in_place_and_back(made: World, sandbox: Sandbox, what:
     } == set()
 
 
+@pytest.mark.parametrize("node", ["db-parameter-group/orders", "cache-parameter-group/sessions"])
+def test_parameters_that_are_taken_out_leave_the_others(made: World, sandbox: Sandbox, node: str) -> None:
+    more = made.change(node, parameters={"timeout": "30", "tcp-keepalive": "60"})
+    fewer = made.change(node, parameters={"tcp-keepalive": "60"})
+    assert more.apply().exit_code == 0
+    assert more.kinds() == {}
+    assert fewer.apply().exit_code == 0
+    assert fewer.kinds() == {}
+    assert [c.operation for c in sandbox.calls if c.operation.startswith("Reset")]
+
+
 def test_a_change_that_interrupts_is_noted(made: World) -> None:
     (action,) = made.change(DB, db_instance_class="db.t4g.small").plan().pending
     assert action.note == "interrupts it for some minutes"

@@ -183,9 +183,16 @@ def test_parameters_are_read_by_source_and_reset(stores: Stores) -> None:
         ("max_connections", "200", "static")
     ]
     assert len(rds.describe_db_parameters(**group)["Parameters"]) > 1
-    rds.reset_db_parameter_group(
-        **group, Parameters=[{"ParameterName": "max_connections", "ApplyMethod": "pending-reboot"}]
-    )
+    other = {"ParameterName": "work_mem", "ParameterValue": "16384", "ApplyMethod": "immediate"}
+    rds.modify_db_parameter_group(**group, Parameters=[other])
+    named = {
+        **group,
+        "Parameters": [{"ParameterName": "max_connections", "ApplyMethod": "pending-reboot"}],
+    }
+    rds.reset_db_parameter_group(**named, ResetAllParameters=False)
+    own = rds.describe_db_parameters(**group, Source="user")["Parameters"]
+    assert [p["ParameterName"] for p in own] == ["work_mem"]
+    rds.reset_db_parameter_group(**named)
     assert rds.describe_db_parameters(**group, Source="user")["Parameters"] == []
 
 
@@ -207,6 +214,22 @@ def test_tags_of_a_cache_that_is_not_available_are_in_the_tagging_api_only(
     while stores.seen_cache()["Status"] != "available":
         pass
     assert stores.elasticache.list_tags_for_resource(ResourceName=arn)["TagList"]
+
+
+def test_parameters_of_a_cache_are_all_reset_unless_told_otherwise(stores: Stores) -> None:
+    cache, group = stores.groups().elasticache, {"CacheParameterGroupName": "shop-v7"}
+    values = [{"ParameterName": name, "ParameterValue": "1"} for name in ("timeout", "tcp-keepalive")]
+    cache.modify_cache_parameter_group(**group, ParameterNameValues=values)
+    named = {**group, "ParameterNameValues": [{"ParameterName": "timeout"}]}
+
+    def own() -> list[str]:
+        answer = cache.describe_cache_parameters(**group, Source="user")
+        return [one["ParameterName"] for one in answer["Parameters"]]
+
+    cache.reset_cache_parameter_group(**named, ResetAllParameters=False)
+    assert own() == ["tcp-keepalive"]
+    cache.reset_cache_parameter_group(**named)
+    assert own() == []
 
 
 def test_a_cache_comes_is_changed_and_goes(stores: Stores) -> None:
