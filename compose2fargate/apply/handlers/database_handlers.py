@@ -198,6 +198,11 @@ def _method(kind: str | None) -> str:
 _MODIFIED_AS: Final = {"port": "DBPortNumber"}
 _LOGS: Final = "enableCloudwatchLogsExports"
 _PASSWORD: Final = "masterUserPassword"  # noqa: S105 - the member's name
+_STORAGE: Final = "allocatedStorage"
+_SPEEDS: Final = ("Iops", "StorageThroughput")
+_STRIPED: Final = 400
+"""GiB from which gp3 has more of both, which can be chosen then, and have to be said when it grows.
+https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html"""
 _UPGRADES: Final = "allowMajorVersionUpgrade"
 
 
@@ -225,6 +230,7 @@ class DbInstanceHandler(DataStoreHandler):
         {"failed", "incompatible-create", "incompatible-network", "incompatible-restore"}
     )
     never_made = frozenset({"incompatible-create"})
+    remedies = MappingProxyType({"storage-full": (_STORAGE, "maxAllocatedStorage")})
     # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html
     paused = MappingProxyType({"stopped": "aws rds start-db-instance --db-instance-identifier {name}"})
     deletion = "aws rds delete-db-instance --db-instance-identifier {name} --skip-final-snapshot"
@@ -290,6 +296,7 @@ class DbInstanceHandler(DataStoreHandler):
             "status": status,
             "made": one.get("InstanceCreateTime"),
             "pending": "pending-reboot" in applied,
+            "speeds": {name: one.get(name) for name in _SPEEDS},
         }
         return FoundResource(name, attributes, normalise_state(state), tags, extra, name)
 
@@ -341,6 +348,9 @@ class DbInstanceHandler(DataStoreHandler):
             given["AllowMajorVersionUpgrade"] = bool(want.get(_UPGRADES))
         if "maxAllocatedStorage" in changed and "maxAllocatedStorage" not in want:
             given["MaxAllocatedStorage"] = want["allocatedStorage"]
+        speeds = found.extra["speeds"]
+        if _STORAGE in changed and found.state[_STORAGE] >= _STRIPED and found.state["storageType"] == "gp3":
+            given |= {name: value for name, value in speeds.items() if value}
         if _LOGS in changed:
             before, after = set(found.state.get(_LOGS, ())), set(want.get(_LOGS, ()))
             given["CloudwatchLogsExportConfiguration"] = {

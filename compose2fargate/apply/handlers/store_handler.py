@@ -130,6 +130,7 @@ class DataStoreHandler(StoreHandler):
         lost: States in which it stays until somebody mends it.
         without_snapshot: States in which AWS deletes it without a snapshot only.
         never_made: Those of them in which it never held anything.
+        remedies: States that the change of some members ends, with the one that has to be among them first.
         paused: States in which nothing about it can be changed, with the command that ends them.
         deletion: The command that deletes it without a snapshot.
         ready: States in which clients reach it.
@@ -143,6 +144,7 @@ class DataStoreHandler(StoreHandler):
     lost: ClassVar[frozenset[str]]
     without_snapshot: ClassVar[frozenset[str]]
     never_made: ClassVar[frozenset[str]]
+    remedies: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     paused: ClassVar[Mapping[str, str]] = {}
     deletion: ClassVar[str] = ""
     ready: ClassVar[frozenset[str]]
@@ -187,6 +189,7 @@ class DataStoreHandler(StoreHandler):
         self, found: FoundResource, want: Json, changed: frozenset[str], context: HandlerContext
     ) -> FoundResource:
         """Wait until it can be changed, change what differs then, and wait until that is done."""
+        self._mend(want, changed, context)
         self.settled(found.key, context)
         now = self.finish(want, context)
         if "tags" in changed:
@@ -200,19 +203,39 @@ class DataStoreHandler(StoreHandler):
             self.change(now, want, differing, context)
         return self.until_as_wanted(want, differing, context)
 
+    def _mend(self, want: Json, changed: frozenset[str], context: HandlerContext) -> None:
+        """Change at first, and alone, what ends a state that does not pass by itself, where that is wanted."""
+        now = self.finish(want, context)
+        status = now.extra["status"]
+        first, *others = self.remedies.get(status, ("",))
+        if first not in changed:
+            return
+        members = changed & {first, *others}
+        self.change(now, want, members, context)
+        self.until_as_wanted(want, members, context, leaving=frozenset({status}))
+
     def change(
         self, found: FoundResource, want: Json, changed: frozenset[str], context: HandlerContext
     ) -> None:
         """Ask for the members `changed` to be what is wanted."""
         raise NotImplementedError
 
-    def until_as_wanted(self, want: Json, changed: frozenset[str], context: HandlerContext) -> FoundResource:
-        """Wait until a change shows: for a moment after it was asked for, all is as before."""
+    def until_as_wanted(
+        self,
+        want: Json,
+        changed: frozenset[str],
+        context: HandlerContext,
+        *,
+        leaving: frozenset[str] = frozenset(),
+    ) -> FoundResource:
+        """Wait until a change shows: for a moment after it was asked for, all is as before, also a state that it ends."""
         name = want[self.name_member]
         for poll in range(POLLS):
-            self.settled(name, context)
+            self.settled(name, context, also=leaving)
             found = self.finish(want, context)
-            if all(found.state.get(member) == want.get(member) for member in changed):
+            if found.extra["status"] not in leaving and all(
+                found.state.get(member) == want.get(member) for member in changed
+            ):
                 return found
             self.pause("changing", poll, context)
         raise self.overdue(name, "being changed")

@@ -17,6 +17,12 @@ _MODIFIED: Final = ("available", "modifying", "modifying", "available")
 _DELETED: Final = ("deleting", "deleting", "")
 _PENDING: Final = ("DBInstanceClass", "AllocatedStorage", "MultiAZ", "EngineVersion", "StorageType")
 """What waits among the pending values; all else is done at once."""
+_FULL: Final = "storage-full"
+_OF_STORAGE: Final = frozenset(
+    {"DBInstanceIdentifier", "ApplyImmediately", "AllocatedStorage", "MaxAllocatedStorage", "Iops", "StorageThroughput"}
+)  # fmt: skip
+_STRIPED: Final = 400
+"""GiB from which gp3 lies on four volumes."""
 _PASSWORD: Final = re.compile(r"[!-~]{8,128}")
 _NOT_IN_PASSWORDS: Final = frozenset('/"@ ')
 _MOST_PARAMETERS: Final = 20
@@ -65,6 +71,7 @@ def _step(backend: Any, instance: Any) -> None:
         instance.sandbox_endpoint = True
     if not steps and instance.status == "available" and getattr(instance, "sandbox_pending", None):
         backend.modify_db_instance(instance.db_instance_identifier, instance.sandbox_change)
+        _give_speed(instance)
         instance.sandbox_pending = {}
 
 
@@ -90,6 +97,7 @@ def _create(create: Operation) -> Operation:
         instance = backend.databases[given["DBInstanceIdentifier"]]
         instance.engine_version = _full(instance.engine, instance.engine_version)
         instance.status, instance.sandbox_endpoint = "creating", False
+        _give_speed(instance)
         instance.sandbox_steps = list(_CREATED)
         return answer
 
@@ -147,7 +155,8 @@ def _modify(_: Operation) -> Operation:
         from moto.core.responses import ActionResult
 
         backend, given = response.backend, response.params
-        instance = _available(backend, given["DBInstanceIdentifier"])
+        instance = _changeable(backend, given)
+        _check_speed(instance, given)
         version = given.get("EngineVersion") or instance.engine_version
         newer = _major(instance.engine, version) != _major(instance.engine, instance.engine_version)
         if newer and str(given.get("AllowMajorVersionUpgrade")).lower() != "true":
@@ -169,16 +178,50 @@ def _modify(_: Operation) -> Operation:
         instance.sandbox_change = given
         instance.sandbox_pending = {k: given[k] for k in _PENDING if k in given} or {"Port": instance.port}
         instance.sandbox_steps = list(_MODIFIED if any(k in given for k in _PENDING) else ("available",))
+        if instance.status == _FULL:
+            instance.sandbox_steps[0] = _FULL
         return ActionResult({"DBInstance": instance})
 
     return modified
 
 
-def _available(backend: Any, name: str) -> Any:
+def _changeable(backend: Any, given: Any) -> Any:
+    """Give a database that can be changed: one whose storage is full can get more, and nothing else.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.html
+    """
+    name = given["DBInstanceIdentifier"]
     instance = backend.describe_db_instances(name)[0]
-    if instance.status != "available":
+    grows = int(given.get("AllocatedStorage") or 0) > instance.allocated_storage
+    more = grows and set(given.original_dict()) <= _OF_STORAGE
+    if instance.status != "available" and not (instance.status == _FULL and more):
         raise _refuse("InvalidDBInstanceState", f"Database instance {name} is not in available state.")
     return instance
+
+
+def _check_speed(instance: Any, given: Any) -> None:
+    """Hold what gp3 does in a second to its size: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html."""
+    before = instance.allocated_storage
+    told = [name for name in ("Iops", "StorageThroughput") if name in given]
+    if instance.storage_type != "gp3" or "AllocatedStorage" not in given:
+        return
+    if before < _STRIPED and told:
+        raise _refuse(
+            "InvalidParameterCombination",
+            "You can't specify IOPS or storage throughput for engine postgres and a storage size less than 400.",
+        )
+    if before >= _STRIPED and len(told) < 2:
+        raise _refuse(
+            "InvalidParameterCombination",
+            "You must specify IOPS and storage throughput when you increase the storage of gp3.",
+        )
+
+
+def _give_speed(instance: Any) -> None:
+    """Give gp3 what it does in a second."""
+    if instance.storage_type == "gp3":
+        many = instance.allocated_storage >= _STRIPED
+        instance.iops, instance._storage_throughput = (12000, 500) if many else (3000, 125)
 
 
 def _delete(delete: Operation) -> Operation:

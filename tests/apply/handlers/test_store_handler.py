@@ -251,6 +251,34 @@ def test_a_minor_version_is_upgraded_without_being_asked_twice(made: World) -> N
     assert newer.kinds() == {}
 
 
+def test_more_storage_mends_a_database_whose_storage_is_full(made: World, sandbox: Sandbox) -> None:
+    with_status(made, "storage-full")
+    larger = made.change(DB, allocated_storage=50, max_allocated_storage=200, backup_retention_period=9)
+    result = larger.apply()
+    assert result.exit_code == 0, result.diagnostics
+    seen = database(made)
+    assert (seen["DBInstanceStatus"], seen["AllocatedStorage"]) == ("available", 50)
+    assert larger.kinds() == {}
+
+
+def test_a_database_whose_storage_is_full_gets_nothing_else(made: World, sandbox: Sandbox) -> None:
+    with_status(made, "storage-full")
+    (told,) = made.change(DB, backup_retention_period=9).apply().diagnostics
+    assert (told.code, "storage-full" in told.message) == ("C2F577", True)
+    assert "ModifyDBInstance" not in operations(sandbox)
+
+
+@pytest.mark.parametrize(("before", "after"), [(50, 60), (50, 500), (500, 600)])
+def test_storage_grows_with_the_speed_that_it_has(stores: World, before: int, after: int) -> None:
+    small = stores.change(DB, allocated_storage=before, max_allocated_storage=1000)
+    assert small.apply().exit_code == 0
+    larger = stores.change(DB, allocated_storage=after, max_allocated_storage=1000)
+    result = larger.apply()
+    assert result.exit_code == 0, result.diagnostics
+    seen = database(stores)
+    assert (seen["AllocatedStorage"], seen["Iops"]) == (after, 12000 if after >= 400 else 3000)
+
+
 # -- what stays, and what goes
 
 
