@@ -49,11 +49,6 @@ DIFFERENCES: tuple[Difference, ...] = (
         "CloudFormation has no Tags for listeners and their rules",
     ),
     Difference(
-        ("Terraform", "apply"),
-        r"\.namespace \S+\.tags: None != .*",
-        "ECS makes the namespace with the cluster of commands.sh, and tags it by itself",
-    ),
-    Difference(
         ("Terraform",),
         r"\.(DNS )?namespace \S+\.description: None != 'Names of the services of .*'",
         "shown in the console only, and to take it away would make the namespace, and all services in it, anew",

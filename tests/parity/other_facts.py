@@ -94,10 +94,8 @@ def _of_calls(calls: list[Call]) -> Iterator[tuple[str, Any]]:
             dns = {**given["DnsConfig"], "NamespaceId": given.pop("NamespaceId", LINK)}
             yield _fact("name", given["Name"], {**given, "DnsConfig": dns})
         elif operation == "CreateCluster":
-            defaults = given.pop("serviceConnectDefaults", None)
+            given.pop("serviceConnectDefaults", None)
             yield _fact("cluster", given["clusterName"], given)
-            if defaults:
-                yield _fact("namespace", defaults["namespace"], {"Name": defaults["namespace"]})
         elif operation == "CreateLogGroup":
             kept = _of(calls, "PutRetentionPolicy", "logGroupName", given["logGroupName"])
             yield _fact("log group", given["logGroupName"], {**given, **kept[0]})

@@ -7,7 +7,6 @@ from typing import Any
 
 from compose2fargate.aws.api_values import Ref
 from compose2fargate.aws.resources import (
-    Cluster,
     DiscoveryService,
     DnsNamespace,
     Existing,
@@ -297,9 +296,9 @@ def listener_rule_lines(work: CommandsScript, _: str, rule: ListenerRule) -> lis
     ]
 
 
-def namespace_lines(work: CommandsScript, _: str, namespace: Namespace) -> list[str]:
-    """Make the namespace of Service Connect in a cluster that exists: with one of its own, ECS makes it."""
-    return [] if Cluster in work.by_type else _namespace_lines("HTTP", "http", namespace)
+def namespace_lines(_: CommandsScript, __: str, namespace: Namespace) -> list[str]:
+    """Make the namespace of Service Connect; ECS would make one with the cluster, but without the stack's tags."""
+    return _namespace_lines("HTTP", "http", namespace)
 
 
 def dns_namespace_lines(work: CommandsScript, logical_id: str, namespace: DnsNamespace) -> list[str]:

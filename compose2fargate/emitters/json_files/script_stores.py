@@ -169,7 +169,11 @@ def _wait(store: Any) -> list[str]:
     name = option("replication-group-id", store.replication_group_id)
     endpoint = "ReplicationGroups[0].NodeGroups[0].PrimaryEndpoint.Address"
     return [
-        f"aws elasticache wait replication-group-available {name} || exit 1",
+        # One wait gives up after ten minutes, which a cache can take.
+        "tries=0",
+        f"until aws elasticache wait replication-group-available {name}; do",
+        '  tries=$((tries + 1)); [ "$tries" -lt 4 ] || { echo "the cache does not come" >&2; exit 1; }',
+        "done",
         f"make aws elasticache describe-replication-groups {name} --query {plain_value(endpoint)}",
     ]
 

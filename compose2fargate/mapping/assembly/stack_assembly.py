@@ -173,7 +173,7 @@ def _put_shared(
     public = has_public_address(chosen)
     builder.shared("network", VpcNetwork(chosen.vpc, chosen.subnets, chosen.load_balancer_subnets, public))
     builder.shared("cluster", _cluster(ctx, leaders))
-    builder.shared("namespace", Namespace(chosen.namespace or ctx.stack))
+    builder.shared("namespace", Namespace(chosen.namespace or ctx.stack, project_tags(ctx)))
     for logical_id, resource in {**efs.efs_resources(ctx, findings), **secrets.secret_resources(ctx)}.items():
         builder.shared(logical_id, resource)
 

@@ -79,13 +79,35 @@ def test_a_load_balancer_with_a_name_is_looked_up() -> None:
     assert '--load-balancer-arn "$load_balancer"' in script[kept:]
 
 
-def test_a_cluster_that_exists_gets_the_namespace_of_its_services() -> None:
-    """With a cluster of one's own ECS makes it; AWS refuses a service whose namespace is not there."""
+def test_the_namespace_of_services_is_made_before_them_with_tags() -> None:
+    """ECS would make one with the cluster, without the stack's tags; AWS refuses a service whose namespace is not there."""
     guest = (ROOT / "fixtures/docker-ecs-integration/expected/json/commands.sh").read_text("utf-8")
     assert "create-cluster" not in guest
     assert guest.index("create-http-namespace --name legacy") < guest.index("aws ecs create-service")
     own = (ROOT / "fixtures/sample/expected/json/commands.sh").read_text("utf-8")
-    assert "create-http-namespace" not in own
+    made = (
+        'create-http-namespace --name shop --tags \'[{"Key": "compose2fargate:project", "Value": "shop"}]\''
+    )
+    assert own.index(made) < own.index("aws ecs create-cluster")
+
+
+def test_a_cache_that_takes_longer_than_one_wait_is_waited_for(tmp_path: Path) -> None:
+    script = (ROOT / "fixtures/managed-stores/expected/json/commands.sh").read_text("utf-8")
+    lines = script[: script.index("make aws elasticache describe")].splitlines()
+    start = len(lines) - 1 - next(i for i, line in enumerate(reversed(lines)) if line == "tries=0")
+    loop = "\n".join(lines[start:])
+
+    def ran(patience: int) -> int:
+        """Run the loop with a wait that gives up `patience` times."""
+        (tmp_path / "left").write_text("x" * patience)
+        (tmp_path / "aws").write_text(
+            f'#!/bin/sh\ncd {tmp_path}\n[ -s left ] || exit 0\nleft=$(cat left); printf %s "${{left%x}}" >left; exit 255\n'
+        )
+        (tmp_path / "aws").chmod(0o755)
+        environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        return subprocess.run(["sh", "-c", loop], env=environment, capture_output=True, timeout=20).returncode
+
+    assert [ran(0), ran(2), ran(100)] == [0, 0, 1]
 
 
 _AWS = """#!/bin/sh
@@ -173,7 +195,7 @@ def test_the_first_call_that_fails_ends_the_script(call: str, tmp_path: Path) ->
 def head_and_secrets() -> str:
     """The sample's script as far as its secrets."""
     script = JsonEmitter().emit(sample_stack(), Settings())["commands.sh"]
-    return script[: script.index("# the cluster, ")]
+    return script[: script.index("# the namespace in which ")]
 
 
 _PUSHED = "  sts*|*describe-images*) echo x ;;"
