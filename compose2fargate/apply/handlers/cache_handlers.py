@@ -222,8 +222,8 @@ class CacheReplicationGroupHandler(DataStoreHandler):
         return sorted_members(members, "securityGroupIds")
 
     def places(self, want: Json) -> int:
-        """Versions of Valkey have two numbers that are chosen."""
-        return 2
+        """Give one: ElastiCache upgrades Valkey to the next minor version by itself, as 8.0 to 8.1."""
+        return 1
 
     def every(self, context: HandlerContext) -> Iterable[Json]:
         """List the caches."""

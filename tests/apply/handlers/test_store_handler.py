@@ -220,6 +220,13 @@ def test_a_cache_is_upgraded_in_place(stores: World) -> None:
     assert stores.kinds() == {}
 
 
+def test_a_minor_version_of_a_cache_that_aws_has_upgraded_is_as_wanted(made: World) -> None:
+    cache_in(made, "available").nodes["shop-sessions"]["EngineVersion"] = "8.1.0"
+    assert made.kinds() == {}
+    newer = made.change(CACHE, engine_version="8.2")
+    assert newer.kinds() == {CACHE: planner.UPDATE}
+
+
 def test_minor_versions_that_aws_has_upgraded_are_as_wanted(made: World) -> None:
     rds = made.account.client("rds")
     rds.modify_db_instance(DBInstanceIdentifier="shop-orders", EngineVersion="16.9", ApplyImmediately=True)
