@@ -80,3 +80,11 @@ def test_the_sizes_of_the_documentation_are_those_of_the_program() -> None:
     documented = (ROOT / "docs" / "mapping.md").read_text(encoding="utf-8")
     for kind in kinds().values():
         assert f"| {kind.name} | {Size(kind.cpu, kind.memory)} |" in documented, kind.name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_long_line_of_prose_holds_one_sentence(document: Path) -> None:
+    """So that a change of a sentence is a change of its lines, and no line has to be scrolled."""
+    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    prose = [line for line in text.split("\n") if not line.startswith(("|", "#", "<", ">", "    "))]
+    assert [line for line in prose if len(line) > 100 and re.search(r"[a-z`)]\. [A-Z`]", line)] == []

@@ -172,8 +172,9 @@ def _images() -> str:
     return f"\n## Images that are known\n\n{_IMAGES}\n\n{_markdown_table(rows)}"
 
 
-_IMAGES = """An image counts by the name of its repository, whatever registry or owner stands in front and whatever its tag says; the base
-image of a Dockerfile counts like an image. Ports are those that are opened where the file names none, with what they speak."""
+_IMAGES = """An image counts by the name of its repository, whatever registry or owner stands in front and
+whatever its tag says; the base image of a Dockerfile counts like an image.
+Ports are those that are opened where the file names none, with what they speak."""
 
 
 def _image_row(image: api.KnownImage) -> tuple[str, ...]:

@@ -34,9 +34,10 @@ services:
 HEAD = """\
 # A session
 
-What `compose2fargate` prints, from the first `apply` to `destroy`, for the project below. `--sandbox` is a fake AWS on
-the machine, so nobody needs an account to repeat it; without it the same commands work on the real one. On a terminal,
-progress is drawn live; this was recorded without one, so it is a line per event, as in CI.
+What `compose2fargate` prints, from the first `apply` to `destroy`, for the project below.
+`--sandbox` is a fake AWS on the machine, so nobody needs an account to repeat it; without it the same
+commands work on the real one.
+On a terminal, progress is drawn live; this was recorded without one, so it is a line per event, as in CI.
 `python -m tests.operations.session > docs/session.md` makes this page anew.
 
 ```yaml
