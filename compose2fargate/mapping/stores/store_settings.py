@@ -100,6 +100,12 @@ def _password(project: Project, service: Service, names: tuple[str, ...]) -> Sto
     return StorePassword()
 
 
+_ARN_PARTS = 7
+"""Parts of the ARN of a secret. What ECS takes after them is a key in the secret, a stage and a version:
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
+"""
+
+
 def _check_login(
     service: Service,
     engine: StoreEngine,
@@ -122,6 +128,13 @@ def _check_login(
             path,
             f"{engine.service} takes no database called {database}: it begins with a letter, and has letters, digits and _",
             hint=f"another name in {engine.database[0]} of {service.name} and in its clients",
+        )
+    if password.kind == EXTERNAL and any(password.name.split(":")[_ARN_PARTS:]):
+        report.refuse(
+            LOGIN,
+            ("services", service.name, "x-fargate", "secrets"),
+            f"the password of {service.name} is one key of a secret, and {engine.service} takes a whole secret",
+            hint="put the password alone into a secret of its own, and name that one",
         )
     value = service.environment.get(password.name) if password.kind == VARIABLE else None
     form, said = engine.passwords

@@ -546,3 +546,20 @@ def test_a_copy_of_the_password_in_plain_text_is_told_wherever_it_stands(transla
     assert not any("t0p-s3cret" in one.message + one.hint for one in told)
     short = postgres(web="{HINT: k1}").replace("t0p-s3cret", "k1")
     assert [one.path[-1] for one in said(translated(short), "C2F542")] == ["HINT"]
+
+
+@pytest.mark.parametrize(
+    ("secret", "codes"),
+    [
+        ("arn:aws:secretsmanager:us-east-1:123456789012:secret:shop-AbCdEf", []),
+        ("arn:aws:secretsmanager:us-east-1:123456789012:secret:shop-AbCdEf:password::", ["C2F574"]),
+        ("arn:aws:secretsmanager:us-east-1:123456789012:secret:shop-AbCdEf::AWSPREVIOUS:", ["C2F574"]),
+        ("/shop/password", []),
+    ],
+)
+def test_a_password_that_is_one_key_of_a_secret_is_refused(
+    translated: Translate, secret: str, codes: list[str]
+) -> None:
+    """RDS is given the whole secret, and the look-up takes no key after its ARN."""
+    text = f"services: {{db: {{image: 'postgres:16', x-fargate: {{managed: true, secrets: {{POSTGRES_PASSWORD: '{secret}'}}}}}}}}"
+    assert refusals(translated(text)) == codes
