@@ -110,6 +110,8 @@ class ChangeCauses:
         if built is not None:
             return Cause(CauseKind.INPUT, self._now.shown(built), self._start_of(built))
         key = self._changed_key(service, path)
+        if key is None and not service:
+            key = self._named_variable(path)
         if key is not None:
             return self._refined(key)
         return self._without_key(service, path)
@@ -144,7 +146,9 @@ class ChangeCauses:
         entries = candidate_keys(path, service) if any(part.lower() == "environment" for part in path) else ()
         unhashed = next((key for key in entries if _is_entry(key) and self._mark(key)), None)
         if unhashed is not None:
-            return unhashed
+            # A store that AWS runs, or runs no more, changes what its clients are told.
+            stores = [key for key in self.changed if key[2:4] == ("x-fargate", "managed")]
+            return self._first(stores) if stores else unhashed
         own = [key for key in self.changed if key[:2] == ("services", service)]
         others = [key for key in self.changed if key[0] == "services" and key not in own]
         related = [
@@ -156,6 +160,26 @@ class ChangeCauses:
             if group:
                 return self._first(group)
         return None
+
+    def _named_variable(self, path: Sequence[str]) -> Key | None:
+        """Give the variable that a line of a script names together with its service: a credential, which leaves no trace."""
+        words = set(re.findall(r"[\w-]+", " ".join(path)))
+        services = self._below(("services",))
+        return next(
+            (
+                (*own, variable)
+                for name in services
+                if name in words
+                for own in (("services", name, "environment"),)
+                for variable in self._below(own)
+                if variable in words
+            ),
+            None,
+        )
+
+    def _below(self, key: Key) -> Sequence[str]:
+        mark = self._mark(key)
+        return [str(name) for name in (mark[3] or {})] if mark else []
 
     def _dockerfile(self, service: str, path: Sequence[str]) -> str | None:
         """Give the Dockerfile that changed, where one can decide the field; that of the service if its path says so."""

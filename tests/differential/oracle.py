@@ -171,9 +171,18 @@ def difference(project: Project, theirs: Result, ours: Result) -> str:
         return ""
     if _lines(project, theirs.out) != _lines(project, ours.out):
         return "the output differs" + ("" if _tree(theirs.out) != _tree(ours.out) else " in its form")
-    if set(_UNDEFINED.findall(theirs.err)) != set(re.findall(r"variable (\S+) is not set", ours.err)):
+    if set(_UNDEFINED.findall(theirs.err)) != _undefined(ours.err):
         return "the undefined variables differ"
     return ""
+
+
+def _undefined(text: str) -> set[str]:
+    """Give the variables that we say are not set: in a message each, or after the places of one for several."""
+    found = set(re.findall(r"variable (\S+) is not set", text))
+    if "…" in found:
+        block = text[text.index("variable … is not set") :].partition("\n\n")[0]
+        found |= set(re.findall(r"^  --> .*\): (\S+)$", block, re.MULTILINE))
+    return found - {"…"}
 
 
 def _lines(project: Project, text: str) -> list[str]:
