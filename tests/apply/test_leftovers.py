@@ -13,6 +13,7 @@ import pytest
 from compose2fargate.apply.aws_client.account import AwsAccount
 from compose2fargate.apply.day_two.secret_store import CREATED, SecretName, push_secret_values
 from compose2fargate.apply.deployment import planner
+from compose2fargate.apply.deployment.read_state import read_state
 from compose2fargate.apply.deployment.stack_deployment import Deployment
 from compose2fargate.apply.handlers.discovery_handlers import BY_ECS, NamespaceHandler
 from compose2fargate.apply.handlers.efs_handlers import FileSystemHandler
@@ -22,6 +23,7 @@ from compose2fargate.apply.handlers.secret_handlers import ManagedSecretHandler
 from compose2fargate.apply.sandbox.server import ACCOUNT, Sandbox, attach_session
 from compose2fargate.aws.api_values import JoinedText, Ref
 from compose2fargate.aws.resources import Condition, Trust
+from compose2fargate.aws.stack import Stack
 from compose2fargate.diagnostics import AwsError, Severity
 from tests.apply.world import World
 from tests.conftest import ROOT
@@ -363,6 +365,22 @@ def test_a_pushed_value_reaches_a_secret_that_is_taken_back(applied: World) -> N
     (pushed,) = push_secret_values(Deployment(applied.stack, context), [named])
     assert pushed.status == CREATED
     assert client.get_secret_value(SecretId="shop/password")["SecretString"] == "after"
+
+
+# -- the order of a plan
+
+
+def test_a_destruction_is_planned_alike_in_whatever_order_aws_lists(applied: World) -> None:
+    """AWS lists in the order of creation, which is another in each concurrent deployment."""
+    nothing = Stack(applied.stack.name, {}, {}, {})
+    observed = read_state(nothing, applied.context)
+    backwards = observed._replace(owned={kind: found[::-1] for kind, found in observed.owned.items()})
+    choices = planner.PlanOptions(volumes=True, images=True, stores=True)
+    forwards_plan, backwards_plan = (
+        planner.plan_destruction(state, applied.context, choices) for state in (observed, backwards)
+    )
+    assert backwards_plan.actions == forwards_plan.actions
+    assert len({action.type for action in forwards_plan.actions}) < len(forwards_plan.actions)
 
 
 # -- other environments

@@ -327,7 +327,8 @@ class _Planner:
         left = [
             (kind, one)
             for kind in sorted(self.observed.owned, key=lambda kind: DELETION_RANK[kind])
-            for one in self.observed.owned[kind]
+            # By name: AWS lists in the order of creation, which is another in each concurrent deployment.
+            for one in sorted(self.observed.owned[kind], key=lambda one: (one.name, _key(one.key)))
             if (kind, _key(one.key)) not in kept and (self.choices.prune or not HANDLERS[kind].is_going(one))
         ]
         held = {
