@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
+from compose2fargate.apply.sandbox.server import RecordedCall
 from tests.conftest import ROOT
 
 SERVICES = (
@@ -40,8 +41,9 @@ class Server:
     def post(self, what: str, **body: Any) -> Any:
         return self._call(Request(f"{self.url}/_sandbox/{what}", json.dumps(body).encode()))  # noqa: S310
 
-    def calls(self) -> Any:
-        return self._call(Request(f"{self.url}/_sandbox/calls"))  # noqa: S310
+    def calls(self) -> list[RecordedCall]:
+        made = self._call(Request(f"{self.url}/_sandbox/calls"))  # noqa: S310
+        return [RecordedCall(**call) for call in made]
 
     def _call(self, request: Request) -> Any:
         request.add_header("X-Sandbox-Token", self.token)

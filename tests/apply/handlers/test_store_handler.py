@@ -19,7 +19,7 @@ from compose2fargate.aws.stack import Stack
 from compose2fargate.aws.store_resources import STORE_TYPES
 from compose2fargate.cli import status as cli_status
 from compose2fargate.sample_stack import sample_stack
-from tests.apply.test_faults import FAULTS, attempt
+from tests.apply.test_faults import FAULTS, TABLES, attempt, calls_to_try, met
 from tests.apply.world import CANARY, World
 
 DB, CACHE = "db-instance/orders", "cache-replication-group/sessions"
@@ -534,7 +534,7 @@ def finished(
 ) -> World:
     world = World(account, small_stack())
     sandbox.clear()
-    sandbox.fault(skip=call, times=1, **FAULTS[fault])
+    sandbox.fault(operation=met(fault), skip=call, times=1, **FAULTS[fault])
     attempt(lambda: run(World(hasty, world.stack)))
     sandbox.clear()
     result = run(world)
@@ -544,24 +544,24 @@ def finished(
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("table", TABLES)
 def test_each_failing_call_of_stores(
-    sandbox: Sandbox, one_account: AwsAccount, hasty_account: AwsAccount, fault: str
+    sandbox: Sandbox, one_account: AwsAccount, hasty_account: AwsAccount, table: str
 ) -> None:
     world = World(one_account, small_stack())
     sandbox.calls.clear()
     assert world.apply().exit_code == 0
-    picture, count = world.picture(), len(sandbox.calls)
+    picture, calls = world.picture(), list(sandbox.calls)
     sandbox.calls.clear()
     assert world.destroy().exit_code == 0
-    empty, to_destroy = world.everything(), len(sandbox.calls)
-    for call in range(list(FAULTS).index(fault) % 2, count, 2):
+    empty, calls_to_destroy = world.everything(), list(sandbox.calls)
+    for call, fault in calls_to_try(calls, table):
         sandbox.reset()
         made = finished(sandbox, one_account, hasty_account, fault, call, World.apply)
         assert made.picture() == picture, (fault, call)
-    for call in range(list(FAULTS).index(fault) % 2, to_destroy, 2):
+    for call, fault in calls_to_try(calls_to_destroy, table):
         sandbox.reset()
         assert World(one_account, small_stack()).apply().exit_code == 0
         left = finished(sandbox, one_account, hasty_account, fault, call, World.destroy)
         assert left.everything() == empty, (fault, call)
-    print(f"{fault}: each second of {count} calls of apply and {to_destroy} of destroy")
+    print(f"{table}: {len(calls)} calls of apply and {len(calls_to_destroy)} of destroy")

@@ -334,7 +334,7 @@ def test_the_server_can_be_told_to_fail(server: Server) -> None:
     server.post("faults", service="ecs", reset=True)
     assert ecs.list_clusters()["clusterArns"] == []
     ecs.close()
-    assert [(call["operation"], call["faulted"]) for call in server.calls()] == [
+    assert [(call.operation, call.faulted) for call in server.calls()] == [
         ("ListClusters", True),
         ("ListClusters", False),
     ]
